@@ -1,0 +1,197 @@
+//! The plain data every reader of this crate returns: arrays, names and where they came from.
+//!
+//! Not for reading or changing data; values are as in the files (pixels divided by 255), never normalized.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use rank1_core::targets::Targets;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// What is predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// One of several classes.
+    Classification,
+    /// A real number.
+    Regression,
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Classification => "classification",
+            Self::Regression => "regression",
+        })
+    }
+}
+
+/// One part of a data set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Split {
+    /// Inputs, shape `[N, D]`; an image is one row, row-major, pixels in `[0, 1]`.
+    pub inputs: Array2<f32>,
+    /// Targets of the same `N` examples.
+    pub targets: Targets,
+}
+
+impl Split {
+    /// Checked constructor: as many targets as rows, at least one row and one column, everything finite, labels in range.
+    ///
+    /// # Shapes
+    /// `inputs`: `[N, D]`; `targets`: `N`; both at least 1.
+    ///
+    /// # Errors
+    /// [`Error::NoRows`], [`Error::Width`], [`Error::RowCount`], [`Error::NotFinite`], [`Error::Label`].
+    pub fn new(inputs: Array2<f32>, targets: Targets) -> Result<Self, Error> {
+        const OP: &str = "split";
+        let (rows, columns) = inputs.dim();
+        if rows == 0 {
+            return Err(Error::NoRows { op: OP });
+        }
+        if columns == 0 {
+            return Err(Error::Width { op: OP, expected: 1, got: 0 });
+        }
+        if targets.len() != rows {
+            return Err(Error::RowCount { op: OP, inputs: rows, targets: targets.len() });
+        }
+        check_finite(OP, inputs.view())?;
+        match &targets {
+            Targets::Values(values) => check_finite_targets(OP, values)?,
+            Targets::Classes { labels, n_classes } => {
+                if let Some(row) = labels.iter().position(|label| label >= n_classes) {
+                    return Err(Error::Label { op: OP, row, label: labels[row], n_classes: *n_classes });
+                }
+            }
+        }
+        Ok(Self { inputs, targets })
+    }
+
+    /// Number of examples.
+    pub fn len(&self) -> usize {
+        self.inputs.nrows()
+    }
+
+    /// Whether there is no example.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of input columns.
+    pub fn n_features(&self) -> usize {
+        self.inputs.ncols()
+    }
+
+    /// The named examples, in the order of `indices`; an index may repeat.
+    ///
+    /// # Panics
+    /// If an index is not below [`Split::len`].
+    #[track_caller]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        Self { inputs: self.inputs.select(Axis(0), indices), targets: self.targets.select(indices) }
+    }
+}
+
+/// A data set with its training and test part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// The name it was asked for by, or the file stem of a table.
+    pub name: String,
+    /// What is predicted.
+    pub task: Task,
+    /// The part to fit on.
+    pub train: Split,
+    /// The part to report on.
+    pub test: Split,
+    /// One name per input column.
+    pub feature_names: Vec<String>,
+    /// One name per class; empty for regression.
+    pub class_names: Vec<String>,
+    /// Height and width when each row is an image.
+    pub image: Option<(usize, usize)>,
+    /// Where the data came from, in one sentence.
+    pub provenance: String,
+}
+
+impl Dataset {
+    /// Number of input columns.
+    pub fn n_features(&self) -> usize {
+        self.train.n_features()
+    }
+
+    /// Number of classes; `None` for regression.
+    pub fn n_classes(&self) -> Option<usize> {
+        self.train.targets.n_classes()
+    }
+}
+
+/// Inputs that belong to no class of the set they are compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OodSet {
+    /// The name it was asked for by.
+    pub name: String,
+    /// Inputs and their own labels, which out-of-distribution scores do not use.
+    pub split: Split,
+    /// Height and width when each row is an image.
+    pub image: Option<(usize, usize)>,
+    /// Where the data came from, in one sentence.
+    pub provenance: String,
+}
+
+/// Where to look and which split to take.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// A data folder or archive; `None` for embedded sets.
+    pub root: Option<PathBuf>,
+    /// Number of the split, from 0.
+    pub split: usize,
+    /// Take the gap split (test = middle third of one feature) instead of the standard one.
+    pub gap: bool,
+}
+
+/// Refuses the first input, in row order, that is NaN or infinite.
+pub(crate) fn check_finite(op: &'static str, inputs: ArrayView2<f32>) -> Result<(), Error> {
+    match inputs.iter().position(|value| !value.is_finite()) {
+        Some(position) => {
+            let (row, column) = (position / inputs.ncols(), position % inputs.ncols());
+            Err(Error::NotFinite { op, argument: "inputs", row, column })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses the first target that is NaN or infinite.
+pub(crate) fn check_finite_targets(op: &'static str, values: &Array1<f64>) -> Result<(), Error> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(row) => Err(Error::NotFinite { op, argument: "targets", row, column: 0 }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn a_split_refuses_what_a_model_could_not_use() {
+        let two = || Targets::Values(array![1.0, 2.0]);
+        let refusal = |inputs, targets| Split::new(inputs, targets).unwrap_err();
+        assert!(matches!(refusal(Array2::zeros((0, 3)), two()), Error::NoRows { .. }));
+        assert!(matches!(refusal(Array2::zeros((2, 0)), two()), Error::Width { got: 0, .. }));
+        let got = refusal(Array2::zeros((3, 1)), two());
+        assert!(matches!(got, Error::RowCount { inputs: 3, targets: 2, .. }));
+        let got = refusal(array![[0.0, 1.0, 2.0], [0.0, f32::NAN, 2.0]], two());
+        assert!(matches!(got, Error::NotFinite { argument: "inputs", row: 1, column: 1, .. }));
+        let got = refusal(Array2::zeros((2, 1)), Targets::Values(array![1.0, f64::INFINITY]));
+        assert!(matches!(got, Error::NotFinite { argument: "targets", row: 1, .. }));
+        let got = refusal(Array2::zeros((2, 1)), Targets::Classes { labels: array![0, 3], n_classes: 3 });
+        assert!(matches!(got, Error::Label { row: 1, label: 3, n_classes: 3, .. }));
+    }
+}

@@ -1,0 +1,61 @@
+//! Data sets for uncertainty benchmarks: files in, checked arrays out.
+//!
+//! Not for training, metrics or anything random beyond seeded splits and shifts; no tensor framework.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`dataset`] | the plain data: [`Dataset`], [`Split`], [`OodSet`] |
+//! | [`load`](mod@load) | named sets: [`load()`], [`load_ood`] |
+//! | [`catalogue`](mod@catalogue) | what there is: sizes, sources, licences |
+//! | [`uci`] | the UCI regression sets with their published splits |
+//! | [`mnist`] | `mnist10k`, the full `mnist`, the glyphs |
+//! | [`idx`] | the IDX format, plain or gzipped |
+//! | [`table`] | a user's own table: [`CsvSchema`], [`load_table`] |
+//! | [`normalize`] | standardization fitted on the training part: [`Normalizer`] |
+//! | [`shift`] | rotated images and Gaussian noise: [`Shift`] |
+//! | [`split`] | seeded permutations and validation parts |
+//! | [`inspect`](mod@inspect) | per-column statistics |
+//! | [`error`] | everything that is refused, with file, row and column |
+//!
+//! ```
+//! use rank1_data::{LoadOptions, Normalizer, Shift, load, validation_split};
+//!
+//! let set = load("mnist10k", &LoadOptions::default())?;
+//! let (train, valid) = validation_split(&set.train, 0.1, 1)?;
+//! let rotated = "rotation:30".parse::<Shift>()?.apply(&set.test, set.image, 0)?;
+//! let normalizer = Normalizer::fit(&train, set.image.is_some())?;
+//! let inputs = normalizer.apply_inputs(rotated.inputs.view())?;
+//! assert_eq!((train.len(), valid.len(), inputs.dim()), (7_200, 800, (2_000, 784)));
+//! # Ok::<(), rank1_data::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod archive;
+pub mod catalogue;
+pub mod dataset;
+mod embedded;
+pub mod error;
+mod hash;
+pub mod idx;
+pub mod inspect;
+pub mod load;
+pub mod mnist;
+mod nearest;
+pub mod normalize;
+pub mod shift;
+pub mod split;
+pub mod table;
+pub mod uci;
+
+pub use catalogue::{Role, SetInfo, catalogue};
+pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
+pub use error::{Error, TableError};
+pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
+pub use load::{load, load_ood};
+pub use normalize::{InputScaling, Normalizer, Standard};
+pub use shift::{Shift, ShiftKind, gaussian_noise, rotate};
+pub use split::{holdout_indices, permutation, validation_split};
+pub use table::{
+    Column, ColumnKind, CsvOptions, CsvSchema, Missing, TargetKind, TestPart, UnknownLevels, load_table,
+};
+pub use uci::UciSet;

@@ -1,0 +1,68 @@
+//! The choices a user has when a table is read; each has a default that refuses rather than guesses.
+//!
+//! Not the result of fitting; see [`super::CsvSchema`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::Task;
+
+/// What to do with a missing cell of a feature column. Missing targets are always refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// An error that names the cell.
+    #[default]
+    Refuse,
+    /// The mean of the training rows; for categorical columns the most frequent level, the first in order on a tie.
+    ImputeMean,
+    /// The median of the training rows (mean of the middle two); for categorical columns as for the mean.
+    ImputeMedian,
+}
+
+/// What to do at prediction with a level that did not occur in the fitted file. Unknown classes are always refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownLevels {
+    /// An error that names the level.
+    #[default]
+    Refuse,
+    /// Zero in all columns of that feature.
+    AllZero,
+}
+
+/// How a table is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CsvOptions {
+    /// Columns to treat as categorical although they hold numbers; the target among them makes a classification task.
+    pub categorical: Vec<String>,
+    /// Columns to leave out, such as row numbers; later files may or may not have them.
+    pub ignore: Vec<String>,
+    /// What to do with missing cells.
+    pub missing: Missing,
+    /// The cells that count as missing, compared exactly after trimming.
+    pub missing_tokens: Vec<String>,
+    /// What is predicted; `None` takes regression for a numeric target and classification for text.
+    pub task: Option<Task>,
+    /// What to do with unknown levels at prediction.
+    pub unknown_levels: UnknownLevels,
+    /// Most levels a categorical feature, or classes a target, may have.
+    pub max_levels: usize,
+    /// Field separator, one ASCII character.
+    pub delimiter: char,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        Self {
+            categorical: Vec::new(),
+            ignore: Vec::new(),
+            missing: Missing::default(),
+            missing_tokens: ["", "NA", "NaN", "nan", "?"].map(str::to_owned).to_vec(),
+            task: None,
+            unknown_levels: UnknownLevels::default(),
+            max_levels: 100,
+            delimiter: ',',
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a fitted table schema remembers, and the names and counts that follow from it.
+//!
+//! Not for fitting or applying it; see [`super::fit`] and [`super::encode`].
+
+use serde::{Deserialize, Serialize};
+
+use super::options::{CsvOptions, UnknownLevels};
+use crate::Task;
+
+/// How one feature column is encoded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ColumnKind {
+    /// One input column with the number itself.
+    Numeric {
+        /// What replaces a missing cell; `None` refuses it.
+        impute: Option<f64>,
+    },
+    /// One input column per level, 1 where the cell is that level, else 0.
+    Categorical {
+        /// Levels in order: by value when all are numbers, else alphabetical.
+        levels: Vec<String>,
+        /// Level that replaces a missing cell; `None` refuses it.
+        impute: Option<usize>,
+    },
+}
+
+/// One feature column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name in the header.
+    pub name: String,
+    /// How it is encoded.
+    #[serde(flatten)]
+    pub kind: ColumnKind,
+}
+
+/// How the target is read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum TargetKind {
+    /// A real number, in its own unit.
+    Value,
+    /// One of these classes, in order: by value when all are numbers, else alphabetical.
+    Classes {
+        /// The labels as they stand in the file.
+        names: Vec<String>,
+    },
+}
+
+/// Columns, levels, imputed values and target of a table, fitted once and applied to every later file.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("train.csv");
+/// use rank1_data::{CsvOptions, CsvSchema};
+/// std::fs::write(&path, "size,color,price\n1,red,10\n2,blue,30\n")?;
+/// let schema = CsvSchema::fit(&path, "price", &CsvOptions::default())?;
+/// assert_eq!(schema.feature_names(), ["size", "color=blue", "color=red"]);
+/// std::fs::write(&path, "color,size\nred,5\n")?;
+/// assert_eq!(schema.read_inputs(&path)?, ndarray::array![[5.0, 0.0, 1.0]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CsvSchema {
+    pub(super) target: String,
+    pub(super) target_kind: TargetKind,
+    pub(super) columns: Vec<Column>,
+    pub(super) ignore: Vec<String>,
+    pub(super) missing_tokens: Vec<String>,
+    pub(super) unknown_levels: UnknownLevels,
+    pub(super) delimiter: char,
+}
+
+impl CsvSchema {
+    pub(super) fn new(
+        target: &str,
+        target_kind: TargetKind,
+        columns: Vec<Column>,
+        options: &CsvOptions,
+    ) -> Self {
+        Self {
+            target: target.to_owned(),
+            target_kind,
+            columns,
+            ignore: options.ignore.clone(),
+            missing_tokens: options.missing_tokens.clone(),
+            unknown_levels: options.unknown_levels,
+            delimiter: options.delimiter,
+        }
+    }
+
+    /// Name of the target column.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// How the target is read.
+    pub fn target_kind(&self) -> &TargetKind {
+        &self.target_kind
+    }
+
+    /// The feature columns of the file, in the order of the fitted file.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// What is predicted.
+    pub fn task(&self) -> Task {
+        match self.target_kind {
+            TargetKind::Value => Task::Regression,
+            TargetKind::Classes { .. } => Task::Classification,
+        }
+    }
+
+    /// Class names in label order; empty for regression.
+    pub fn class_names(&self) -> &[String] {
+        match &self.target_kind {
+            TargetKind::Value => &[],
+            TargetKind::Classes { names } => names,
+        }
+    }
+
+    /// Names of the encoded input columns: `column` or `column=level`.
+    pub fn feature_names(&self) -> Vec<String> {
+        let names = |column: &Column| match &column.kind {
+            ColumnKind::Numeric { .. } => vec![column.name.clone()],
+            ColumnKind::Categorical { levels, .. } => {
+                levels.iter().map(|level| format!("{}={level}", column.name)).collect()
+            }
+        };
+        self.columns.iter().flat_map(names).collect()
+    }
+
+    /// Number of encoded input columns.
+    pub fn n_features(&self) -> usize {
+        self.columns.iter().map(|column| column.kind.width()).sum()
+    }
+}
+
+impl ColumnKind {
+    /// Number of input columns it is encoded to.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Numeric { .. } => 1,
+            Self::Categorical { levels, .. } => levels.len(),
+        }
+    }
+}
