@@ -1,0 +1,54 @@
+//! Prints which device draws, the first factors of two members beside the host's, and rows scaled by them.
+//!
+//! `cargo run -p rank1-gpu --features wgpu --example draw_factors`
+
+#![allow(clippy::print_stdout)]
+
+use cubecl::Device;
+use cubecl::device::{DeviceUnavailable, WgpuDeviceKind};
+use rank1_gpu::{Clip, Draw, DrawShape, Error, NoiseKind, host, launch, philox, transfer};
+
+fn main() -> Result<(), Error> {
+    let device = match Device::wgpu(WgpuDeviceKind::DefaultDevice) {
+        Ok(device) => device,
+        Err(DeviceUnavailable::NotLinked(_)) => {
+            println!(
+                "No runtime in this build. Enable one: cargo run -p rank1-gpu --features wgpu --example draw_factors"
+            );
+            return Ok(());
+        }
+        Err(missing) => {
+            println!("No adapter: {missing}. On Debian, mesa-vulkan-drivers brings a software one.");
+            return Ok(());
+        }
+    };
+    let client = device.client();
+    println!("device: {} through {}", client.properties().identity.name, client.name());
+
+    let (n_members, batch_size, width) = (2, 3, 5);
+    let shape = DrawShape { n_members, n_examples: batch_size, width };
+    let draw = Draw {
+        kind: NoiseKind::Normal,
+        key: philox::stream_key(2020, 0, 0),
+        step: 0,
+        clip: Some(Clip::REFERENCE),
+    };
+    let (location, scale) = (vec![1.0; n_members * width], vec![0.1; n_members * width]);
+    let expected = host::draw_factors(&draw, shape, &location, &scale)?;
+
+    let location = transfer::upload(&client, "location", &location)?;
+    let scale = transfer::upload(&client, "scale", &scale)?;
+    let factors = launch::draw_factors(&client, &draw, shape, &location, &scale)?;
+    let factors = transfer::download(&client, &factors)?;
+    println!("factors [K={n_members}, B={batch_size}, D={width}]: device | host");
+    for (row, (device, host)) in factors.chunks(width).zip(expected.chunks(width)).enumerate() {
+        println!("  k={} b={}  {device:.4?} | {host:.4?}", row / batch_size, row % batch_size);
+    }
+
+    // The same draw without storing it: every entry of x is 2, so each output is twice the factor.
+    let x = transfer::upload(&client, "x", &vec![2.0; n_members * batch_size * width])?;
+    let scaled = launch::scale_by_draw(&client, &draw, shape, batch_size, &x, &location, &scale)?;
+    let scaled = transfer::download(&client, &scaled)?;
+    println!("first row of x scaled: {:.4?}", &scaled[..width]);
+    Ok(())
+}

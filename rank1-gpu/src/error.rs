@@ -1,0 +1,94 @@
+//! What this crate refuses before a launch, and what a device reports after one.
+
+use cubecl::device::DeviceUnavailable;
+use cubecl::server::ServerError;
+use thiserror::Error as ThisError;
+
+/// A refused launch or a failed device.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// A buffer does not hold what the shape asks for.
+    #[error("{op}: `{argument}` holds {got} elements, expected {expected:?}")]
+    ShapeMismatch {
+        /// The refusing function.
+        op: &'static str,
+        /// The argument's name.
+        argument: &'static str,
+        /// The shape that was needed.
+        expected: Vec<usize>,
+        /// Number of elements that came.
+        got: usize,
+    },
+    /// A batch that is neither drawn per example nor sharing one draw.
+    #[error("{op}: {n_examples} draws do not fit a batch of {batch_size}; draw 1 or {batch_size}")]
+    BatchMismatch {
+        /// The refusing function.
+        op: &'static str,
+        /// Draws per member.
+        n_examples: usize,
+        /// Examples per member.
+        batch_size: usize,
+    },
+    /// An axis or a buffer of length zero: there is nothing to launch.
+    #[error("{op}: `{axis}` is 0")]
+    Empty {
+        /// The refusing function.
+        op: &'static str,
+        /// The axis or the argument.
+        axis: &'static str,
+    },
+    /// Clip bounds that are NaN or out of order.
+    #[error("clip bounds must satisfy min <= max, got {min} and {max}")]
+    InvalidClip {
+        /// Lower bound.
+        min: f32,
+        /// Upper bound.
+        max: f32,
+    },
+    /// The device lacks something that the kernel needs.
+    #[error("{op}: the runtime `{runtime}` does not support {feature}")]
+    Unsupported {
+        /// The refusing function.
+        op: &'static str,
+        /// What is missing.
+        feature: &'static str,
+        /// The runtime that was asked.
+        runtime: &'static str,
+    },
+    /// The request exceeds a limit of the device or of the 32-bit addresses of the kernels.
+    #[error("{op}: {requested} exceeds {limit}, which is {maximum}; use fewer members, examples or features")]
+    OverLimit {
+        /// The refusing function.
+        op: &'static str,
+        /// The limit's name.
+        limit: &'static str,
+        /// What was asked for.
+        requested: u64,
+        /// What is possible.
+        maximum: u64,
+    },
+    /// A buffer that lives on another device than the client's.
+    #[error("{op}: `{argument}` lives on another device than the client")]
+    ForeignBuffer {
+        /// The refusing function.
+        op: &'static str,
+        /// The argument's name.
+        argument: &'static str,
+    },
+    /// The machine has no such device, or the build does not link its runtime.
+    #[error(transparent)]
+    NoDevice {
+        /// Which of the two, and for which runtime.
+        #[from]
+        source: DeviceUnavailable,
+    },
+    /// The device failed after the launch: compilation, memory or execution.
+    #[error("{op}: the device failed: {source}")]
+    Device {
+        /// The operation that learned of it.
+        op: &'static str,
+        /// The runtime's own report.
+        source: Box<ServerError>,
+    },
+}

@@ -1,0 +1,44 @@
+//! Kernel of the factor draws.
+
+use cubecl::prelude::*;
+
+use super::noise::{factor, noise_of};
+use crate::draw::NoiseKind;
+use crate::philox::philox_block;
+
+/// `out[k, e, i] = clip(location[k, i] + scale[k, i] * noise)`, rows member-major: row `k * n_examples + e`.
+#[cube(launch_unchecked)]
+pub(crate) fn draw_factors(
+    location: &[f32],
+    scale: &[f32],
+    out: &mut [f32],
+    key_0: u32,
+    key_1: u32,
+    step: u32,
+    n_rows: u32,
+    n_examples: u32,
+    width: u32,
+    clip_min: f32,
+    clip_max: f32,
+    #[comptime] kind: NoiseKind,
+    #[comptime] clipped: bool,
+) {
+    let quads = width.div_ceil(4u32);
+    let unit = ABSOLUTE_POS as u32;
+    if unit < n_rows * quads {
+        let row = unit / quads;
+        let quad = unit % quads;
+        let member = row / n_examples;
+        let words = philox_block(quad, row % n_examples, member, step, key_0, key_1);
+        let noise = noise_of(words, kind);
+        #[unroll]
+        for lane in 0..4usize {
+            let index = quad * 4u32 + lane as u32;
+            if index < width {
+                let from = (member * width + index) as usize;
+                let value = factor(location[from], scale[from], noise[lane], clip_min, clip_max, clipped);
+                out[(row * width + index) as usize] = value;
+            }
+        }
+    }
+}

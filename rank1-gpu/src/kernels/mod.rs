@@ -1,0 +1,8 @@
+//! Device code: one unit of work per block of four consecutive entries of a row.
+//!
+//! Nothing here checks a shape; [`crate::launch`] does so first.
+
+pub(crate) mod draw;
+pub(crate) mod noise;
+pub(crate) mod scale;
+pub(crate) mod stream;

@@ -1,0 +1,215 @@
+//! The functions to call: each checks shapes, limits and features, then launches one kernel and returns at once.
+//!
+//! Not for strided tensors: buffers are contiguous `f32`. A failure of the device itself shows when the result is read.
+
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+
+use crate::kernels::{draw, scale, stream};
+use crate::shape::{Limits, Plan};
+use crate::{Clip, Draw, DrawShape, Error};
+
+/// Factors `clip(location + scale * noise)` of every member and example.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `location`, `scale` | `[K, D]` | f32 |
+/// | returns | `[K, n_examples, D]` | f32 |
+///
+/// # Errors
+/// [`Error::ShapeMismatch`], [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], [`Error::ForeignBuffer`];
+/// all before the launch. Locations and scales are not looked at: NaN passes through.
+///
+/// # Numerics
+/// Within 1e-5 (1 + |value|) of [`crate::host::draw_factors`] for scales up to 1.
+///
+/// # Source
+/// Reparameterized draws of the posterior, Dusenberry et al. 2020, arXiv:2005.07186, section 3. `scale` is the positive
+/// scale itself, not its raw parameter.
+pub fn draw_factors(
+    client: &Client,
+    draw: &Draw,
+    shape: DrawShape,
+    location: &Handle,
+    scale: &Handle,
+) -> Result<Handle, Error> {
+    let op = "draw_factors";
+    check_types(op, client)?;
+    let plan = shape.plan(op, limits_of(client))?;
+    check_parameters(op, client, shape, location, scale)?;
+    let n_parameters = shape.n_members * shape.width;
+    let out = client.empty(4 * plan.elements);
+    let (clip_min, clip_max) = bounds(draw.clip);
+    // SAFETY: `check_parameters` proved that `location` and `scale` hold `n_parameters` floats and `out` was made with
+    // `plan.elements`. A unit returns unless its block lies in one of the `n_rows` rows and skips entries at or behind
+    // `width`, so positions stay below `n_rows * width = plan.elements` and, by member, below `n_parameters`; none
+    // wraps, because `plan` bounds them by 2^31.
+    unsafe {
+        draw::draw_factors::launch_unchecked(
+            client,
+            plan.count,
+            plan.dim,
+            BufferArg::from_raw_parts(location.clone(), n_parameters),
+            BufferArg::from_raw_parts(scale.clone(), n_parameters),
+            BufferArg::from_raw_parts(out.clone(), plan.elements),
+            draw.key[0],
+            draw.key[1],
+            draw.step,
+            (shape.n_members * shape.n_examples) as u32,
+            shape.n_examples as u32,
+            shape.width as u32,
+            clip_min,
+            clip_max,
+            draw.kind,
+            draw.clip.is_some(),
+        );
+    }
+    Ok(out)
+}
+
+/// Rows scaled by a draw that is never stored: `x * clip(location + scale * noise)`.
+///
+/// Equal to multiplying by [`draw_factors`] of the same `draw` and `shape`.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `x` | `[K * batch_size, D]`, member-major | f32 |
+/// | `location`, `scale` | `[K, D]` | f32 |
+/// | `shape.n_examples` | `batch_size`, or 1 for one draw shared by the batch | |
+/// | returns | `[K * batch_size, D]` | f32 |
+///
+/// # Errors
+/// [`Error::BatchMismatch`] if `shape.n_examples` is neither 1 nor `batch_size`, otherwise as [`draw_factors`].
+///
+/// # Source
+/// The input side of a rank-1 layer, Dusenberry et al. 2020, arXiv:2005.07186, Eq. 1; the output side is the same
+/// product with the output factor.
+pub fn scale_by_draw(
+    client: &Client,
+    draw: &Draw,
+    shape: DrawShape,
+    batch_size: usize,
+    x: &Handle,
+    location: &Handle,
+    scale: &Handle,
+) -> Result<Handle, Error> {
+    let op = "scale_by_draw";
+    check_types(op, client)?;
+    shape.check_batch(op, batch_size)?;
+    let plan = shape.with_batch(batch_size).plan(op, limits_of(client))?;
+    let n_rows = shape.n_members * batch_size;
+    check_buffer(op, client, "x", x, &[n_rows, shape.width])?;
+    check_parameters(op, client, shape, location, scale)?;
+    let n_parameters = shape.n_members * shape.width;
+    let out = client.empty(4 * plan.elements);
+    let (clip_min, clip_max) = bounds(draw.clip);
+    // SAFETY: as in `draw_factors`; `x` was checked to hold `plan.elements` floats and is read where `out` is written.
+    unsafe {
+        scale::scale_by_draw::launch_unchecked(
+            client,
+            plan.count,
+            plan.dim,
+            BufferArg::from_raw_parts(x.clone(), plan.elements),
+            BufferArg::from_raw_parts(location.clone(), n_parameters),
+            BufferArg::from_raw_parts(scale.clone(), n_parameters),
+            BufferArg::from_raw_parts(out.clone(), plan.elements),
+            draw.key[0],
+            draw.key[1],
+            draw.step,
+            n_rows as u32,
+            batch_size as u32,
+            shape.n_examples as u32,
+            shape.width as u32,
+            clip_min,
+            clip_max,
+            draw.kind,
+            draw.clip.is_some(),
+        );
+    }
+    Ok(out)
+}
+
+/// The random words behind a draw, for proofs that a device repeats the host's integers.
+///
+/// # Shapes
+/// Returns `[K, n_examples, D]`, u32.
+///
+/// # Errors
+/// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`].
+///
+/// # Source
+/// The contract in [`crate::philox`].
+pub fn stream_words(client: &Client, key: [u32; 2], step: u32, shape: DrawShape) -> Result<Handle, Error> {
+    let op = "stream_words";
+    check_types(op, client)?;
+    let Plan { elements, count, dim } = shape.plan(op, limits_of(client))?;
+    let out = client.empty(4 * elements);
+    // SAFETY: as in `draw_factors`; `out` is the only buffer and was made with `elements` words.
+    unsafe {
+        stream::fill_words::launch_unchecked(
+            client,
+            count,
+            dim,
+            BufferArg::from_raw_parts(out.clone(), elements),
+            key[0],
+            key[1],
+            step,
+            (shape.n_members * shape.n_examples) as u32,
+            shape.n_examples as u32,
+            shape.width as u32,
+        );
+    }
+    Ok(out)
+}
+
+/// Bounds for the kernel, which ignores them where nothing is clipped.
+fn bounds(clip: Option<Clip>) -> (f32, f32) {
+    clip.map_or((0.0, 0.0), |clip| (clip.min(), clip.max()))
+}
+
+fn limits_of(client: &Client) -> Limits {
+    let properties = client.properties();
+    let (x, y, _) = properties.hardware.max_cube_count;
+    let units = properties.hardware.max_units_per_cube.min(properties.hardware.max_cube_dim.0);
+    Limits { bytes: properties.memory.max_page_size, cubes: (x, y), units }
+}
+
+fn check_types(op: &'static str, client: &Client) -> Result<(), Error> {
+    let needed = [("f32", f32::elem_type_native()), ("u32", u32::elem_type_native())];
+    match needed.into_iter().find(|(_, elem)| !client.properties().supports_type(*elem)) {
+        Some((feature, _)) => Err(Error::Unsupported { op, feature, runtime: client.name() }),
+        None => Ok(()),
+    }
+}
+
+fn check_parameters(
+    op: &'static str,
+    client: &Client,
+    shape: DrawShape,
+    location: &Handle,
+    scale: &Handle,
+) -> Result<(), Error> {
+    let expected = [shape.n_members, shape.width];
+    check_buffer(op, client, "location", location, &expected)?;
+    check_buffer(op, client, "scale", scale, &expected)
+}
+
+fn check_buffer(
+    op: &'static str,
+    client: &Client,
+    argument: &'static str,
+    buffer: &Handle,
+    expected: &[usize],
+) -> Result<(), Error> {
+    if buffer.service != client.service_id() {
+        return Err(Error::ForeignBuffer { op, argument });
+    }
+    let bytes = buffer.size_in_used();
+    if bytes != 4 * expected.iter().product::<usize>() as u64 {
+        let got = (bytes / 4) as usize;
+        return Err(Error::ShapeMismatch { op, argument, expected: expected.to_vec(), got });
+    }
+    Ok(())
+}

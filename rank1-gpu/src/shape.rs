@@ -1,0 +1,164 @@
+//! Shapes of draws, checked against the limits of a device before anything is launched.
+//!
+//! Not for strides: every buffer is contiguous and member-major, row `k * n_examples + e`.
+
+use cubecl::prelude::{CubeCount, CubeDim};
+
+use crate::Error;
+
+/// Entries of one buffer: the kernels compute positions in 32 bits, and half of them keep every sum from wrapping.
+const MAX_ELEMENTS: u64 = 1 << 31;
+/// Units of a cube; a multiple of every plane size in use.
+const UNITS_PER_CUBE: u32 = 256;
+
+/// The shape `[n_members, n_examples, width]` of a factor draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DrawShape {
+    /// Number of members `K`.
+    pub n_members: usize,
+    /// Draws per member: the batch size for one draw per example, 1 for one shared by the batch.
+    pub n_examples: usize,
+    /// Entries of a factor, `D`.
+    pub width: usize,
+}
+
+/// What limits a launch: the largest buffer in bytes, and the largest grid and cube.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) bytes: u64,
+    pub(crate) cubes: (u32, u32),
+    pub(crate) units: u32,
+}
+
+impl DrawShape {
+    /// Number of entries, `K * n_examples * D`.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] if an axis is 0, [`Error::OverLimit`] above `2^31` entries.
+    ///
+    /// # Source
+    /// The kernels' positions are 32-bit integers.
+    pub fn elements(&self, op: &'static str) -> Result<usize, Error> {
+        let axes = [("n_members", self.n_members), ("n_examples", self.n_examples), ("width", self.width)];
+        if let Some((axis, _)) = axes.into_iter().find(|(_, length)| *length == 0) {
+            return Err(Error::Empty { op, axis });
+        }
+        let product = axes.into_iter().fold(1_u64, |all, (_, length)| all.saturating_mul(length as u64));
+        if product > MAX_ELEMENTS {
+            return Err(Error::OverLimit {
+                op,
+                limit: "the number of elements of a 32-bit address",
+                requested: product,
+                maximum: MAX_ELEMENTS,
+            });
+        }
+        Ok(product as usize)
+    }
+
+    /// The same members and width with `batch_size` rows per member.
+    pub(crate) fn with_batch(self, batch_size: usize) -> Self {
+        Self { n_examples: batch_size, ..self }
+    }
+
+    /// One draw per example or one for all of them.
+    pub(crate) fn check_batch(&self, op: &'static str, batch_size: usize) -> Result<(), Error> {
+        if self.n_examples == batch_size || self.n_examples == 1 {
+            return Ok(());
+        }
+        Err(Error::BatchMismatch { op, n_examples: self.n_examples, batch_size })
+    }
+
+    /// Size of one `f32` or `u32` buffer of this shape and the grid with one unit per four entries of a row.
+    pub(crate) fn plan(&self, op: &'static str, limits: Limits) -> Result<Plan, Error> {
+        let elements = self.elements(op)?;
+        let over = |limit, requested, maximum| Err(Error::OverLimit { op, limit, requested, maximum });
+        let bytes = 4 * elements as u64;
+        if bytes > limits.bytes {
+            return over("the largest buffer of the device in bytes", bytes, limits.bytes);
+        }
+        let units = UNITS_PER_CUBE.min(limits.units.max(1));
+        let blocks = (self.n_members * self.n_examples) as u64 * self.width.div_ceil(4) as u64;
+        let cubes = blocks.div_ceil(u64::from(units));
+        // A row of cubes first; further rows only where one does not hold them all.
+        let x = cubes.min(u64::from(limits.cubes.0.max(1)));
+        let y = cubes.div_ceil(x);
+        if y > u64::from(limits.cubes.1) {
+            let maximum = u64::from(limits.cubes.0) * u64::from(limits.cubes.1);
+            return over("the largest number of cubes of a launch", cubes, maximum);
+        }
+        Ok(Plan { elements, count: CubeCount::Static(x as u32, y as u32, 1), dim: CubeDim::new_1d(units) })
+    }
+}
+
+/// A checked launch.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) elements: usize,
+    pub(crate) count: CubeCount,
+    pub(crate) dim: CubeDim,
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const WIDE: Limits = Limits { bytes: 1 << 40, cubes: (65_535, 65_535), units: 256 };
+
+    fn shape(n_members: usize, n_examples: usize, width: usize) -> DrawShape {
+        DrawShape { n_members, n_examples, width }
+    }
+
+    fn grid(shape: DrawShape, limits: Limits) -> (u64, u64) {
+        let Plan { count: CubeCount::Static(x, y, 1), .. } = shape.plan("test", limits).unwrap() else {
+            unreachable!("plans are static and flat");
+        };
+        (u64::from(x), u64::from(y))
+    }
+
+    #[test]
+    fn an_empty_axis_is_named() {
+        for (empty, name) in
+            [(shape(0, 5, 7), "n_members"), (shape(3, 0, 7), "n_examples"), (shape(3, 5, 0), "width")]
+        {
+            let error = empty.elements("test").unwrap_err();
+            assert!(matches!(error, Error::Empty { axis, .. } if axis == name), "{error}");
+        }
+    }
+
+    #[test]
+    fn more_than_half_of_the_32_bit_addresses_are_refused() {
+        assert_eq!(shape(1 << 10, 1 << 10, 1 << 11).elements("test").unwrap(), 1 << 31);
+        for large in [shape((1 << 31) + 1, 1, 1), shape(usize::MAX, usize::MAX, usize::MAX)] {
+            assert!(
+                matches!(large.elements("test"), Err(Error::OverLimit { maximum, .. }) if maximum == 1 << 31)
+            );
+        }
+    }
+
+    #[test]
+    fn a_buffer_above_the_device_limit_is_refused_with_both_numbers() {
+        let limits = Limits { bytes: 419, ..WIDE };
+        let error = shape(3, 5, 7).plan("test", limits).unwrap_err();
+        assert!(matches!(error, Error::OverLimit { requested: 420, maximum: 419, .. }), "{error}");
+        assert!(shape(3, 5, 7).plan("test", Limits { bytes: 420, ..WIDE }).is_ok());
+    }
+
+    #[test]
+    fn every_block_has_a_unit_and_no_row_of_cubes_is_idle() {
+        for large in [shape(1, 1, 1), shape(3, 5, 7), shape(17, 4096, 4099), shape(1 << 20, 1 << 10, 1)] {
+            let blocks = (large.n_members * large.n_examples * large.width.div_ceil(4)) as u64;
+            let (x, y) = grid(large, WIDE);
+            assert!(x * y * 256 >= blocks && x * (y - 1) * 256 < blocks, "{large:?}: {x} {y}");
+            assert!(x <= 65_535 && y <= 65_535);
+        }
+    }
+
+    #[test]
+    fn too_many_cubes_are_refused() {
+        let limits = Limits { cubes: (2, 2), units: 32, ..WIDE };
+        assert!(shape(1, 128, 4).plan("test", limits).is_ok());
+        let error = shape(1, 129, 4).plan("test", limits).unwrap_err();
+        assert!(matches!(error, Error::OverLimit { requested: 5, maximum: 4, .. }), "{error}");
+    }
+}

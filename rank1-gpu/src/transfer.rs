@@ -1,0 +1,71 @@
+//! Copies of `f32` and `u32` buffers to and from a device.
+//!
+//! Not needed by callers who hold buffers already, for example those of tensors.
+
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+
+use crate::Error;
+
+/// Copies values to the device; `argument` names them in errors.
+///
+/// # Shapes
+/// `values`: any number of entries from 1 on.
+///
+/// # Errors
+/// [`Error::Empty`] if there are no values, [`Error::OverLimit`] above the largest buffer of the device.
+///
+/// # Source
+/// A plain copy.
+pub fn upload(client: &Client, argument: &'static str, values: &[f32]) -> Result<Handle, Error> {
+    let op = "upload";
+    if values.is_empty() {
+        return Err(Error::Empty { op, axis: argument });
+    }
+    let bytes = f32::as_bytes(values);
+    let maximum = client.properties().memory.max_page_size;
+    if bytes.len() as u64 > maximum {
+        return Err(Error::OverLimit {
+            op,
+            limit: "the largest buffer of the device in bytes",
+            requested: bytes.len() as u64,
+            maximum,
+        });
+    }
+    Ok(client.create_from_slice(bytes))
+}
+
+/// Waits for the device and copies an `f32` buffer back.
+///
+/// # Shapes
+/// Returns all entries of `buffer` in order.
+///
+/// # Errors
+/// [`Error::Device`] if a kernel that wrote the buffer failed to compile or to run, or memory ran out.
+///
+/// # Source
+/// A plain copy.
+pub fn download(client: &Client, buffer: &Handle) -> Result<Vec<f32>, Error> {
+    read(client, buffer, "download")
+}
+
+/// Waits for the device and copies a `u32` buffer back.
+///
+/// # Shapes
+/// Returns all entries of `buffer` in order.
+///
+/// # Errors
+/// As [`download`].
+///
+/// # Source
+/// A plain copy.
+pub fn download_words(client: &Client, buffer: &Handle) -> Result<Vec<u32>, Error> {
+    read(client, buffer, "download_words")
+}
+
+fn read<T: CubeElement>(client: &Client, buffer: &Handle, op: &'static str) -> Result<Vec<T>, Error> {
+    match client.read_one(buffer.clone()) {
+        Ok(bytes) => Ok(T::from_bytes(&bytes).to_vec()),
+        Err(source) => Err(Error::Device { op, source: Box::new(source) }),
+    }
+}

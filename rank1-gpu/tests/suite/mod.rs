@@ -1,0 +1,107 @@
+//! Claims about every kernel, as functions of a client: the same for each runtime, instantiated by [`on_runtime`].
+
+mod draws;
+mod refusals;
+mod scaling;
+mod stream;
+
+pub(crate) use draws::{
+    clipped_draws_end_on_the_bounds, device_normals_pass_a_kolmogorov_smirnov_test, draws_equal_the_host,
+    nan_parameters_pass_through_a_clip, standard_noise_is_exact_to_a_few_units_of_f32,
+};
+pub(crate) use refusals::{
+    buffers_of_the_wrong_length_are_refused_by_name, draws_that_do_not_fit_the_batch_are_refused,
+    empty_axes_are_refused, more_than_the_device_can_hold_is_refused,
+};
+pub(crate) use scaling::{
+    scaled_rows_equal_the_host, scaling_by_a_shared_draw_equals_the_host,
+    scaling_equals_multiplying_by_the_stored_draw,
+};
+pub(crate) use stream::{integer_stream_equals_the_host_bit_for_bit, words_do_not_depend_on_the_grid};
+
+use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind};
+
+/// Set to anything, this turns a missing device from a skipped suite into a failed one.
+const REQUIRED: &str = "RANK1_REQUIRE_DEVICE";
+
+pub(crate) const KINDS: [NoiseKind; 3] = [NoiseKind::Uniform, NoiseKind::Normal, NoiseKind::Cauchy];
+pub(crate) const KEY: [u32; 2] = [0x0123_4567, 0x89ab_cdef];
+
+/// Odd primes, each axis at 1, blocks of 4 with every remainder, and more than one cube.
+pub(crate) const SHAPES: [(usize, usize, usize); 9] =
+    [(3, 5, 7), (1, 5, 7), (3, 1, 7), (3, 5, 1), (1, 1, 1), (1, 1, 11), (17, 5, 13), (2, 3, 8), (5, 7, 131)];
+
+pub(crate) fn shape((n_members, n_examples, width): (usize, usize, usize)) -> DrawShape {
+    DrawShape { n_members, n_examples, width }
+}
+
+pub(crate) fn draw(kind: NoiseKind, clip: Option<Clip>) -> Draw {
+    Draw { kind, key: KEY, step: 17, clip }
+}
+
+/// Locations around one, scales in (0, 1), and rows of both signs: no two entries alike.
+pub(crate) fn parameters(shape: DrawShape) -> (Vec<f32>, Vec<f32>) {
+    let n = shape.n_members * shape.width;
+    let location = (0..n).map(|i| 1.0 + (0.37 * i as f32).sin()).collect();
+    let scale = (0..n).map(|i| 0.5 + 0.4 * (0.73 * i as f32).cos()).collect();
+    (location, scale)
+}
+
+/// Equality within 1e-5 (1 + |expected|), entry by entry.
+#[track_caller]
+pub(crate) fn assert_close(got: &[f32], expected: &[f64], what: &str) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    for (at, (&got, &expected)) in got.iter().zip(expected).enumerate() {
+        let error = (f64::from(got) - expected).abs();
+        assert!(error <= 1e-5 * (1.0 + expected.abs()), "{what}, entry {at}: {got} is not {expected}");
+    }
+}
+
+/// Runs a claim on a device, or says that it was skipped because there is none.
+pub(crate) fn with_device(
+    device: Result<cubecl::Device, cubecl::device::DeviceUnavailable>,
+    claim: fn(&cubecl::client::Client),
+) {
+    match device {
+        Ok(device) => claim(&device.client()),
+        Err(error) if std::env::var_os(REQUIRED).is_some() => panic!("{REQUIRED} is set and {error}"),
+        Err(error) => skip(error),
+    }
+}
+
+/// Says why a test ends without having tested anything.
+#[allow(clippy::print_stderr)]
+pub(crate) fn skip(reason: impl std::fmt::Display) {
+    eprintln!("SKIPPED, nothing was tested: {reason}");
+}
+
+/// Instantiates the whole suite for the device that an expression finds.
+#[macro_export]
+macro_rules! on_runtime {
+    ($device:expr) => {
+        $crate::on_runtime! { $device;
+            integer_stream_equals_the_host_bit_for_bit,
+            words_do_not_depend_on_the_grid,
+            draws_equal_the_host,
+            standard_noise_is_exact_to_a_few_units_of_f32,
+            clipped_draws_end_on_the_bounds,
+            nan_parameters_pass_through_a_clip,
+            device_normals_pass_a_kolmogorov_smirnov_test,
+            scaled_rows_equal_the_host,
+            scaling_by_a_shared_draw_equals_the_host,
+            scaling_equals_multiplying_by_the_stored_draw,
+            buffers_of_the_wrong_length_are_refused_by_name,
+            draws_that_do_not_fit_the_batch_are_refused,
+            empty_axes_are_refused,
+            more_than_the_device_can_hold_is_refused,
+        }
+    };
+    ($device:expr; $($claim:ident,)*) => {
+        $(
+            #[test]
+            fn $claim() {
+                $crate::suite::with_device($device, $crate::suite::$claim);
+            }
+        )*
+    };
+}
