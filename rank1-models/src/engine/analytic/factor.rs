@@ -1,0 +1,283 @@
+//! One factor of one layer: draws, their application to rows, and the pathwise gradient.
+
+use rank1_core::Real;
+use rank1_core::noise::{NoiseKind, Rows as NoiseRows};
+use rank1_core::numeric::{sigmoid, softplus};
+use rank1_core::perturb::Perturbation;
+use rank1_priors::{PosteriorFamily, SCALE_FLOOR};
+
+use crate::engine::{DrawKey, Site};
+use crate::method::Granularity;
+use crate::network::{FactorPlan, Network};
+use crate::params::ParamLayout;
+
+/// Number of samples, members and examples; row `(s K + k) B + b` is sample s of member k on example b.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub(super) samples: usize,
+    pub(super) members: usize,
+    pub(super) examples: usize,
+}
+
+impl Rows {
+    pub(super) fn len(self) -> usize {
+        self.samples * self.members * self.examples
+    }
+
+    pub(super) fn member(self, row: usize) -> usize {
+        (row / self.examples) % self.members
+    }
+}
+
+/// Draws of a factor and what its backward pass needs.
+#[derive(Debug)]
+pub(super) struct FactorBuffers<F> {
+    /// Standard noise, one row per draw; empty for points.
+    noise: Vec<F>,
+    /// Draws after clipping, one row per draw.
+    draw: Vec<F>,
+    /// Constrained scales `[K, D]`.
+    scale: Vec<F>,
+    /// Gradient with respect to the constrained scales.
+    scale_gradient: Vec<F>,
+    raw_noise: Vec<f32>,
+    width: usize,
+    rows_per_draw: RowsPerDraw,
+}
+
+/// Which rows share a draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowsPerDraw {
+    One,
+    Batch,
+    Member,
+}
+
+impl<F: Real> FactorBuffers<F> {
+    pub(super) fn new() -> Self {
+        Self {
+            noise: Vec::new(),
+            draw: Vec::new(),
+            scale: Vec::new(),
+            scale_gradient: Vec::new(),
+            raw_noise: Vec::new(),
+            width: 0,
+            rows_per_draw: RowsPerDraw::One,
+        }
+    }
+
+    fn draw_index(&self, rows: Rows, row: usize) -> usize {
+        match self.rows_per_draw {
+            RowsPerDraw::One => row,
+            RowsPerDraw::Batch => row / rows.examples,
+            RowsPerDraw::Member => rows.member(row),
+        }
+    }
+
+    fn row(&self, index: usize) -> &[F] {
+        &self.draw[index * self.width..(index + 1) * self.width]
+    }
+
+    /// Draws the factor for all rows; nothing to do where it is absent.
+    pub(super) fn prepare(
+        &mut self,
+        plan: &FactorPlan,
+        layout: &ParamLayout,
+        parameters: &[F],
+        width: usize,
+        rows: Rows,
+        (site, layer): (Site, usize),
+        key: DrawKey,
+    ) {
+        self.width = width;
+        match plan {
+            FactorPlan::Absent => {}
+            FactorPlan::Point { location, .. } => {
+                self.rows_per_draw = RowsPerDraw::Member;
+                self.draw.clear();
+                self.draw.extend_from_slice(layout.slice(parameters, *location));
+            }
+            FactorPlan::Dropout { rate } => {
+                self.fill_noise(rows, RowsPerDraw::One, (site, layer), key, NoiseKind::Uniform);
+                let (rate, keep) = (F::of(*rate), F::of(1.0 / (1.0 - rate)));
+                self.draw.clear();
+                self.draw.extend(self.noise.iter().map(|&u| if u >= rate { keep } else { F::zero() }));
+            }
+            FactorPlan::Random { family, location, scale, granularity, clip, .. } => {
+                let sharing = match (family, granularity) {
+                    (PosteriorFamily::PointMass, _) => RowsPerDraw::Member,
+                    (_, Granularity::PerExample) => RowsPerDraw::One,
+                    (_, Granularity::PerBatch) => RowsPerDraw::Batch,
+                };
+                let location = layout.slice(parameters, *location);
+                self.fill_scales(*family, scale.map(|id| layout.slice(parameters, id)), location.len());
+                match family {
+                    PosteriorFamily::PointMass => {
+                        self.rows_per_draw = sharing;
+                        self.noise.clear();
+                        self.noise.resize(location.len(), F::zero());
+                    }
+                    PosteriorFamily::Cauchy | PosteriorFamily::HalfCauchy => {
+                        self.fill_noise(rows, sharing, (site, layer), key, NoiseKind::Cauchy);
+                    }
+                    _ => self.fill_noise(rows, sharing, (site, layer), key, NoiseKind::Normal),
+                }
+                if *family == PosteriorFamily::HalfCauchy {
+                    self.noise.iter_mut().for_each(|n| *n = n.abs());
+                }
+                self.transform(rows, location, *family == PosteriorFamily::LogNormal);
+                // The reference code clips samples, never the plain point factors of a delta.
+                if let (Some(clip), false) = (clip, *family == PosteriorFamily::PointMass) {
+                    self.draw.iter_mut().for_each(|d| *d = clip.clip(*d));
+                }
+            }
+        }
+    }
+
+    fn fill_scales(&mut self, family: PosteriorFamily, raw: Option<&[F]>, len: usize) {
+        self.scale.clear();
+        let floor = F::of(SCALE_FLOOR);
+        match (family, raw) {
+            (PosteriorFamily::NormalFixedScale { scale }, _) => self.scale.resize(len, F::of(scale)),
+            (_, Some([shared])) => self.scale.resize(len, softplus(*shared) + floor),
+            (_, Some(raw)) => self.scale.extend(raw.iter().map(|&r| softplus(r) + floor)),
+            (_, None) => self.scale.resize(len, F::zero()),
+        }
+        self.scale_gradient.clear();
+        self.scale_gradient.resize(len, F::zero());
+    }
+
+    fn fill_noise(
+        &mut self,
+        rows: Rows,
+        sharing: RowsPerDraw,
+        (site, layer): (Site, usize),
+        key: DrawKey,
+        kind: NoiseKind,
+    ) {
+        self.rows_per_draw = sharing;
+        let shared = sharing == RowsPerDraw::Batch;
+        let block = NoiseRows {
+            step: key.step,
+            first_member: 0,
+            n_members: rows.members,
+            first_example: if shared { 0 } else { key.first_example },
+            n_examples: if shared { 1 } else { rows.examples },
+        };
+        let per_sample = block.n_members * block.n_examples * self.width;
+        self.raw_noise.resize(rows.samples * per_sample, 0.0);
+        for (sample, out) in self.raw_noise.chunks_exact_mut(per_sample).enumerate() {
+            let stream = site.stream(key.seed, layer, key.first_sample + sample as u32);
+            stream.fill_rows(kind, block, self.width, out).expect("the block has the size of its rows");
+        }
+        self.noise.clear();
+        self.noise.extend(self.raw_noise.iter().map(|&n| F::of(f64::from(n))));
+    }
+
+    fn transform(&mut self, rows: Rows, location: &[F], exponential: bool) {
+        let width = self.width;
+        self.draw.clear();
+        self.draw.reserve(self.noise.len());
+        for (index, noise) in self.noise.chunks_exact(width).enumerate() {
+            let member = match self.rows_per_draw {
+                RowsPerDraw::One => rows.member(index),
+                RowsPerDraw::Batch => index % rows.members,
+                RowsPerDraw::Member => index,
+            };
+            let at = member * width..(member + 1) * width;
+            let parts = location[at.clone()].iter().zip(&self.scale[at]).zip(noise);
+            self.draw.extend(parts.map(|((&location, &scale), &n)| {
+                let value = location + scale * n;
+                if exponential { value.exp() } else { value }
+            }));
+        }
+    }
+
+    /// `out = source ∘ draw` (or `source + draw`) for one row.
+    pub(super) fn apply(
+        &self,
+        plan: &FactorPlan,
+        perturbation: Perturbation,
+        rows: Rows,
+        row: usize,
+        source: &[F],
+        out: &mut [F],
+    ) {
+        if matches!(plan, FactorPlan::Absent) {
+            out.copy_from_slice(source);
+            return;
+        }
+        let factor = self.row(self.draw_index(rows, row));
+        let parts = out.iter_mut().zip(source).zip(factor);
+        match perturbation {
+            Perturbation::Multiplicative => parts.for_each(|((o, &x), &f)| *o = x * f),
+            Perturbation::Additive => parts.for_each(|((o, &x), &f)| *o = x + f),
+        }
+    }
+
+    /// Turns `gradient` of the perturbed row into that of `source`, and adds the factor's own gradient.
+    pub(super) fn backward(
+        &mut self,
+        plan: &FactorPlan,
+        perturbation: Perturbation,
+        rows: Rows,
+        row: usize,
+        source: &[F],
+        gradient: &mut [F],
+        location_gradient: &mut [F],
+    ) {
+        let index = self.draw_index(rows, row);
+        let width = self.width;
+        let at = index * width..(index + 1) * width;
+        let member = rows.member(row) * width..(rows.member(row) + 1) * width;
+        let multiplicative = perturbation == Perturbation::Multiplicative;
+        match plan {
+            FactorPlan::Absent => {}
+            FactorPlan::Dropout { .. } => {
+                for (g, &f) in gradient.iter_mut().zip(&self.draw[at]) {
+                    *g *= f;
+                }
+            }
+            FactorPlan::Point { .. } => {
+                let parts = gradient.iter_mut().zip(source).zip(&self.draw[at]);
+                for (((g, &x), &f), d) in parts.zip(&mut location_gradient[member]) {
+                    *d += if multiplicative { *g * x } else { *g };
+                    *g = if multiplicative { *g * f } else { *g };
+                }
+            }
+            FactorPlan::Random { family, clip, .. } => {
+                let clip = clip.filter(|_| *family != PosteriorFamily::PointMass);
+                let low = clip.map_or(F::neg_infinity(), |c| F::of(c.min));
+                let high = clip.map_or(F::infinity(), |c| F::of(c.max));
+                let exponential = *family == PosteriorFamily::LogNormal;
+                let parts = gradient.iter_mut().zip(source).zip(&self.draw[at.clone()]).zip(&self.noise[at]);
+                let sinks =
+                    location_gradient[member.clone()].iter_mut().zip(&mut self.scale_gradient[member]);
+                for ((((g, &x), &f), &n), (d_location, d_scale)) in parts.zip(sinks) {
+                    let inside = f > low && f < high;
+                    let own = if multiplicative { *g * x } else { *g };
+                    let own = if exponential { own * f } else { own };
+                    let own = if inside { own } else { F::zero() };
+                    *d_location += own;
+                    *d_scale += own * n;
+                    *g = if multiplicative { *g * f } else { *g };
+                }
+            }
+        }
+    }
+
+    /// Adds the gradient of the unconstrained scales, after all rows are done.
+    pub(super) fn finish(&self, plan: &FactorPlan, network: &Network, parameters: &[F], gradient: &mut [F]) {
+        let FactorPlan::Random { scale: Some(id), .. } = plan else { return };
+        let raw = network.layout.slice(parameters, *id);
+        let out = network.layout.slice_mut(gradient, *id);
+        if let [shared] = raw {
+            let total = self.scale_gradient.iter().fold(F::zero(), |sum, &g| sum + g);
+            out[0] += total * sigmoid(*shared);
+            return;
+        }
+        for ((o, &g), &r) in out.iter_mut().zip(&self.scale_gradient).zip(raw) {
+            *o += g * sigmoid(r);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Engines compute the data term: the negative log-likelihood of a batch and its gradient.
+//!
+//! Everything else of the objective (KL, L2) depends on parameters only and lives in [`crate::penalty`].
+//! Two engines exist: [`analytic`], hand-derived on ndarray, and [`autodiff`], the same network on Burn. They
+//! draw the same noise and agree to rounding.
+
+pub mod analytic;
+pub mod autodiff;
+
+use ndarray::{Array3, ArrayView2};
+use rank1_core::noise::NoiseStream;
+use rank1_core::objective::NllForm;
+use rank1_core::targets::Targets;
+
+use crate::error::Error;
+
+/// A batch of B distinct examples; engines tile it over members themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a, F> {
+    /// Normalized inputs, `[B, D_in]`.
+    pub inputs: ArrayView2<'a, F>,
+    /// Targets of the B examples (values are normalized).
+    pub targets: &'a Targets,
+}
+
+/// Which draws a pass uses: same key, same numbers, on any engine and any number of threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrawKey {
+    /// Seed of the network (ensemble networks have different ones).
+    pub seed: u64,
+    /// Optimizer step, or [`DrawKey::PREDICTION`].
+    pub step: u32,
+    /// Number of the first of the S samples.
+    pub first_sample: u32,
+    /// Number of the first example: 0 in training, the row of the data set in prediction, so that a
+    /// prediction does not depend on how rows are cut into chunks.
+    pub first_example: u32,
+}
+
+impl DrawKey {
+    /// Step number that marks draws of predictions.
+    pub const PREDICTION: u32 = u32::MAX;
+}
+
+/// What a draw is for; one noise stream each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Site {
+    /// Input factor, or dropout mask.
+    InputFactor = 0,
+    /// Output factor.
+    OutputFactor = 1,
+    /// Mean-field weight.
+    Weight = 2,
+    /// Flipout signs of the inputs.
+    InputSign = 3,
+    /// Flipout signs of the outputs.
+    OutputSign = 4,
+    /// Monte-Carlo KL of the input factor.
+    InputKl = 5,
+    /// Monte-Carlo KL of the output factor.
+    OutputKl = 6,
+    /// Monte-Carlo KL of the weights.
+    WeightKl = 7,
+}
+
+impl Site {
+    /// The noise stream of this site of layer `layer` for sample `sample`.
+    #[must_use]
+    pub fn stream(self, seed: u64, layer: usize, sample: u32) -> NoiseStream {
+        NoiseStream::new(seed, 8 * layer as u32 + self as u32, sample)
+    }
+}
+
+/// What the objective asks of an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NllRequest {
+    /// Samples S per member.
+    pub n_samples: usize,
+    /// Reduction over samples and members.
+    pub form: NllForm,
+}
+
+/// Computes likelihood terms of a network at given parameters.
+pub trait Engine: Send {
+    /// Mean negative log-likelihood of the batch, in nats per example; adds its gradient to `gradient`.
+    ///
+    /// # Errors
+    /// A batch that does not fit the network; NaN passes through and is the trainer's to refuse.
+    fn nll(
+        &mut self,
+        parameters: &[f32],
+        gradient: &mut [f32],
+        batch: Batch<'_, f32>,
+        key: DrawKey,
+        request: NllRequest,
+    ) -> Result<f64, Error>;
+
+    /// Network outputs of one sample of all members, `[K, B, C]`, member-major.
+    ///
+    /// # Errors
+    /// Inputs that do not fit the network.
+    fn outputs(
+        &mut self,
+        parameters: &[f32],
+        inputs: ArrayView2<'_, f32>,
+        key: DrawKey,
+    ) -> Result<Array3<f32>, Error>;
+}

@@ -1,0 +1,147 @@
+//! What training, prediction and checkpoints refuse or report.
+
+use std::path::PathBuf;
+
+use thiserror::Error as ThisError;
+
+use crate::recipe::Problem;
+
+/// A refused recipe, a diverged run, a damaged checkpoint, or an error of the crates below.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// The recipe has problems; all of them are listed.
+    #[error("{}", list(.0))]
+    Recipe(Vec<Problem>),
+    /// A quantity became NaN or infinite while training.
+    #[error(
+        "diverged at step {step} (epoch {epoch}): {quantity} is {value}; lower `train.optimizer.learning_rate` or set `train.clip_norm`"
+    )]
+    Diverged {
+        /// Optimizer step, from 0.
+        step: u64,
+        /// Epoch, from 0.
+        epoch: usize,
+        /// What diverged.
+        quantity: &'static str,
+        /// The offending value.
+        value: f64,
+    },
+    /// A batch or data set does not fit the network.
+    #[error("{what}: expected {expected}, got {got}")]
+    Mismatch {
+        /// What was compared.
+        what: &'static str,
+        /// What the network needs.
+        expected: usize,
+        /// What came.
+        got: usize,
+    },
+    /// A checkpoint cannot be used.
+    #[error("checkpoint {}: {reason}", path.display())]
+    Checkpoint {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: CheckpointFault,
+    },
+    /// A file could not be read or written.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// An error of the factor math or the metrics.
+    #[error(transparent)]
+    Core(#[from] rank1_core::Error),
+    /// An error of the distributions.
+    #[error(transparent)]
+    Priors(#[from] rank1_priors::Error),
+}
+
+impl Error {
+    /// Whether the error is a divergence of the optimization, not a fault of the input.
+    #[must_use]
+    pub fn is_divergence(&self) -> bool {
+        matches!(self, Self::Diverged { .. })
+    }
+
+    /// A network whose outputs are no longer numbers has diverged: such an error as [`Error::Diverged`], every
+    /// other error as it is.
+    #[must_use]
+    pub fn of_training(self, step: u64, epoch: usize) -> Self {
+        match self {
+            Self::Core(rank1_core::Error::NotFinite { .. }) => {
+                Self::Diverged { step, epoch, quantity: "a prediction", value: f64::NAN }
+            }
+            other => other,
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}
+
+/// Why a checkpoint was refused.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum CheckpointFault {
+    /// A JSON document does not parse or is not as it was written.
+    #[error("the document is damaged: {0}")]
+    Manifest(String),
+    /// A file's SHA-256 differs from the manifest's.
+    #[error("`{file}` has SHA-256 {got}, the manifest says {expected}: the file was damaged or replaced")]
+    Hash {
+        /// File name.
+        file: String,
+        /// The manifest's hash.
+        expected: String,
+        /// The file's hash.
+        got: String,
+    },
+    /// A tensor is missing or has another shape or dtype.
+    #[error("tensor `{tensor}`: expected {expected}, got {got}")]
+    Tensor {
+        /// Name of the tensor.
+        tensor: String,
+        /// What the recipe's network needs.
+        expected: String,
+        /// What the file holds.
+        got: String,
+    },
+    /// The checkpoint belongs to another recipe.
+    #[error(
+        "was written for another recipe or seed (recipe hash {got}, now {expected}); start a new run folder or drop --resume"
+    )]
+    Recipe {
+        /// Hash of the recipe at hand.
+        expected: String,
+        /// Hash in the manifest.
+        got: String,
+    },
+    /// The tensor file does not parse.
+    #[error("`{file}` is not a valid safetensors file: {cause}")]
+    Format {
+        /// File name.
+        file: String,
+        /// The parser's message.
+        cause: String,
+    },
+}
+
+/// One problem is one line; several are counted and follow on a line each.
+fn list(problems: &[Problem]) -> String {
+    match problems {
+        [one] => one.to_string(),
+        many => {
+            let lines: String = many.iter().map(|p| format!("\n  {p}")).collect();
+            format!("{} problems in the recipe{lines}", many.len())
+        }
+    }
+}

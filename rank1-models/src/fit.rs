@@ -1,0 +1,335 @@
+//! From a recipe and rows to trained networks: the search over settings, then all networks of an ensemble.
+
+use std::path::Path;
+
+use ndarray::{Array2, Axis};
+use rank1_core::noise::philox4x32;
+use rank1_core::targets::Targets;
+use rayon::prelude::*;
+
+use crate::checkpoint::Slot;
+use crate::error::Error;
+use crate::network::{MlpShape, Network};
+use crate::predict::TrainedNetwork;
+use crate::recipe::{CheckedRecipe, Override, Recipe};
+use crate::train::{EpochRecord, Observer, Rows, Silent, TrainState, TrainingSets, train};
+
+/// Normalized training rows, and which of them are held out for validation.
+#[derive(Debug, Clone)]
+pub struct TrainingData {
+    /// Inputs `[N, D]`.
+    pub inputs: Array2<f32>,
+    /// Targets of the N rows.
+    pub targets: Targets,
+    /// Indices of the rows held out for early stopping and search.
+    pub validation: Vec<usize>,
+}
+
+/// The same rows divided: all, those outside the validation part, and that part.
+struct Parts {
+    train: (Array2<f32>, Targets),
+    validation: Option<(Array2<f32>, Targets)>,
+}
+
+impl TrainingData {
+    fn all(&self) -> Rows<'_> {
+        Rows { inputs: self.inputs.view(), targets: &self.targets }
+    }
+
+    fn parts(&self) -> Parts {
+        let held: std::collections::HashSet<usize> = self.validation.iter().copied().collect();
+        let rest: Vec<usize> = (0..self.inputs.nrows()).filter(|i| !held.contains(i)).collect();
+        let pick = |rows: &[usize]| (self.inputs.select(Axis(0), rows), self.targets.select(rows));
+        Parts {
+            train: pick(&rest),
+            validation: (!self.validation.is_empty()).then(|| pick(&self.validation)),
+        }
+    }
+}
+
+impl Parts {
+    fn sets(&self) -> TrainingSets<'_> {
+        TrainingSets { train: rows(&self.train), validation: self.validation.as_ref().map(rows) }
+    }
+}
+
+fn rows((inputs, targets): &(Array2<f32>, Targets)) -> Rows<'_> {
+    Rows { inputs: inputs.view(), targets }
+}
+
+/// What is told while fitting.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// A trial of the search ended with this validation NLL.
+    Trial {
+        /// Number of the trial, from 0.
+        trial: usize,
+        /// Number of trials.
+        of: usize,
+        /// Validation NLL (normalized targets).
+        nll: f64,
+    },
+    /// An epoch of a network ended.
+    Epoch {
+        /// Epochs of each network, if none stops early.
+        of: usize,
+        /// Index of the network.
+        network: usize,
+        /// Its record.
+        record: &'a EpochRecord,
+    },
+}
+
+/// Settings of a fit that change no result.
+#[derive(Clone, Copy)]
+pub struct FitOptions<'a> {
+    /// Networks trained at a time.
+    pub threads: usize,
+    /// Folder of the checkpoint; none keeps everything in memory.
+    pub checkpoint: Option<&'a Path>,
+    /// Told of trials and epochs, from several threads.
+    pub progress: &'a (dyn Fn(Progress<'_>) + Sync),
+}
+
+impl std::fmt::Debug for FitOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FitOptions")
+            .field("threads", &self.threads)
+            .field("checkpoint", &self.checkpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A trial of the search: the values tried and what they reached.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// Values of the searched keys.
+    pub values: Vec<Override>,
+    /// Best validation NLL; infinite where training diverged.
+    pub nll: f64,
+    /// Epochs done when it was reached.
+    pub epoch: usize,
+}
+
+/// Trained networks and how they came about.
+#[derive(Debug, Clone)]
+pub struct Fitted {
+    /// The networks, selected parameters.
+    pub networks: Vec<TrainedNetwork>,
+    /// Epoch records of every network.
+    pub histories: Vec<Vec<EpochRecord>>,
+    /// Trials of the search, in order.
+    pub trials: Vec<Trial>,
+    /// The recipe that the networks were trained with: searched keys replaced by the chosen values.
+    pub chosen: CheckedRecipe,
+}
+
+/// The seed of network `index` of a run.
+#[must_use]
+pub fn network_seed(seed: u64, index: usize) -> u64 {
+    let words = philox4x32([index as u32, 0, 0, 0x5345_4544], [seed as u32, (seed >> 32) as u32]);
+    u64::from(words[0]) | u64::from(words[1]) << 32
+}
+
+/// Searches (if the recipe asks for it), then trains every network of the method.
+///
+/// With a search, each combination of values trains one network on the rows outside the validation part and is
+/// judged by its validation NLL; the best is trained again on all rows, for as many epochs as it needed. For an
+/// ensemble the search judges a single network. Without a search, early stopping trains on the rows outside the
+/// validation part and keeps the best epoch; without that too, all rows are trained on.
+///
+/// # Errors
+/// As [`train`], and checkpoint errors. A diverged trial of the search loses, and is no error unless all diverge.
+pub fn fit(
+    recipe: &CheckedRecipe,
+    shape: &MlpShape,
+    data: &TrainingData,
+    options: FitOptions<'_>,
+) -> Result<Fitted, Error> {
+    let parts = data.parts();
+    let (trials, chosen) = search(recipe, shape, &parts, options)?;
+    let network = Network::new(shape.clone(), &chosen.get().method);
+    let on_all = chosen.get().train.early_stopping.is_none();
+    let sets = if on_all { TrainingSets { train: data.all(), validation: None } } else { parts.sets() };
+    let one = |index| {
+        let slot = options.checkpoint.map(|root| Slot::new(root, index, &recipe.hash()));
+        fit_network(&network, chosen.get(), sets, index, slot, options)
+    };
+    let indices = 0..recipe.get().method.n_networks();
+    let states: Vec<TrainState> = if options.threads <= 1 {
+        indices.map(one).collect::<Result<_, _>>()?
+    } else {
+        pool(options.threads)?.install(|| indices.into_par_iter().map(one).collect::<Result<_, _>>())?
+    };
+    let trained = |state: &TrainState| TrainedNetwork {
+        network: network.clone(),
+        parameters: state.selected().to_vec(),
+        seed: state.seed,
+    };
+    Ok(Fitted {
+        networks: states.iter().map(trained).collect(),
+        histories: states.into_iter().map(|s| s.history).collect(),
+        trials,
+        chosen,
+    })
+}
+
+/// Reads the networks of a finished run.
+///
+/// # Errors
+/// [`Error::Checkpoint`] and [`Error::Io`]; a network that is missing or unfinished.
+pub fn load(
+    chosen: &Recipe,
+    recipe_hash: &str,
+    shape: &MlpShape,
+    checkpoint: &Path,
+) -> Result<Vec<TrainState>, Error> {
+    let network = Network::new(shape.clone(), &chosen.method);
+    let mut states = Vec::new();
+    for index in 0..chosen.method.n_networks() {
+        let state = Slot::new(checkpoint, index, recipe_hash).load(&network, chosen)?;
+        states.push(state.ok_or_else(|| Error::Io {
+            action: "read the manifest of",
+            path: checkpoint.join(format!("network{index}")),
+            source: std::io::ErrorKind::NotFound.into(),
+        })?);
+    }
+    Ok(states)
+}
+
+fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| Error::Io {
+        action: "start threads for",
+        path: "training".into(),
+        source: std::io::Error::other(e),
+    })
+}
+
+struct Saver<'a> {
+    network: &'a Network,
+    index: usize,
+    slot: Option<Slot>,
+    every: usize,
+    epochs: usize,
+    progress: &'a (dyn Fn(Progress<'_>) + Sync),
+}
+
+impl Observer for Saver<'_> {
+    fn epoch(&mut self, state: &TrainState) -> Result<(), Error> {
+        if let Some(record) = state.history.last() {
+            (self.progress)(Progress::Epoch { of: self.epochs, network: self.index, record });
+        }
+        match &self.slot {
+            Some(slot) if state.finished || state.epoch.is_multiple_of(self.every) => {
+                slot.save(self.network, state)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn fit_network<'a>(
+    network: &'a Network,
+    recipe: &'a Recipe,
+    sets: TrainingSets<'a>,
+    index: usize,
+    slot: Option<Slot>,
+    options: FitOptions<'_>,
+) -> Result<TrainState, Error> {
+    let saved = slot.as_ref().map(|slot| slot.load(network, recipe)).transpose()?.flatten();
+    slot.as_ref().map_or(Ok(()), Slot::clean)?;
+    let state = match saved {
+        Some(state) => state,
+        None => TrainState::start(network, recipe, network_seed(recipe.seed, index))?,
+    };
+    let every = recipe.train.checkpoint_every;
+    let epochs = recipe.train.n_epochs(sets.train.inputs.nrows());
+    let mut saver = Saver { network, index, slot, every, epochs, progress: options.progress };
+    train(network, recipe, sets, state, &mut saver)
+}
+
+/// Every combination of the searched values, in the order of keys and values.
+fn combinations(recipe: &Recipe) -> Vec<Vec<Override>> {
+    let mut all = vec![Vec::new()];
+    for (key, values) in &recipe.search {
+        all = all
+            .into_iter()
+            .flat_map(|before: Vec<Override>| {
+                values.iter().map(move |value| {
+                    let mut next = before.clone();
+                    next.push(Override::new(key, value.clone()));
+                    next
+                })
+            })
+            .collect();
+    }
+    all
+}
+
+fn search(
+    recipe: &CheckedRecipe,
+    shape: &MlpShape,
+    parts: &Parts,
+    options: FitOptions<'_>,
+) -> Result<(Vec<Trial>, CheckedRecipe), Error> {
+    if recipe.get().search.is_empty() {
+        return Ok((Vec::new(), recipe.clone()));
+    }
+    let combinations = combinations(recipe.get());
+    let of = combinations.len();
+    let one = |(trial, values): (usize, &Vec<Override>)| {
+        let found = try_values(recipe, shape, parts, values)?;
+        (options.progress)(Progress::Trial { trial, of, nll: found.nll });
+        Ok(found)
+    };
+    let trials: Vec<Trial> = if options.threads <= 1 {
+        combinations.iter().enumerate().map(one).collect::<Result<_, Error>>()?
+    } else {
+        let run = || combinations.par_iter().enumerate().map(one).collect::<Result<_, Error>>();
+        pool(options.threads)?.install(run)?
+    };
+    let best =
+        trials.iter().min_by(|a, b| a.nll.total_cmp(&b.nll)).filter(|best| best.nll.is_finite()).ok_or(
+            Error::Diverged { step: 0, epoch: 0, quantity: "every trial of [search]", value: f64::NAN },
+        )?;
+    let chosen = settled(recipe, &best.values, Some(best.epoch))?;
+    Ok((trials.clone(), chosen))
+}
+
+fn try_values(
+    recipe: &CheckedRecipe,
+    shape: &MlpShape,
+    parts: &Parts,
+    values: &[Override],
+) -> Result<Trial, Error> {
+    let candidate = settled(recipe, values, None)?;
+    let recipe = candidate.get();
+    let network = Network::new(shape.clone(), &recipe.method);
+    let start = TrainState::start(&network, recipe, network_seed(recipe.seed, 0))?;
+    let (nll, epoch) = match train(&network, recipe, parts.sets(), start, &mut Silent) {
+        Ok(state) => match (&state.best, state.history.last().and_then(|r| r.valid_nll)) {
+            (Some(best), _) => (best.nll, best.epoch),
+            (None, last) => (last.filter(|nll| nll.is_finite()).unwrap_or(f64::INFINITY), state.epoch),
+        },
+        Err(e) if e.is_divergence() => (f64::INFINITY, 0),
+        Err(e) => return Err(e),
+    };
+    Ok(Trial { values: values.to_vec(), nll, epoch })
+}
+
+/// The recipe with the searched keys set; `epochs` also fixes the length and turns early stopping off.
+fn settled(
+    recipe: &CheckedRecipe,
+    values: &[Override],
+    epochs: Option<usize>,
+) -> Result<CheckedRecipe, Error> {
+    let mut settled = recipe.with(values)?.get().clone();
+    settled.search.clear();
+    if let Some(epochs) = epochs
+        && settled.train.early_stopping.take().is_some()
+    {
+        settled.train.epochs = Some(epochs);
+        settled.train.steps = None;
+    }
+    crate::recipe::check(settled)
+}

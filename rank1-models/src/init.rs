@@ -1,0 +1,143 @@
+//! Initial parameters of a network, drawn from its seed.
+//!
+//! He-normal weights, zero biases; factors and scales as the method says. Not for layers of Burn, which have
+//! their own constructors.
+
+use std::convert::Infallible;
+
+use rand::TryRng;
+use rank1_core::noise::philox4x32;
+use rank1_priors::{LocationInit, PosteriorFamily, ScaleInit, WeightInit, scale_to_raw};
+
+use crate::error::Error;
+use crate::network::{FactorPlan, Network, WeightPlan};
+use crate::params::ParamId;
+
+/// Marks counters of initial values, apart from those of draws and shuffles.
+const INIT: u32 = 0x494e_4954;
+
+/// Start of the unconstrained observation noise: softplus gives half a normalized standard deviation.
+const INITIAL_NOISE: f64 = 0.5;
+
+/// A counter-based generator: word `i` of parameter `p` depends on the seed, `p` and `i` only.
+#[derive(Debug, Clone)]
+struct PhiloxRng {
+    key: [u32; 2],
+    parameter: u32,
+    block: u32,
+    words: [u32; 4],
+    used: usize,
+}
+
+impl PhiloxRng {
+    fn new(seed: u64, parameter: u32) -> Self {
+        Self { key: [seed as u32, (seed >> 32) as u32], parameter, block: 0, words: [0; 4], used: 4 }
+    }
+}
+
+impl TryRng for PhiloxRng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        if self.used == 4 {
+            self.words = philox4x32([self.block, self.parameter, 0, INIT], self.key);
+            self.block += 1;
+            self.used = 0;
+        }
+        self.used += 1;
+        Ok(self.words[self.used - 1])
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let low = u64::from(self.try_next_u32()?);
+        Ok(low | u64::from(self.try_next_u32()?) << 32)
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in out.chunks_mut(4) {
+            let word = self.try_next_u32()?.to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// Start of a trained prior scale: the reference code's softplus^-1(1).
+const INITIAL_PRIOR_SCALE: f64 = 1.0;
+
+/// The flat parameters of `network` before training.
+///
+/// Weights are He-normal (truncated at two standard deviations), biases zero, factors and scales as the plan says.
+/// Each parameter has its own stream, so that adding one changes no other.
+///
+/// # Errors
+/// Settings of initializers that no recipe check lets pass.
+pub fn initialize(network: &Network, seed: u64) -> Result<Vec<f32>, Error> {
+    let mut init = Initializer { network, seed, flat: vec![0.0; network.n_parameters()] };
+    for layer in &network.layers {
+        let rng = &mut init.rng(layer.weight);
+        WeightInit::HeNormal.fill(init.slice(layer.weight), layer.d_in, layer.d_out, rng)?;
+        if let WeightPlan::MeanField { scale, initial_std, .. } = layer.weight_plan {
+            init.scale(scale, initial_std, PosteriorFamily::Normal)?;
+        }
+        init.factor(&layer.input_factor)?;
+        init.factor(&layer.output_factor)?;
+    }
+    if let Some(id) = network.noise {
+        let raw = scale_to_raw(INITIAL_NOISE)?;
+        init.slice(id).fill(raw as f32);
+    }
+    Ok(init.flat)
+}
+
+struct Initializer<'a> {
+    network: &'a Network,
+    seed: u64,
+    flat: Vec<f32>,
+}
+
+impl Initializer<'_> {
+    fn slice(&mut self, id: ParamId) -> &mut [f32] {
+        self.network.layout.slice_mut(&mut self.flat, id)
+    }
+
+    fn rng(&self, id: ParamId) -> PhiloxRng {
+        PhiloxRng::new(self.seed, id.index() as u32)
+    }
+
+    fn scale(&mut self, id: ParamId, std: f64, family: PosteriorFamily) -> Result<(), Error> {
+        let rng = &mut self.rng(id);
+        Ok(ScaleInit::from_scale(std, family)?.fill_raw(self.slice(id), rng)?)
+    }
+
+    fn factor(&mut self, plan: &FactorPlan) -> Result<(), Error> {
+        match plan {
+            FactorPlan::Absent | FactorPlan::Dropout { .. } => Ok(()),
+            FactorPlan::Point { location, sign_init } => self.location(*location, *sign_init),
+            FactorPlan::Random {
+                family, location, scale, prior_parameter, sign_init, initial_std, ..
+            } => {
+                self.location(*location, *sign_init)?;
+                if *family == PosteriorFamily::LogNormal {
+                    // The location is that of the logarithm. The reference code starts it at the sign
+                    // initializer's value, so that factors start near e or 1 / e; here they start near 1.
+                    let signs = *sign_init > 0.0;
+                    self.slice(*location).iter_mut().for_each(|l| *l = if signs { 0.0 } else { *l - 1.0 });
+                }
+                if let Some(id) = scale {
+                    self.scale(*id, *initial_std, *family)?;
+                }
+                if let Some(id) = prior_parameter {
+                    let raw = scale_to_raw(INITIAL_PRIOR_SCALE)?;
+                    self.slice(*id).fill(raw as f32);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn location(&mut self, id: ParamId, sign_init: f64) -> Result<(), Error> {
+        let rng = &mut self.rng(id);
+        Ok(LocationInit::from_random_sign_init(sign_init)?.fill(self.slice(id), rng)?)
+    }
+}

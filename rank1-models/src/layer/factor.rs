@@ -1,0 +1,195 @@
+//! One factor of a rank-1 layer: its variational posterior, draws from given noise and its divergence.
+//!
+//! Where the factor acts is [`super::rank1`]'s business.
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+use rank1_core::factor::ClipBounds;
+use rank1_core::noise::NoiseKind;
+use rank1_priors::{PosteriorFamily, PriorSpec};
+use serde::{Deserialize, Serialize};
+
+use super::scale::positive_scale;
+use super::{initial, kl};
+use crate::error::Error;
+use crate::method::{Granularity, SignInit};
+
+/// How a factor starts and what distribution it has.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FactorConfig {
+    /// Variational family; [`PosteriorFamily::PointMass`] makes a BatchEnsemble factor.
+    pub family: PosteriorFamily,
+    /// Start of the location: a positive value is the probability of +1 (else -1), `-v <= 0` draws from N(1, v^2).
+    pub sign_init: SignInit,
+    /// Start of the posterior scale; `sqrt(p / (1 - p))` imitates dropout at rate p.
+    pub initial_std: f64,
+    /// Draws per example or per batch.
+    pub granularity: Granularity,
+    /// Bounds of a draw; none disables clipping.
+    pub clip: Option<ClipBounds>,
+}
+
+impl Default for FactorConfig {
+    /// The reference code's Gaussian factor.
+    fn default() -> Self {
+        Self {
+            family: PosteriorFamily::Normal,
+            sign_init: -0.5,
+            initial_std: 0.031_638_6,
+            granularity: Granularity::PerExample,
+            clip: Some(ClipBounds::REFERENCE),
+        }
+    }
+}
+
+impl FactorConfig {
+    /// A factor of `n_members` vectors of `width` entries; equal seeds give equal factors.
+    ///
+    /// # Shapes
+    /// Location `[n_members, width]`; raw scale the same, `[1, 1]` if shared, absent for a fixed scale and a point mass.
+    ///
+    /// # Errors
+    /// A scale or a sign initialization outside its domain.
+    ///
+    /// # Source
+    /// Dusenberry et al. 2020, appendix B, and the reference code: raw scales of normal and log-normal families are
+    /// jittered by a truncated normal of 0.1.
+    pub fn init(&self, n_members: usize, width: usize, seed: u64, device: &Device) -> Result<Factor, Error> {
+        self.family.check()?;
+        let shape = [n_members, width];
+        let location =
+            initial::tensor(initial::signs(self.sign_init, n_members * width, seed)?, shape, device);
+        let raw_scale = match self.family.n_scales(n_members * width) {
+            0 => None,
+            n => {
+                let raw = initial::raw_scales(self.family, self.initial_std, n, seed)?;
+                let shape = if self.family == PosteriorFamily::NormalSharedScale { [1, 1] } else { shape };
+                Some(Param::from_tensor(initial::tensor(raw, shape, device)))
+            }
+        };
+        Ok(Factor {
+            location: Param::from_tensor(location),
+            raw_scale,
+            family: self.family,
+            granularity: self.granularity,
+            clip: self.clip,
+        })
+    }
+}
+
+/// A distribution (or a point) per member and entry.
+#[derive(Module, Debug)]
+pub struct Factor {
+    /// Locations, `[K, D]`.
+    pub location: Param<Tensor<2>>,
+    /// Unconstrained scales, `[K, D]`, or `[1, 1]` if shared; none for a fixed scale and for a point mass.
+    pub raw_scale: Option<Param<Tensor<2>>>,
+    /// Variational family.
+    #[module(skip)]
+    pub family: PosteriorFamily,
+    /// Draws per example or per batch.
+    #[module(skip)]
+    pub granularity: Granularity,
+    /// Bounds of a draw.
+    #[module(skip)]
+    pub clip: Option<ClipBounds>,
+}
+
+impl Factor {
+    /// The standard noise that a draw needs; none for a point mass.
+    ///
+    /// # Source
+    /// Reparameterizations of Dusenberry et al. 2020, section 3.
+    #[must_use]
+    pub fn noise_kind(&self) -> Option<NoiseKind> {
+        match self.family.noise_kind() {
+            rank1_priors::NoiseKind::Normal => Some(NoiseKind::Normal),
+            rank1_priors::NoiseKind::Cauchy => Some(NoiseKind::Cauchy),
+            rank1_priors::NoiseKind::Unused => None,
+        }
+    }
+
+    /// Positive scales, in the shape of `raw_scale`.
+    ///
+    /// # Source
+    /// `softplus(raw) + 1e-7`, as the reference code.
+    #[must_use]
+    pub fn scale(&self) -> Option<Tensor<2>> {
+        self.raw_scale.as_ref().map(|raw| positive_scale(raw.val()))
+    }
+
+    /// `location + scale * noise`, then clipped; the gradient is zero where a draw was cut.
+    ///
+    /// Half-Cauchy takes `|noise|`, log-normal the exponential of the sum, a point mass returns its locations.
+    ///
+    /// # Shapes
+    /// `noise`: `[S*K*B, D]` (sample, member, example) for any B, 1 included; returns the same shape. A point mass takes
+    /// no noise and returns `[S*K, D]`.
+    ///
+    /// # Errors
+    /// [`rank1_core::Error::ShapeMismatch`] or [`rank1_core::Error::Empty`] if the noise does not fit or is missing.
+    ///
+    /// # Source
+    /// Dusenberry et al. 2020, section 3; clipping as the reference code's dense layer.
+    pub fn draw(&self, noise: Option<Tensor<2>>, n_samples: usize) -> Result<Tensor<2>, Error> {
+        const OP: &str = "Factor::draw";
+        let location = self.location.val();
+        let [members, width] = location.dims();
+        let draw = match (self.noise_kind(), noise) {
+            (None, _) => location.repeat_dim(0, n_samples),
+            (Some(_), None) => return Err(rank1_core::Error::Empty { op: OP, argument: "noise" }.into()),
+            (Some(_), Some(noise)) => {
+                let [rows, columns] = noise.dims();
+                let slots = n_samples * members;
+                if slots == 0 || rows == 0 || rows % slots != 0 || columns != width {
+                    return Err(rank1_core::Error::ShapeMismatch {
+                        op: OP,
+                        argument: "noise",
+                        expected: vec![slots, width],
+                        got: vec![rows, columns],
+                    }
+                    .into());
+                }
+                let noise = noise.reshape([n_samples, members, rows / slots, width]);
+                self.transform(location, noise).reshape([rows, width])
+            }
+        };
+        Ok(match self.clip {
+            Some(ClipBounds { min, max }) => draw.clamp(min, max),
+            None => draw,
+        })
+    }
+
+    fn transform(&self, location: Tensor<2>, noise: Tensor<4>) -> Tensor<4> {
+        let [members, width] = location.dims();
+        let location = location.reshape([1, members, 1, width]);
+        let noise = if self.family == PosteriorFamily::HalfCauchy { noise.abs() } else { noise };
+        let spread = match (self.scale(), self.family) {
+            (Some(scale), _) => {
+                let [rows, columns] = scale.dims();
+                scale.reshape([1, rows, 1, columns]) * noise
+            }
+            (None, PosteriorFamily::NormalFixedScale { scale }) => noise * scale,
+            (None, _) => noise * 0.0,
+        };
+        let sum = location + spread;
+        if self.family == PosteriorFamily::LogNormal { sum.exp() } else { sum }
+    }
+
+    /// KL to a prior in nats, summed over members and entries, with gradients for location and raw scale.
+    ///
+    /// # Shapes
+    /// `noise`: `draws * K * D` standard values where the pair has no closed form, else none; returns `[1]`.
+    ///
+    /// # Errors
+    /// A pair without a divergence, or noise of the wrong length.
+    ///
+    /// # Numerics
+    /// Computed in double precision by the priors crate, then rounded.
+    ///
+    /// # Source
+    /// [`rank1_priors::kl_and_grad`].
+    pub fn kl(&self, prior: PriorSpec, noise: Option<&[f32]>) -> Result<Tensor<1>, Error> {
+        kl::divergence(self.family, prior, self.location.val(), self.scale(), noise)
+    }
+}

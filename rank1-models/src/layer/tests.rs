@@ -1,0 +1,210 @@
+//! The layers against hand formulas: values, gradients, divergences and refusals.
+#![allow(clippy::unwrap_used)]
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rank1_core::factor::ClipBounds;
+use rank1_core::noise::NoiseKind;
+use rank1_core::perturb::Perturbation;
+use rank1_priors::{PosteriorFamily, PriorSpec};
+
+use super::*;
+use crate::engine::{DrawKey, Site};
+use crate::method::{Estimator, Granularity};
+
+const K: usize = 3;
+const B: usize = 5;
+const D_IN: usize = 7;
+const D_OUT: usize = 11;
+
+fn rows(n_samples: usize, n_members: usize) -> DrawRows {
+    let key = DrawKey { seed: 3, step: 4, first_sample: 0, first_example: 0 };
+    DrawRows { key, layer: 0, n_samples, n_members, n_examples: B }
+}
+
+fn values(tensor: Tensor<2>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+fn normals(n_rows: usize, width: usize, seed: u64, device: &Device) -> Tensor<2> {
+    let values: ndarray::Array2<f32> = rank1_core::testkit::normals(seed, (n_rows, width));
+    Tensor::from_data(TensorData::new(values.into_raw_vec_and_offset().0, [n_rows, width]), device)
+}
+
+#[test]
+fn a_rank1_layer_equals_one_perturbed_matrix_per_row() {
+    let device = Device::flex();
+    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).with_seed(9).init(&device).unwrap();
+    let noise = layer.noise(&rows(2, K)).unwrap();
+    let x = normals(2 * K * B, D_IN, 1, &device);
+    let got = values(layer.forward(x.clone(), &noise).unwrap());
+    let draw =
+        |f: &Option<Factor>, n: &Option<Tensor<2>>| values(f.as_ref().unwrap().draw(n.clone(), 2).unwrap());
+    let (s, r) = (draw(&layer.input_factor, &noise.input), draw(&layer.output_factor, &noise.output));
+    let (x, w) = (values(x), values(layer.weight.val()));
+    for row in 0..2 * K * B {
+        for o in 0..D_OUT {
+            let expected: f32 = (0..D_IN)
+                .map(|i| x[row * D_IN + i] * w[i * D_OUT + o] * s[row * D_IN + i] * r[row * D_OUT + o])
+                .sum();
+            assert!((got[row * D_OUT + o] - expected).abs() < 1e-4, "row {row} output {o}");
+        }
+    }
+}
+
+#[test]
+fn draws_follow_the_family_and_stop_gradients_where_clipped() {
+    let device = Device::flex().autodiff();
+    let noise = Tensor::<2>::from_floats([[0.5], [-2.0], [40.0], [-0.25]], &device);
+    for (family, expected) in [
+        (PosteriorFamily::Normal, [1.5, -1.0, 10.0, 0.75]),
+        (PosteriorFamily::HalfCauchy, [1.5, 3.0, 10.0, 1.25]),
+        (PosteriorFamily::LogNormal, [1.5_f32.exp(), (-1.0_f32).exp(), 10.0, 0.75_f32.exp()]),
+        (PosteriorFamily::NormalFixedScale { scale: 2.0 }, [2.0, -3.0, 10.0, 0.5]),
+    ] {
+        let config = FactorConfig { family, sign_init: 0.0, initial_std: 1.0, ..FactorConfig::default() };
+        let mut factor = config.init(2, 1, 0, &device).unwrap();
+        if let Some(raw) = factor.raw_scale.take() {
+            factor.raw_scale =
+                Some(raw.map(|raw| Tensor::full(raw.dims(), 1.0_f32.exp_m1().ln(), &device).require_grad()));
+        }
+        let draw = factor.draw(Some(noise.clone()), 1).unwrap();
+        let gradients = draw.clone().sum().backward();
+        for (got, expected) in values(draw.inner()).into_iter().zip(expected) {
+            assert!((got - expected).abs() < 1e-5, "{family:?}: {got} {expected}");
+        }
+        let slope = values(factor.location.grad(&gradients).unwrap());
+        let log_normal = family == PosteriorFamily::LogNormal;
+        // The second member's first draw is cut: only its other draw counts.
+        let first = if log_normal { expected[0] + expected[1] } else { 2.0 };
+        let second = if log_normal { expected[3] } else { 1.0 };
+        assert!((slope[0] - first).abs() < 1e-5 && (slope[1] - second).abs() < 1e-5, "{family:?}: {slope:?}");
+    }
+}
+
+#[test]
+fn a_point_mass_needs_no_noise_and_repeats_over_samples() {
+    let device = Device::flex();
+    let config =
+        FactorConfig { family: PosteriorFamily::PointMass, sign_init: 0.5, ..FactorConfig::default() };
+    let factor = config.init(K, D_IN, 1, &device).unwrap();
+    assert_eq!((factor.noise_kind(), factor.raw_scale.is_none()), (None, true));
+    let location = values(factor.location.val());
+    assert!(location.iter().all(|v| v.abs() == 1.0) && location.contains(&-1.0));
+    assert_eq!(values(factor.draw(None, 2).unwrap()), [location.clone(), location].concat());
+}
+
+#[test]
+fn a_divergence_is_its_closed_form_with_gradients() {
+    let device = Device::flex().autodiff();
+    let factor =
+        FactorConfig { initial_std: 0.2, ..FactorConfig::default() }.init(K, D_IN, 5, &device).unwrap();
+    let prior = PriorSpec::Normal { mean: 1.0, std: 0.1 };
+    let kl = factor.kl(prior, None).unwrap();
+    let raw = factor.raw_scale.clone().unwrap();
+    let scale = positive_scale(raw.val());
+    let formula = (((factor.location.val() - 1.0).square() + scale.clone().square()) / 0.02
+        - (scale / 0.1).log()
+        - 0.5)
+        .sum();
+    let (got, expected) = (kl.backward(), formula.backward());
+    let close = |a: f32, b: f32| (a - b).abs() <= 1e-5 * b.abs().max(1.0);
+    assert!(close(kl.into_scalar(), formula.into_scalar()));
+    for parameter in [factor.location.val(), raw.val()] {
+        let pair = [&got, &expected].map(|g| values(parameter.grad(g).unwrap()));
+        assert!(pair[0].iter().zip(&pair[1]).all(|(a, b)| close(*a, *b)));
+    }
+}
+
+#[test]
+fn flipout_with_equal_signs_is_the_reparameterized_layer() {
+    let device = Device::flex();
+    let layer = MeanFieldLinearConfig { initial_std: 0.3, ..MeanFieldLinearConfig::new(D_IN, D_OUT) }
+        .init(&device)
+        .unwrap();
+    let x = normals(2 * B, D_IN, 1, &device);
+    let mut noise = layer.noise(&rows(2, 1), Estimator::Flipout);
+    let flipped = values(layer.forward(x.clone(), &noise).unwrap());
+    let signs = noise.signs.as_mut().unwrap();
+    (signs.input, signs.output) = (signs.input.ones_like(), signs.output.ones_like());
+    let unflipped = values(layer.forward(x.clone(), &noise).unwrap());
+    noise.signs = None;
+    let plain = values(layer.forward(x, &noise).unwrap());
+    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
+    assert!(distance(&unflipped, &plain) < 1e-4);
+    assert!(distance(&flipped, &plain) > 1e-2, "the signs must matter");
+}
+
+#[test]
+fn an_embedding_shares_one_table_and_names_a_bad_id() {
+    let device = Device::flex();
+    let layer = MeanFieldEmbeddingConfig { n_tokens: 7, width: 3, seed: 1 }.init(&device).unwrap();
+    let noise = normals(7, 3, 2, &device);
+    let ids = Tensor::<2, Int>::from_ints([[6, 0], [6, 5]], &device);
+    let out = layer.forward(ids, noise.clone()).unwrap().into_data().try_to_vec::<f32>().unwrap();
+    let table = values(layer.table(noise.clone()).unwrap());
+    assert_eq!(out[..3], table[18..]);
+    assert_eq!(out[..3], out[6..9]);
+    let bad = layer.forward(Tensor::<2, Int>::from_ints([[7]], &device), noise);
+    assert!(matches!(bad, Err(crate::Error::Core(rank1_core::Error::OutOfRange { argument: "ids", .. }))));
+}
+
+#[test]
+fn a_dropout_mask_keeps_the_mean_and_the_rate() {
+    let device = Device::flex();
+    let dropout = Dropout::new(0.25).unwrap();
+    let mask = values(dropout.mask(&DrawRows { n_examples: 4001, ..rows(1, 1) }, 5, &device));
+    let zeros = mask.iter().filter(|&&m| m == 0.0).count() as f64 / mask.len() as f64;
+    // Four standard errors of a proportion at n = 20,005.
+    assert!((zeros - 0.25).abs() < 0.0123, "{zeros}");
+    assert!(mask.iter().all(|&m| m == 0.0 || (m - 4.0 / 3.0).abs() < 1e-6));
+    assert!(Dropout::new(1.0).is_err() && Dropout::new(f64::NAN).is_err());
+}
+
+#[test]
+fn missing_or_misshapen_noise_is_refused() {
+    let device = Device::flex();
+    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).init(&device).unwrap();
+    let x = normals(K * B, D_IN, 1, &device);
+    let mut noise = layer.noise(&rows(1, K)).unwrap();
+    noise.input = Some(normals(K * B, D_IN + 1, 2, &device));
+    assert!(layer.forward(x.clone(), &noise).is_err());
+    noise.input = None;
+    assert!(layer.forward(x, &noise).is_err());
+    assert!(layer.noise(&rows(1, K + 1)).is_err());
+}
+
+#[test]
+fn parameters_are_counted_as_the_paper_counts_them() {
+    let device = Device::flex();
+    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).init(&device).unwrap();
+    assert_eq!(layer.num_params(), D_IN * D_OUT + K * D_OUT + 2 * K * (D_IN + D_OUT));
+}
+
+#[test]
+fn per_batch_draws_and_no_clipping_are_settings() {
+    let device = Device::flex();
+    let config = FactorConfig {
+        granularity: Granularity::PerBatch,
+        clip: None,
+        family: PosteriorFamily::Cauchy,
+        ..FactorConfig::default()
+    };
+    let layer = Rank1LinearConfig {
+        input_factor: Some(config),
+        output_factor: None,
+        perturbation: Perturbation::Additive,
+        ..Rank1LinearConfig::new(D_IN, D_OUT, K)
+    };
+    let mut layer = layer.init(&device).unwrap();
+    let noise = layer.noise(&rows(1, K)).unwrap();
+    assert_eq!(noise.input.clone().unwrap().dims(), [K, D_IN]);
+    assert!(noise.output.is_none());
+    let expected =
+        rows(1, K).noise(Site::InputFactor, NoiseKind::Cauchy, Granularity::PerBatch, D_IN, &device);
+    assert_eq!(values(noise.input.clone().unwrap()), values(expected));
+    let x = normals(K * B, D_IN, 1, &device);
+    let free = values(layer.forward(x.clone(), &noise).unwrap());
+    layer.input_factor.as_mut().unwrap().clip = Some(ClipBounds { min: 1.0, max: 1.0 });
+    assert_ne!(free, values(layer.forward(x, &noise).unwrap()));
+}

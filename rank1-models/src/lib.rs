@@ -1,0 +1,23 @@
+//! Rank-1 Bayesian networks and their baselines: layers, training, prediction, checkpoints.
+//!
+//! Reads no data files and prints nothing: inputs are arrays, progress is sent to an observer.
+#![forbid(unsafe_code)]
+
+pub mod checkpoint;
+pub mod engine;
+pub mod error;
+pub mod fit;
+pub mod fused;
+pub mod init;
+pub mod layer;
+pub mod method;
+pub mod network;
+pub mod optimizer;
+pub mod params;
+pub mod penalty;
+pub mod predict;
+pub mod recipe;
+pub mod schedule;
+pub mod train;
+
+pub use error::Error;

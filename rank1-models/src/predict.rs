@@ -1,0 +1,188 @@
+//! Prediction: samples and members are folded into the rows, in chunks of bounded memory.
+
+use ndarray::{Array2, Array3, ArrayView2, Axis, Slice, concatenate};
+use rank1_core::likelihood::{Likelihood, noise_scale};
+use rank1_core::metrics;
+use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive, PredictiveAccumulator};
+use rank1_core::targets::Targets;
+
+use crate::engine::{DrawKey, Engine};
+use crate::error::Error;
+use crate::network::Network;
+
+/// A network with its trained parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainedNetwork {
+    /// The plan.
+    pub network: Network,
+    /// Flat parameters.
+    pub parameters: Vec<f32>,
+    /// Seed of its draws.
+    pub seed: u64,
+}
+
+/// The predictive distribution of N rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Predictive {
+    /// Of class labels.
+    Classes(ClassPredictive),
+    /// Of real values: a mixture of S K Gaussians per row, sample-major.
+    Values {
+        /// The mixture.
+        mixture: GaussianMixturePredictive,
+        /// Members K (all networks together).
+        n_members: usize,
+    },
+}
+
+impl Predictive {
+    /// Mean negative log-likelihood of the mixture predictive, nats per example.
+    ///
+    /// # Errors
+    /// Targets of the other kind, or of another number.
+    pub fn nll(&self, targets: &Targets) -> Result<f64, Error> {
+        match (self, targets) {
+            (Self::Classes(p), Targets::Classes { labels, .. }) => {
+                Ok(metrics::nll(p.log_probs.view(), labels.view())?)
+            }
+            (Self::Values { mixture, .. }, Targets::Values(values)) => {
+                let density = mixture.log_density(values.view())?;
+                Ok(-density.sum() / density.len() as f64)
+            }
+            _ => Err(rank1_core::Error::Undefined {
+                op: "Predictive::nll",
+                what: "targets of the other kind (classes or values)",
+            }
+            .into()),
+        }
+    }
+}
+
+/// Predicts `inputs` with every member of every network, `n_samples` times each.
+///
+/// Draws depend on the seed, the sample and the row's index only, so that the result does not depend on
+/// `chunk_rows`, the bound on rows times members held at once.
+///
+/// # Shapes
+/// `inputs` `[N, D_in]`, normalized; one engine per network.
+///
+/// # Errors
+/// Inputs that do not fit the networks, or outputs that are not finite.
+pub fn predict(
+    networks: &[TrainedNetwork],
+    engines: &mut [Box<dyn Engine>],
+    inputs: ArrayView2<'_, f32>,
+    n_samples: usize,
+    chunk_rows: usize,
+) -> Result<Predictive, Error> {
+    let Some(first) = networks.first() else {
+        return Err(Error::Mismatch { what: "number of networks", expected: 1, got: 0 });
+    };
+    if inputs.nrows() == 0 {
+        return Err(rank1_core::Error::Empty { op: "predict", argument: "inputs" }.into());
+    }
+    let n_members: usize = networks.iter().map(|n| n.network.n_members).sum();
+    let chunk = (chunk_rows / n_members).clamp(1, inputs.nrows());
+    let classes = first.network.shape.likelihood.is_classification();
+    let mut class_parts = Vec::new();
+    let mut value_parts = Vec::new();
+    for start in (0..inputs.nrows()).step_by(chunk) {
+        let end = (start + chunk).min(inputs.nrows());
+        let rows = inputs.slice_axis(Axis(0), Slice::from(start..end));
+        let mut members = Members { networks, engines: &mut *engines, rows, start };
+        if classes {
+            class_parts.push(members.classes(n_samples)?);
+        } else {
+            value_parts.push(members.values(n_samples)?);
+        }
+    }
+    Ok(if classes {
+        Predictive::Classes(ClassPredictive::concatenate(&class_parts)?)
+    } else {
+        let mixture = GaussianMixturePredictive::concatenate(&value_parts)?;
+        Predictive::Values { mixture, n_members }
+    })
+}
+
+/// All members on one chunk of rows.
+struct Members<'a> {
+    networks: &'a [TrainedNetwork],
+    engines: &'a mut [Box<dyn Engine>],
+    rows: ArrayView2<'a, f32>,
+    start: usize,
+}
+
+impl Members<'_> {
+    /// Outputs of one sample of every member, `[K, n, C]`.
+    fn outputs(&mut self, sample: usize) -> Result<Array3<f32>, Error> {
+        let mut parts = Vec::with_capacity(self.networks.len());
+        for (trained, engine) in self.networks.iter().zip(&mut *self.engines) {
+            let key = DrawKey {
+                seed: trained.seed,
+                step: DrawKey::PREDICTION,
+                first_sample: sample as u32,
+                first_example: self.start as u32,
+            };
+            parts.push(engine.outputs(&trained.parameters, self.rows, key)?);
+        }
+        if let [_] = parts[..] {
+            return Ok(parts.swap_remove(0));
+        }
+        let views: Vec<_> = parts.iter().map(|p| p.view()).collect();
+        concatenate(Axis(0), &views).map_err(|_| Error::Mismatch {
+            what: "number of outputs of an ensemble's networks",
+            expected: parts[0].dim().2,
+            got: parts.iter().map(|p| p.dim().2).max().unwrap_or(0),
+        })
+    }
+
+    fn classes(&mut self, n_samples: usize) -> Result<ClassPredictive, Error> {
+        let bernoulli = self.networks[0].network.shape.likelihood == Likelihood::Bernoulli;
+        let mut sum: Option<PredictiveAccumulator> = None;
+        for sample in 0..n_samples {
+            let outputs = self.outputs(sample)?;
+            let (k, n, c) = outputs.dim();
+            let sum = match &mut sum {
+                Some(sum) => sum,
+                None => sum.insert(PredictiveAccumulator::new(k, n, if bernoulli { 2 } else { c })?),
+            };
+            if bernoulli {
+                sum.add_bernoulli_logits(outputs.view())?;
+            } else {
+                sum.add_logits(outputs.view())?;
+            }
+        }
+        let empty = rank1_core::Error::Empty { op: "predict", argument: "samples" };
+        Ok(sum.ok_or(empty)?.predictive()?)
+    }
+
+    fn values(&mut self, n_samples: usize) -> Result<GaussianMixturePredictive, Error> {
+        let n = self.rows.nrows();
+        let k: usize = self.networks.iter().map(|t| t.network.n_members).sum();
+        let mut means = Array2::zeros((n_samples * k, n));
+        let mut scales = Array2::zeros((n_samples * k, n));
+        let noise = self.member_noise();
+        for sample in 0..n_samples {
+            let outputs = self.outputs(sample)?;
+            for (member, rows) in outputs.outer_iter().enumerate() {
+                let term = sample * k + member;
+                for (row, output) in rows.outer_iter().enumerate() {
+                    means[[term, row]] = f64::from(output[0]);
+                    let raw = noise.as_ref().map_or_else(|| output[1], |noise| noise[member]);
+                    scales[[term, row]] = noise_scale(f64::from(raw));
+                }
+            }
+        }
+        Ok(GaussianMixturePredictive::new(means, scales)?)
+    }
+
+    /// Unconstrained observation noise of every member, for the homoscedastic likelihood.
+    fn member_noise(&self) -> Option<Vec<f32>> {
+        let mut noise = Vec::new();
+        for trained in self.networks {
+            let id = trained.network.noise?;
+            noise.extend_from_slice(trained.network.layout.slice(&trained.parameters, id));
+        }
+        Some(noise)
+    }
+}

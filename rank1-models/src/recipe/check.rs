@@ -1,0 +1,358 @@
+//! Types and values of a recipe: every problem is collected, none hides another.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use rank1_core::objective::NllForm;
+use rank1_priors::PriorSpec;
+
+use super::{DataRecipe, EvaluateRecipe, ModelRecipe, Override, PredictRecipe, Problem, Recipe, TrainRecipe};
+use crate::method::Method;
+use crate::optimizer::OptimizerSpec;
+use crate::schedule::Schedule;
+
+/// The sections of a recipe that could be read; each is parsed on its own, so that all report.
+#[derive(Default)]
+pub(super) struct Sections {
+    name: Option<String>,
+    seed: Option<u64>,
+    data: Option<DataRecipe>,
+    model: Option<ModelRecipe>,
+    method: Option<Method>,
+    train: Option<TrainRecipe>,
+    predict: Option<PredictRecipe>,
+    evaluate: Option<EvaluateRecipe>,
+    search: Option<BTreeMap<String, Vec<Value>>>,
+}
+
+impl Sections {
+    /// Parses what can be parsed; the rest is a problem each.
+    pub(super) fn parse(table: &Table, problems: &mut Vec<Problem>) -> Self {
+        Self {
+            name: section(table, "name", None, problems),
+            seed: section(table, "seed", Some(0), problems),
+            data: section(table, "data", None, problems),
+            model: section(table, "model", None, problems),
+            method: section(table, "method", None, problems),
+            train: section(table, "train", None, problems),
+            predict: section(table, "predict", Some(Default::default()), problems),
+            evaluate: section(table, "evaluate", Some(Default::default()), problems),
+            search: section(table, "search", Some(Default::default()), problems),
+        }
+    }
+
+    /// The recipe, if every section is there.
+    pub(super) fn complete(self) -> Option<Recipe> {
+        Some(Recipe {
+            name: self.name?,
+            seed: self.seed?,
+            data: self.data?,
+            model: self.model?,
+            method: self.method?,
+            train: self.train?,
+            predict: self.predict?,
+            evaluate: self.evaluate?,
+            search: self.search?,
+        })
+    }
+}
+
+impl From<Recipe> for Sections {
+    fn from(r: Recipe) -> Self {
+        Self {
+            name: Some(r.name),
+            seed: Some(r.seed),
+            data: Some(r.data),
+            model: Some(r.model),
+            method: Some(r.method),
+            train: Some(r.train),
+            predict: Some(r.predict),
+            evaluate: Some(r.evaluate),
+            search: Some(r.search),
+        }
+    }
+}
+
+fn section<T: DeserializeOwned>(
+    table: &Table,
+    key: &str,
+    default: Option<T>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let Some(value) = table.get(key) else {
+        if default.is_none() {
+            problems.push(Problem { key: key.into(), message: "missing".into() });
+        }
+        return default;
+    };
+    match value.clone().try_into() {
+        Ok(value) => Some(value),
+        Err(e) => {
+            // The parser's text is "<what>\nin `field`\n".
+            let text = e.to_string();
+            let (what, place) = text.trim().split_once("\nin `").unwrap_or((text.trim(), ""));
+            let inner = place.trim_end_matches('`');
+            let key = if inner.is_empty() { key.to_string() } else { format!("{key}.{inner}") };
+            problems.push(Problem { key, message: what.replace('\n', " ") });
+            None
+        }
+    }
+}
+
+struct Values<'a>(&'a mut Vec<Problem>);
+
+impl Values<'_> {
+    fn need(&mut self, holds: bool, key: &str, expected: &str, got: impl std::fmt::Display) {
+        if !holds {
+            self.0.push(Problem { key: key.into(), message: format!("expected {expected}, got {got}") });
+        }
+    }
+}
+
+/// Refuses impossible values in the sections that could be read.
+pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
+    let mut v = Values(problems);
+    if let Some(name) = &r.name {
+        v.need(!name.trim().is_empty(), "name", "a name", "an empty string");
+    }
+    if let Some(seed) = r.seed {
+        v.need(seed <= i64::MAX as u64, "seed", "at most 2^63 - 1", seed);
+    }
+    if let Some(d) = &r.data {
+        data(d, &mut v);
+    }
+    if let Some(m) = &r.model {
+        let positive = m.hidden.iter().all(|&w| w > 0);
+        v.need(positive, "model.hidden", "widths above 0", format!("{:?}", m.hidden));
+    }
+    if let Some(m) = &r.method {
+        method(m, "method", &mut v);
+    }
+    if let Some(t) = &r.train {
+        train(t, &mut v);
+    }
+    if let Some(p) = &r.predict {
+        v.need(p.samples > 0, "predict.samples", "at least 1", p.samples);
+        v.need(p.chunk_rows > 0, "predict.chunk_rows", "at least 1", p.chunk_rows);
+    }
+    if let (Some(d), Some(t)) = (&r.data, &r.train)
+        && t.early_stopping.is_some()
+    {
+        v.need(
+            d.validation > 0.0,
+            "data.validation",
+            "a fraction above 0, because train.early_stopping is on",
+            d.validation,
+        );
+    }
+}
+
+fn data(d: &DataRecipe, v: &mut Values<'_>) {
+    v.need((0.0..0.9).contains(&d.validation), "data.validation", "a fraction in [0, 0.9)", d.validation);
+    if let Some(f) = d.test_fraction {
+        v.need(f > 0.0 && f < 0.9, "data.test_fraction", "a fraction in (0, 0.9)", f);
+    }
+    if d.set == "csv" {
+        v.need(d.file.is_some(), "data.file", "the path of a table, because data.set is `csv`", "none");
+        v.need(d.target.is_some(), "data.target", "a column name, because data.set is `csv`", "none");
+    } else {
+        let given = [
+            ("data.file", d.file.is_some()),
+            ("data.target", d.target.is_some()),
+            ("data.categorical", !d.categorical.is_empty()),
+            ("data.missing", d.missing.is_some()),
+            ("data.test_fraction", d.test_fraction.is_some()),
+        ];
+        for (key, given) in given {
+            v.need(!given, key, "data.set = \"csv\" beside this key", format!("`{}`", d.set));
+        }
+    }
+    if let Some(missing) = &d.missing {
+        v.need(
+            ["refuse", "mean", "median"].contains(&missing.as_str()),
+            "data.missing",
+            "`refuse`, `mean` or `median`",
+            format!("`{missing}`"),
+        );
+    }
+}
+
+fn train(t: &TrainRecipe, v: &mut Values<'_>) {
+    match (t.epochs, t.steps) {
+        (Some(epochs), None) => v.need(epochs > 0, "train.epochs", "at least 1", epochs),
+        (None, Some(steps)) => v.need(steps > 0, "train.steps", "at least 1", steps),
+        (Some(_), Some(_)) => v.need(false, "train", "either `epochs` or `steps`", "both"),
+        (None, None) => v.need(false, "train", "`epochs` or `steps`", "neither"),
+    }
+    v.need(t.batch_size > 0, "train.batch_size", "at least 1", t.batch_size);
+    v.need(t.samples > 0, "train.samples", "at least 1", t.samples);
+    v.need(t.checkpoint_every > 0, "train.checkpoint_every", "at least 1", t.checkpoint_every);
+    v.need(
+        (0.0..=1.0).contains(&t.kl_annealing),
+        "train.kl_annealing",
+        "a fraction in [0, 1]",
+        t.kl_annealing,
+    );
+    v.need(
+        t.posterior_temperature >= 0.0 && t.posterior_temperature.is_finite(),
+        "train.posterior_temperature",
+        "a finite number, at least 0",
+        t.posterior_temperature,
+    );
+    v.need(t.l2 >= 0.0 && t.l2.is_finite(), "train.l2", "a finite number, at least 0", t.l2);
+    if let Some(c) = t.clip_norm {
+        v.need(c > 0.0 && c.is_finite(), "train.clip_norm", "a finite number above 0", c);
+    }
+    let rate = t.optimizer.learning_rate();
+    v.need(rate > 0.0 && rate.is_finite(), "train.optimizer.learning_rate", "a finite number above 0", rate);
+    match &t.optimizer {
+        OptimizerSpec::Sgd { momentum, .. } => {
+            v.need((0.0..1.0).contains(momentum), "train.optimizer.momentum", "a number in [0, 1)", momentum);
+        }
+        OptimizerSpec::Adam { beta1, beta2, epsilon, weight_decay, .. } => {
+            v.need((0.0..1.0).contains(beta1), "train.optimizer.beta1", "a number in [0, 1)", beta1);
+            v.need((0.0..1.0).contains(beta2), "train.optimizer.beta2", "a number in [0, 1)", beta2);
+            v.need(*epsilon > 0.0, "train.optimizer.epsilon", "a number above 0", epsilon);
+            let decay = *weight_decay;
+            v.need(
+                decay >= 0.0 && decay.is_finite(),
+                "train.optimizer.weight_decay",
+                "a finite number, at least 0",
+                decay,
+            );
+        }
+    }
+    let m = &t.multipliers;
+    for (key, value) in [("factors", m.factors), ("scales", m.scales), ("noise", m.noise)] {
+        let key = format!("train.multipliers.{key}");
+        v.need(value >= 0.0 && value.is_finite(), &key, "a finite number, at least 0", value);
+    }
+    let warmup = t.schedule.warmup_epochs();
+    let longest = t.epochs.map_or(f64::INFINITY, |epochs| epochs as f64);
+    v.need(
+        warmup >= 0.0 && warmup.is_finite() && warmup <= longest,
+        "train.schedule.warmup_epochs",
+        "between 0 and train.epochs",
+        warmup,
+    );
+    match &t.schedule {
+        Schedule::Steps { ratio, .. } => {
+            v.need(*ratio > 0.0 && *ratio <= 1.0, "train.schedule.ratio", "a number in (0, 1]", ratio);
+        }
+        Schedule::Cosine { final_fraction, .. } => v.need(
+            (0.0..=1.0).contains(final_fraction),
+            "train.schedule.final_fraction",
+            "a fraction in [0, 1]",
+            final_fraction,
+        ),
+        Schedule::Constant { .. } => {}
+    }
+    v.need(
+        matches!(t.objective, NllForm::AverageNll | NllForm::MixtureNll),
+        "train.objective",
+        "`average_nll` or `mixture_nll`",
+        format!("{:?}", t.objective),
+    );
+    if let Some(e) = &t.early_stopping {
+        v.need(e.patience > 0, "train.early_stopping.patience", "at least 1", e.patience);
+        v.need(e.every > 0, "train.early_stopping.every", "at least 1", e.every);
+    }
+}
+
+fn method(m: &Method, at: &str, v: &mut Values<'_>) {
+    match m {
+        Method::Deterministic => {}
+        Method::McDropout(m) => {
+            v.need((0.0..1.0).contains(&m.rate), &format!("{at}.rate"), "a probability in [0, 1)", m.rate);
+        }
+        Method::MeanField(m) => {
+            let std = m.initial_std;
+            v.need(
+                std > 0.0 && std.is_finite(),
+                &format!("{at}.initial_std"),
+                "a finite number above 0",
+                std,
+            );
+            prior(&m.prior, &format!("{at}.prior"), v);
+        }
+        Method::BatchEnsemble(m) => {
+            members(m.members, at, v);
+            sign(m.sign_init, at, v);
+        }
+        Method::Rank1(m) => {
+            members(m.members, at, v);
+            sign(m.sign_init, at, v);
+            let p = m.dropout_rate;
+            v.need(p > 0.0 && p < 1.0, &format!("{at}.dropout_rate"), "a probability in (0, 1)", p);
+            prior(&m.prior, &format!("{at}.prior"), v);
+            if let Err(e) = rank1_priors::kl_kind(m.posterior, m.prior) {
+                v.0.push(Problem { key: format!("{at}.prior"), message: e.to_string() });
+            }
+        }
+        Method::Ensemble(e) => {
+            v.need((1..=1000).contains(&e.networks), &format!("{at}.networks"), "1 to 1000", e.networks);
+            if matches!(*e.of, Method::Ensemble(_)) {
+                let message = "expected a method other than `ensemble`".into();
+                v.0.push(Problem { key: format!("{at}.of"), message });
+            } else {
+                method(&e.of, &format!("{at}.of"), v);
+            }
+        }
+    }
+}
+
+fn members(k: usize, at: &str, v: &mut Values<'_>) {
+    v.need((1..=1024).contains(&k), &format!("{at}.members"), "1 to 1024", k);
+}
+
+fn sign(s: f64, at: &str, v: &mut Values<'_>) {
+    v.need(
+        s <= 1.0 && s.is_finite(),
+        &format!("{at}.sign_init"),
+        "a probability of +1 in (0, 1], or minus a standard deviation",
+        s,
+    );
+}
+
+fn prior(p: &PriorSpec, at: &str, v: &mut Values<'_>) {
+    if let Err(e) = p.check() {
+        v.0.push(Problem { key: at.into(), message: e.to_string() });
+    }
+}
+
+/// Every value of the search must itself give a correct recipe; asked of recipes without other problems.
+pub(super) fn search(r: &Recipe, problems: &mut Vec<Problem>) {
+    if !r.search.is_empty() && r.data.validation <= 0.0 {
+        let message = "expected a fraction above 0, because [search] chooses on it, got 0".into();
+        problems.push(Problem { key: "data.validation".into(), message });
+    }
+    let mut bare = r.clone();
+    bare.search.clear();
+    let Ok(text) = toml::to_string(&bare) else { return };
+    for (key, values) in &r.search {
+        if values.is_empty() {
+            problems.push(Problem { key: format!("search.{key}"), message: "no values to try".into() });
+        }
+        if key.starts_with("data.") || key == "seed" || key.starts_with("search") {
+            let message = "expected a key of model, method, train or predict".into();
+            problems.push(Problem { key: format!("search.{key}"), message });
+            continue;
+        }
+        for value in values {
+            if let Err(crate::Error::Recipe(found)) =
+                super::parse(&text, &[Override::new(key, value.clone())])
+            {
+                problems.extend(found.into_iter().map(|p| Problem {
+                    key: format!("search.{key}"),
+                    message: format!("value {}: {p}", shown(value)),
+                }));
+            }
+        }
+    }
+}
+
+fn shown(value: &Value) -> String {
+    value.to_string()
+}

@@ -1,0 +1,366 @@
+//! Recipes: everything that defines an experiment, as a TOML file.
+//!
+//! [`parse`] reads text and overrides, reports every problem at once, and returns a [`CheckedRecipe`]; only
+//! that can be trained.
+
+mod check;
+mod keys;
+mod overrides;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rank1_core::likelihood::Likelihood;
+use rank1_core::objective::NllForm;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::method::Method;
+use crate::network::Activation;
+use crate::optimizer::{LearningRateMultipliers, OptimizerSpec};
+use crate::schedule::Schedule;
+
+pub use keys::KNOWN_KEYS;
+pub use overrides::Override;
+
+/// An experiment before it is checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// `<task>/<model>_<method>`.
+    pub name: String,
+    /// Seed of initial values, draws, shuffling and splits.
+    #[serde(default)]
+    pub seed: u64,
+    /// Where the rows come from.
+    pub data: DataRecipe,
+    /// The network.
+    pub model: ModelRecipe,
+    /// The method of uncertainty.
+    pub method: Method,
+    /// The optimization.
+    pub train: TrainRecipe,
+    /// How predictions are drawn.
+    #[serde(default)]
+    pub predict: PredictRecipe,
+    /// What is measured after training.
+    #[serde(default)]
+    pub evaluate: EvaluateRecipe,
+    /// Values to try for dotted keys; the best by validation NLL is trained again on all training rows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub search: BTreeMap<String, Vec<toml::Value>>,
+}
+
+/// Where the rows come from; read by the data crate, opaque to training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataRecipe {
+    /// Name of a known set, or `csv`.
+    pub set: String,
+    /// Number of the published split.
+    #[serde(default)]
+    pub split: usize,
+    /// Use the gap splits of a UCI set.
+    #[serde(default)]
+    pub gap: bool,
+    /// Fraction of the training rows held out for early stopping and search.
+    #[serde(default = "default_validation")]
+    pub validation: f64,
+    /// The user's table, for `csv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Target column of the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Columns of the table to read as categories although they look numeric.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categorical: Vec<String>,
+    /// What to do with missing cells: `refuse`, `mean` or `median`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// Fraction of the table's rows held out as the test split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_fraction: Option<f64>,
+}
+
+fn default_validation() -> f64 {
+    0.1
+}
+
+/// The network, apart from what the data decide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRecipe {
+    /// Architecture; `mlp`.
+    pub kind: ModelKind,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Nonlinearity between layers.
+    #[serde(default = "default_activation")]
+    pub activation: Activation,
+    /// What the outputs parameterize; by default categorical or heteroscedastic Gaussian, as the task asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likelihood: Option<Likelihood>,
+}
+
+/// Architectures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ModelKind {
+    /// Multilayer perceptron.
+    Mlp,
+}
+
+fn default_activation() -> Activation {
+    Activation::Relu
+}
+
+/// The optimization.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainRecipe {
+    /// Passes over the training rows; this or `steps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    /// Optimizer steps, rounded up to whole epochs: one length for sets of very different sizes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// New examples per step, over all devices; members see the same examples.
+    pub batch_size: usize,
+    /// Update rule.
+    pub optimizer: OptimizerSpec,
+    /// Learning-rate schedule.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Learning-rate multiples per kind of parameter.
+    #[serde(default)]
+    pub multipliers: LearningRateMultipliers,
+    /// Reduction of the likelihood over samples and members.
+    #[serde(default = "default_objective")]
+    pub objective: NllForm,
+    /// Samples S per member and step.
+    #[serde(default = "default_one")]
+    pub samples: usize,
+    /// Fraction of the epochs over which the KL weight rises to one; 0 for none.
+    #[serde(default)]
+    pub kl_annealing: f64,
+    /// Final multiple of KL / N: 1 is the evidence bound, below 1 a tempered ("cold") posterior.
+    #[serde(default = "default_unit")]
+    pub posterior_temperature: f64,
+    /// L2 penalty: this times the sum of squares of weights and biases, not divided by N.
+    #[serde(default)]
+    pub l2: f64,
+    /// Longest allowed gradient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Stop when the validation NLL no longer falls, and keep the best parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// Epochs between checkpoints.
+    #[serde(default = "default_checkpoint_every")]
+    pub checkpoint_every: usize,
+    /// Which gradient engine runs.
+    #[serde(default)]
+    pub engine: EngineKind,
+}
+
+fn default_objective() -> NllForm {
+    NllForm::AverageNll
+}
+fn default_one() -> usize {
+    1
+}
+fn default_unit() -> f64 {
+    1.0
+}
+fn default_checkpoint_every() -> usize {
+    10
+}
+
+impl TrainRecipe {
+    /// Optimizer steps per pass over `rows` training rows; the last batch may be smaller.
+    #[must_use]
+    pub fn steps_per_epoch(&self, rows: usize) -> u64 {
+        rows.div_ceil(self.batch_size) as u64
+    }
+
+    /// Passes over `rows` training rows, from `epochs` or from `steps`.
+    #[must_use]
+    pub fn n_epochs(&self, rows: usize) -> usize {
+        match (self.epochs, self.steps) {
+            (Some(epochs), _) => epochs,
+            (None, steps) => steps.unwrap_or(0).div_ceil(self.steps_per_epoch(rows).max(1)) as usize,
+        }
+    }
+}
+
+/// When to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs without a better validation NLL before training stops.
+    pub patience: usize,
+    /// Epochs between validations.
+    #[serde(default = "default_one")]
+    pub every: usize,
+}
+
+/// Gradient engines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// Hand-derived passes on ndarray: the fast path of MLPs on the CPU.
+    #[default]
+    Analytic,
+    /// Burn's autodiff.
+    Autodiff,
+}
+
+/// How predictions are drawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PredictRecipe {
+    /// Samples S per member (ignored by methods without random draws).
+    pub samples: usize,
+    /// Most rows of S x K x chunk that are held at once; bounds memory.
+    pub chunk_rows: usize,
+}
+
+impl Default for PredictRecipe {
+    fn default() -> Self {
+        Self { samples: 16, chunk_rows: 8192 }
+    }
+}
+
+/// What is measured after training.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluateRecipe {
+    /// Shifts of the test split, as `kind:severity`.
+    pub shifts: Vec<String>,
+    /// A set whose images count as out of distribution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ood: Option<String>,
+}
+
+/// One problem of a recipe: where it is and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Dotted key.
+    pub key: String,
+    /// What is wrong, what was expected, what came.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.key.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.key, self.message)
+        }
+    }
+}
+
+/// A recipe that has passed every check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedRecipe(Recipe);
+
+impl CheckedRecipe {
+    /// The settings.
+    #[must_use]
+    pub fn get(&self) -> &Recipe {
+        &self.0
+    }
+
+    /// The complete recipe as TOML, defaults written out.
+    ///
+    /// # Panics
+    /// Never: every field has a TOML form.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&self.0).expect("every field of a recipe has a TOML form")
+    }
+
+    /// SHA-256 of the complete recipe, seed included.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        hex(&Sha256::digest(self.to_toml().as_bytes()))
+    }
+
+    /// The recipe with dotted keys replaced, checked again.
+    ///
+    /// # Errors
+    /// Every problem that the new values bring.
+    pub fn with(&self, overrides: &[Override]) -> Result<Self, Error> {
+        parse(&self.to_toml(), overrides)
+    }
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Parses a recipe, applies overrides in order, and checks everything.
+///
+/// # Errors
+/// [`Error::Recipe`] with every problem found: TOML syntax, unknown keys with the nearest known one, wrong
+/// types, impossible values.
+pub fn parse(text: &str, overrides: &[Override]) -> Result<CheckedRecipe, Error> {
+    let mut table: toml::Table = text.parse().map_err(|e| one("", not_toml(text, &e)))?;
+    let mut problems = Vec::new();
+    for o in overrides {
+        o.apply(&mut table, &mut problems);
+    }
+    keys::unknown(&table, &mut problems);
+    if !problems.is_empty() {
+        // Unknown keys would be reported a second time by the typed parser; remove what is not known.
+        keys::retain_known(&mut table);
+    }
+    let sections = check::Sections::parse(&table, &mut problems);
+    finish(sections, problems)
+}
+
+/// Checks a recipe that was built in code.
+///
+/// # Errors
+/// [`Error::Recipe`] with every impossible value.
+pub fn check(recipe: Recipe) -> Result<CheckedRecipe, Error> {
+    finish(recipe.into(), Vec::new())
+}
+
+fn finish(sections: check::Sections, mut problems: Vec<Problem>) -> Result<CheckedRecipe, Error> {
+    check::values(&sections, &mut problems);
+    if problems.is_empty()
+        && let Some(recipe) = sections.complete()
+    {
+        check::search(&recipe, &mut problems);
+        if problems.is_empty() {
+            return Ok(CheckedRecipe(recipe));
+        }
+    }
+    Err(Error::Recipe(problems))
+}
+
+/// A syntax error on one line: the parser's own text draws the source below it.
+fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let reason = error.message().replace('\n', " ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return format!("not valid TOML: {reason}");
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+    format!("not valid TOML: line {line}, column {column}: {reason}")
+}
+
+fn one(key: &str, message: String) -> Error {
+    Error::Recipe(vec![Problem { key: key.into(), message }])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

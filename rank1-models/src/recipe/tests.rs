@@ -1,0 +1,168 @@
+//! Recipes: known keys in step with the types, every problem at once, hints, overrides, round trips.
+
+use toml::{Table, Value};
+
+use super::keys::{KNOWN_KEYS, unknown};
+use super::*;
+
+const FULL: &str = r#"
+name = "test/full"
+seed = 3
+[data]
+set = "csv"
+split = 1
+gap = true
+validation = 0.2
+file = "table.csv"
+target = "y"
+categorical = ["color"]
+missing = "mean"
+test_fraction = 0.2
+[model]
+kind = "mlp"
+hidden = [7, 5]
+activation = "tanh"
+likelihood = "gaussian"
+[method]
+kind = "rank1"
+[train]
+epochs = 3
+batch_size = 8
+optimizer = { kind = "adam", learning_rate = 0.01 }
+schedule = { kind = "steps", epochs = [1.0], ratio = 0.1 }
+multipliers = { factors = 2.0, scales = 1.0, noise = 1.0 }
+objective = "mixture_nll"
+samples = 2
+kl_annealing = 0.5
+posterior_temperature = 0.5
+l2 = 0.1
+clip_norm = 1.0
+early_stopping = { patience = 3, every = 2 }
+checkpoint_every = 4
+engine = "autodiff"
+[predict]
+samples = 4
+chunk_rows = 64
+[evaluate]
+shifts = ["rotation:30"]
+ood = "glyphs"
+[search]
+"train.l2" = [0.0, 0.1]
+"#;
+
+fn problems(text: &str, overrides: &[&str]) -> Vec<String> {
+    let overrides: Vec<Override> = overrides.iter().map(|o| o.parse().unwrap()).collect();
+    match parse(text, &overrides) {
+        Err(Error::Recipe(problems)) => problems.iter().map(ToString::to_string).collect(),
+        other => panic!("expected problems, got {other:?}"),
+    }
+}
+
+fn table_at<'a>(table: &'a Table, path: &str) -> &'a Table {
+    path.split('.').filter(|p| !p.is_empty()).fold(table, |t, part| t[part].as_table().unwrap())
+}
+
+#[test]
+fn known_keys_are_those_of_the_types() {
+    let written: Table = parse(FULL, &[]).unwrap().to_toml().parse().unwrap();
+    let mut problems = Vec::new();
+    unknown(&written, &mut problems);
+    assert_eq!(problems, Vec::new(), "a field that KNOWN_KEYS does not list");
+    for (path, keys) in KNOWN_KEYS {
+        let table = table_at(&written, path);
+        for key in keys.iter().filter(|k| **k != "steps") {
+            assert!(table.contains_key(*key), "KNOWN_KEYS lists {path}.{key}, no field has that name");
+        }
+    }
+}
+
+#[test]
+fn every_method_schedule_and_optimizer_passes_its_own_keys() {
+    for method in [
+        r#"{ kind = "deterministic" }"#,
+        r#"{ kind = "mc_dropout", rate = 0.1, inputs = true }"#,
+        r#"{ kind = "mean_field", estimator = "flipout", prior = { family = "tied_mean", std = 0.1 }, initial_std = 0.1 }"#,
+        r#"{ kind = "batch_ensemble", members = 2, sign_init = 0.5 }"#,
+        r#"{ kind = "rank1", members = 2, posterior = "cauchy", prior = { family = "cauchy", location = 1.0, scale = 0.1 }, sign_init = -0.5, dropout_rate = 0.1, stochastic = "input", granularity = "per_batch", perturbation = "additive", clip = { min = -1.0, max = 1.0 }, member_kl = "mean" }"#,
+        r#"{ kind = "ensemble", networks = 3, of = { kind = "rank1", members = 2 } }"#,
+    ] {
+        let set: Override = format!("method={method}").parse().unwrap();
+        let recipe = parse(FULL, &[set]).unwrap();
+        let again = parse(&recipe.to_toml(), &[]).unwrap();
+        assert_eq!(recipe.hash(), again.hash(), "{method}");
+    }
+    for set in [
+        r#"train.optimizer={ kind = "sgd", learning_rate = 0.1, momentum = 0.9, nesterov = true }"#,
+        r#"train.schedule={ kind = "cosine", warmup_epochs = 1.0, final_fraction = 0.1 }"#,
+        r#"train.schedule={ kind = "constant", warmup_epochs = 1.0 }"#,
+    ] {
+        parse(FULL, &[set.parse().unwrap()]).unwrap();
+    }
+}
+
+#[test]
+fn unknown_keys_come_with_the_nearest_known_one() {
+    let found = problems(FULL, &["train.epocs=3", "method.menbers=2", "data.sett=1"]);
+    assert!(found.contains(&"train.epocs: unknown key; did you mean `epochs`?".into()), "{found:?}");
+    assert!(found.contains(&"method.menbers: unknown key; did you mean `members`?".into()), "{found:?}");
+    assert!(found.contains(&"data.sett: unknown key; did you mean `set`?".into()), "{found:?}");
+}
+
+#[test]
+fn problems_of_every_kind_are_reported_together() {
+    let found = problems(
+        FULL,
+        &[
+            "train.optimizer.learning_rate=-1",
+            "predict.samples=0",
+            "train.bogus_thing=1",
+            "data.validation=0.95",
+        ],
+    );
+    for key in ["train.optimizer.learning_rate", "predict.samples", "train.bogus_thing", "data.validation"] {
+        assert!(found.iter().any(|p| p.starts_with(key)), "{key} is missing in {found:?}");
+    }
+}
+
+#[test]
+fn impossible_values_are_refused() {
+    for set in [
+        "train.epochs=0",
+        "train.batch_size=0",
+        "train.steps=5",
+        "train.clip_norm=0.0",
+        "train.l2=-0.1",
+        "train.kl_annealing=1.5",
+        "train.objective=marginalized_logits",
+        "method.members=0",
+        "method.dropout_rate=1.0",
+        "method.sign_init=1.5",
+        "method.prior={ family = \"normal\", mean = 1.0, std = 0.0 }",
+        "method.posterior=cauchy",
+        "method={ kind = \"mc_dropout\", rate = 1.0 }",
+        "method={ kind = \"ensemble\", networks = 0, of = { kind = \"deterministic\" } }",
+        "method={ kind = \"ensemble\", networks = 2, of = { kind = \"ensemble\", networks = 2, of = { kind = \"deterministic\" } } }",
+        "model.hidden=[0]",
+        "data.missing=guess",
+        "data.target=3",
+        "search={ \"train.l2\" = [-1.0] }",
+        "search={ \"data.split\" = [0, 1] }",
+    ] {
+        assert!(!problems(FULL, &[set]).is_empty(), "{set}");
+    }
+}
+
+#[test]
+fn steps_become_whole_epochs() {
+    let mut recipe = parse(FULL, &[]).unwrap().get().clone();
+    recipe.train.epochs = None;
+    recipe.train.steps = Some(25);
+    // 20 rows in batches of 8 are 3 steps.
+    assert_eq!(recipe.train.n_epochs(20), 9);
+}
+
+#[test]
+fn the_hash_depends_on_the_seed() {
+    let other: Override = Override::new("seed", Value::Integer(4));
+    assert_ne!(parse(FULL, &[]).unwrap().hash(), parse(FULL, &[other]).unwrap().hash());
+}

@@ -1,0 +1,323 @@
+//! The training loop of one network: epochs, steps, validation, early stopping.
+//!
+//! Knows nothing of files or terminals: epochs are reported to an [`Observer`], which may also store the state.
+
+mod batches;
+mod history;
+
+pub use batches::epoch_order;
+pub use history::EpochRecord;
+
+use ndarray::{Array2, ArrayView2, Axis};
+use rank1_core::objective::KlAnnealing;
+use rank1_core::targets::Targets;
+
+use crate::engine::analytic::{AnalyticEngine, fits};
+use crate::engine::autodiff::AutodiffEngine;
+use crate::engine::{Batch, DrawKey, Engine, NllRequest};
+use crate::error::Error;
+use crate::init::initialize;
+use crate::network::Network;
+use crate::optimizer::{Optimizer, clip_global_norm};
+use crate::penalty::{Penalty, PenaltyWeights};
+use crate::predict::{TrainedNetwork, predict};
+use crate::recipe::{EngineKind, Recipe};
+
+/// Rows and targets, normalized.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// Inputs `[N, D]`, row-major.
+    pub inputs: ArrayView2<'a, f32>,
+    /// Targets of the N rows.
+    pub targets: &'a Targets,
+}
+
+/// What a network is trained on, and what it is stopped by.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainingSets<'a> {
+    /// Rows whose likelihood is maximized.
+    pub train: Rows<'a>,
+    /// Rows held out of the training rows; needed for early stopping.
+    pub validation: Option<Rows<'a>>,
+}
+
+/// Everything that a network's training carries from epoch to epoch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainState {
+    /// Seed of this network.
+    pub seed: u64,
+    /// Epochs done.
+    pub epoch: usize,
+    /// Current parameters.
+    pub parameters: Vec<f32>,
+    /// Optimizer state.
+    pub optimizer: Optimizer,
+    /// Best validation NLL so far, its epoch and its parameters.
+    pub best: Option<Best>,
+    /// One record per epoch.
+    pub history: Vec<EpochRecord>,
+    /// Whether training has ended.
+    pub finished: bool,
+}
+
+/// The best epoch by validation NLL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Best {
+    /// Epochs done when it was reached.
+    pub epoch: usize,
+    /// Validation NLL in nats per example, in the normalized target unit.
+    pub nll: f64,
+    /// Parameters at that epoch.
+    pub parameters: Vec<f32>,
+}
+
+impl TrainState {
+    /// The state before the first epoch.
+    ///
+    /// # Errors
+    /// Parameters of the initial distributions that the recipe check let pass but cannot be drawn from.
+    pub fn start(network: &Network, recipe: &Recipe, seed: u64) -> Result<Self, Error> {
+        let parameters = initialize(network, seed)?;
+        let optimizer = Optimizer::new(recipe.train.optimizer.clone(), parameters.len());
+        Ok(Self { seed, epoch: 0, parameters, optimizer, best: None, history: Vec::new(), finished: false })
+    }
+
+    /// The parameters to predict with: the best by validation where early stopping is on, else the last.
+    #[must_use]
+    pub fn selected(&self) -> &[f32] {
+        self.best.as_ref().map_or(&self.parameters, |best| &best.parameters)
+    }
+}
+
+/// Told of every epoch; may store the state and may stop the run by an error.
+pub trait Observer {
+    /// Called after each epoch with the state as it would be stored.
+    ///
+    /// # Errors
+    /// Whatever keeps the caller from going on, a full disk for one.
+    fn epoch(&mut self, state: &TrainState) -> Result<(), Error>;
+}
+
+/// Ignores every epoch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn epoch(&mut self, _: &TrainState) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Builds the engine that a recipe asks for.
+#[must_use]
+pub fn engine(kind: EngineKind, network: &Network) -> Box<dyn Engine> {
+    match kind {
+        EngineKind::Analytic => Box::new(AnalyticEngine::<f32>::new(network.clone())),
+        EngineKind::Autodiff => Box::new(AutodiffEngine::new(network.clone(), burn::tensor::Device::flex())),
+    }
+}
+
+/// Trains one network from `state` to its end.
+///
+/// The result depends on the recipe, the rows and the state only: draws and orders are functions of the seed
+/// and the step, so that a run interrupted after any epoch and resumed ends with the same bits.
+///
+/// # Errors
+/// [`Error::Diverged`] when the objective or a parameter is not finite; [`Error::Mismatch`] when the rows do
+/// not fit the network; errors of the observer.
+pub fn train<'a>(
+    network: &'a Network,
+    recipe: &'a Recipe,
+    sets: TrainingSets<'a>,
+    mut state: TrainState,
+    observer: &mut dyn Observer,
+) -> Result<TrainState, Error> {
+    check_rows(network, sets.train)?;
+    if let Some(rows) = sets.validation {
+        check_rows(network, rows)?;
+    }
+    let mut run = Run::new(network, recipe, sets);
+    while !state.finished {
+        run.epoch(&mut state)?;
+        state.finished = state.epoch >= run.epochs || run.exhausted(&state);
+        observer.epoch(&state)?;
+    }
+    Ok(state)
+}
+
+fn check_rows(network: &Network, rows: Rows<'_>) -> Result<(), Error> {
+    let n = rows.inputs.nrows();
+    if n == 0 {
+        return Err(Error::Mismatch { what: "number of training or validation rows", expected: 1, got: 0 });
+    }
+    if rows.targets.len() != n {
+        return Err(Error::Mismatch { what: "number of targets", expected: n, got: rows.targets.len() });
+    }
+    if !fits(network.shape.likelihood, rows.targets) {
+        return Err(rank1_core::Error::Undefined {
+            op: "train",
+            what: "this likelihood with targets of the other kind (classes or values)",
+        }
+        .into());
+    }
+    if let Some((index, _)) = rows.inputs.indexed_iter().find(|(_, x)| !x.is_finite()) {
+        return Err(rank1_core::Error::NotFinite {
+            op: "train",
+            argument: "inputs",
+            index: vec![index.0, index.1],
+        }
+        .into());
+    }
+    Ok(rows.targets.check()?)
+}
+
+struct Run<'a> {
+    network: &'a Network,
+    recipe: &'a Recipe,
+    sets: TrainingSets<'a>,
+    engine: Box<dyn Engine>,
+    penalty: Penalty,
+    gradient: Vec<f32>,
+    inputs: Array2<f32>,
+    annealing: KlAnnealing,
+    steps_per_epoch: u64,
+    epochs: usize,
+}
+
+impl<'a> Run<'a> {
+    fn new(network: &'a Network, recipe: &'a Recipe, sets: TrainingSets<'a>) -> Self {
+        let n = sets.train.inputs.nrows();
+        let steps_per_epoch = recipe.train.steps_per_epoch(n);
+        let epochs = recipe.train.n_epochs(n);
+        let annealed = recipe.train.kl_annealing * epochs as f64 * steps_per_epoch as f64;
+        Self {
+            network,
+            recipe,
+            sets,
+            engine: engine(recipe.train.engine, network),
+            penalty: Penalty::new(network),
+            gradient: vec![0.0; network.n_parameters()],
+            inputs: Array2::zeros((0, network.shape.inputs)),
+            annealing: KlAnnealing { steps: annealed.round() as u64 },
+            steps_per_epoch,
+            epochs,
+        }
+    }
+
+    fn epoch(&mut self, state: &mut TrainState) -> Result<(), Error> {
+        let n = self.sets.train.inputs.nrows();
+        let order = epoch_order(state.seed, state.epoch, n);
+        let mut record = EpochRecord::new(self.network, state.epoch + 1);
+        for rows in order.chunks(self.recipe.train.batch_size) {
+            let nll = self.step(state, rows, &mut record)?;
+            record.train_nll += nll * rows.len() as f64 / n as f64;
+        }
+        // The last update of an epoch is followed by no objective that would show it.
+        let step = state.optimizer.steps.saturating_sub(1);
+        if let Some(&value) = state.parameters.iter().find(|v| !v.is_finite()) {
+            let (epoch, value) = (state.epoch, f64::from(value));
+            return Err(Error::Diverged { step, epoch, quantity: "a parameter", value });
+        }
+        state.epoch += 1;
+        record.step = state.optimizer.steps;
+        record.describe(self.network, &state.parameters, &self.penalty, n);
+        self.validate(state, &mut record)?;
+        state.history.push(record);
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        state: &mut TrainState,
+        rows: &[usize],
+        record: &mut EpochRecord,
+    ) -> Result<f64, Error> {
+        let t = &self.recipe.train;
+        let n = self.sets.train.inputs.nrows();
+        let step = state.optimizer.steps;
+        if self.inputs.nrows() != rows.len() {
+            self.inputs = Array2::zeros((rows.len(), self.network.shape.inputs));
+        }
+        for (mut to, &from) in self.inputs.rows_mut().into_iter().zip(rows) {
+            to.assign(&self.sets.train.inputs.index_axis(Axis(0), from));
+        }
+        let targets = self.sets.train.targets.select(rows);
+        self.gradient.fill(0.0);
+        let batch = Batch { inputs: self.inputs.view(), targets: &targets };
+        let key = DrawKey { seed: state.seed, step: step as u32, first_sample: 0, first_example: 0 };
+        let request = NllRequest { n_samples: t.samples, form: t.objective };
+        let nll = self
+            .engine
+            .nll(&state.parameters, &mut self.gradient, batch, key, request)
+            .map_err(|e| e.of_training(step, state.epoch))?;
+        let kl_weight = self.annealing.kl_weight(step);
+        let weights = PenaltyWeights {
+            kl: kl_weight * t.posterior_temperature / n as f64,
+            l2: t.l2,
+            seed: state.seed,
+            step: step as u32,
+        };
+        let parts = self.penalty.add_gradient(&state.parameters, &mut self.gradient, weights)?;
+        let objective = nll + weights.kl * parts.kl_total() + parts.l2;
+        let norm = clip_global_norm(&mut self.gradient, t.clip_norm);
+        for (quantity, value) in [("the objective", objective), ("the gradient's norm", norm)] {
+            if !value.is_finite() {
+                return Err(Error::Diverged { step, epoch: state.epoch, quantity, value });
+            }
+        }
+        let factor = t.schedule.factor(step, self.steps_per_epoch, self.epochs);
+        state.optimizer.step(
+            &self.network.layout,
+            &t.multipliers,
+            factor,
+            &mut state.parameters,
+            &self.gradient,
+        );
+        record.kl_weight = kl_weight;
+        record.penalty = parts.l2;
+        record.learning_rate = t.optimizer.learning_rate() * factor;
+        record.kl_by_layer = parts.kl_by_layer;
+        Ok(nll)
+    }
+
+    fn validate(&mut self, state: &mut TrainState, record: &mut EpochRecord) -> Result<(), Error> {
+        let Some(rows) = self.sets.validation else { return Ok(()) };
+        // Without early stopping only the last epoch is judged: a validation costs S times an epoch of a small set.
+        let every = self.recipe.train.early_stopping.map_or(self.epochs, |e| e.every);
+        if !state.epoch.is_multiple_of(every) && state.epoch != self.epochs {
+            return Ok(());
+        }
+        let last_step = state.optimizer.steps.saturating_sub(1);
+        let nll = self.validation_nll(state, rows).map_err(|e| e.of_training(last_step, state.epoch - 1))?;
+        record.valid_nll = Some(nll);
+        if self.recipe.train.early_stopping.is_some()
+            && nll.is_finite()
+            && state.best.as_ref().is_none_or(|best| nll < best.nll)
+        {
+            state.best = Some(Best { epoch: state.epoch, nll, parameters: state.parameters.clone() });
+        }
+        Ok(())
+    }
+
+    fn validation_nll(&mut self, state: &TrainState, rows: Rows<'_>) -> Result<f64, Error> {
+        let trained = TrainedNetwork {
+            network: self.network.clone(),
+            parameters: state.parameters.clone(),
+            seed: state.seed,
+        };
+        let predictive = predict(
+            std::slice::from_ref(&trained),
+            std::slice::from_mut(&mut self.engine),
+            rows.inputs,
+            self.recipe.method.n_samples(self.recipe.predict.samples),
+            self.recipe.predict.chunk_rows,
+        )?;
+        predictive.nll(rows.targets)
+    }
+
+    /// Whether early stopping has run out of patience.
+    fn exhausted(&self, state: &TrainState) -> bool {
+        let Some(stopping) = self.recipe.train.early_stopping else { return false };
+        state.best.as_ref().is_some_and(|best| state.epoch - best.epoch >= stopping.patience * stopping.every)
+    }
+}

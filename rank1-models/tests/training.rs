@@ -1,0 +1,180 @@
+//! Whole trainings on a noisy sine: they beat the constant predictor by a stated margin, resume to the same bits from
+//! any epoch, agree between engines, and stop on numbers that are not finite.
+#![allow(clippy::unwrap_used)]
+
+use ndarray::{Array1, Array2, Axis};
+use rank1_core::likelihood::Likelihood;
+use rank1_core::noise::{At, NoiseStream};
+use rank1_core::targets::Targets;
+use rank1_models::Error;
+use rank1_models::checkpoint::Slot;
+use rank1_models::fit::{FitOptions, Fitted, TrainingData, fit};
+use rank1_models::network::{Activation, MlpShape, Network};
+use rank1_models::predict::predict;
+use rank1_models::recipe::{CheckedRecipe, Override, parse};
+use rank1_models::train::{Observer, Rows, TrainState, TrainingSets, engine, train};
+
+const RECIPE: &str = r#"
+name = "test/sine"
+data = { set = "sine", validation = 0.0 }
+model = { kind = "mlp", hidden = [17], activation = "tanh" }
+method = { kind = "rank1", members = 3, prior = { family = "normal", mean = 1.0, std = 0.3 }, member_kl = "mean" }
+predict = { samples = 8 }
+[train]
+epochs = 150
+batch_size = 16
+optimizer = { kind = "adam", learning_rate = 0.02 }
+kl_annealing = 0.5
+"#;
+
+fn recipe(sets: &[&str]) -> CheckedRecipe {
+    let sets: Vec<Override> = sets.iter().map(|s| s.parse().unwrap()).collect();
+    parse(RECIPE, &sets).unwrap()
+}
+
+fn shape() -> MlpShape {
+    MlpShape {
+        inputs: 1,
+        hidden: vec![17],
+        outputs: 2,
+        activation: Activation::Tanh,
+        likelihood: Likelihood::HeteroscedasticGaussian,
+    }
+}
+
+/// `n` rows of y = sin(3 x) + 0.1 noise on [-1, 1]; `site` picks the noise and the grid's offset.
+fn rows(n: usize, site: u32) -> (Array2<f32>, Targets) {
+    let mut noise = vec![0.0; n];
+    NoiseStream::new(5, site, 0).fill_normal(At { step: 0, member: 0, example: 0 }, &mut noise);
+    let x: Array1<f32> = (0..n).map(|i| -1.0 + 2.0 * (i as f32 + 0.3 * site as f32) / n as f32).collect();
+    let y = x.iter().zip(&noise).map(|(x, e)| f64::from((3.0 * x).sin() + 0.1 * e)).collect();
+    (x.insert_axis(Axis(1)), Targets::values(y).unwrap())
+}
+
+fn fitted(recipe: &CheckedRecipe) -> Fitted {
+    let (inputs, targets) = rows(101, 1);
+    let data = TrainingData { inputs, targets, validation: (0..101).step_by(5).collect() };
+    fit(recipe, &shape(), &data, FitOptions { threads: 1, checkpoint: None, progress: &|_| {} }).unwrap()
+}
+
+fn test_nll(fitted: &Fitted) -> f64 {
+    let (inputs, targets) = rows(53, 2);
+    let settings = fitted.chosen.get();
+    let mut engines: Vec<_> =
+        fitted.networks.iter().map(|n| engine(settings.train.engine, &n.network)).collect();
+    predict(&fitted.networks, &mut engines, inputs.view(), 8, 4096).unwrap().nll(&targets).unwrap()
+}
+
+#[test]
+fn rank1_beats_the_constant_predictor_and_its_factors_learn() {
+    let fitted = fitted(&recipe(&[]));
+    // The constant Gaussian fits mean 0 and standard deviation 0.73: 1.10 nats; the noise alone allows -0.88.
+    let nll = test_nll(&fitted);
+    assert!((-1.0..-0.5).contains(&nll), "{nll}");
+    let history = &fitted.histories[0];
+    let (first, last) = (&history[0], &history[history.len() - 1]);
+    assert!(last.kl < 0.5 * first.kl, "KL went from {} to {}", first.kl, last.kl);
+    assert!(last.input_spread[1].unwrap() > 2.0 * first.input_spread[1].unwrap());
+}
+
+#[test]
+fn the_two_engines_train_to_the_same_network() {
+    let short = ["train.epochs=4"];
+    let analytic = fitted(&recipe(&short));
+    let autodiff = fitted(&recipe(&[short[0], "train.engine=autodiff"]));
+    let pairs = analytic.networks[0].parameters.iter().zip(&autodiff.networks[0].parameters);
+    let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    // 28 steps of Adam at rate 0.02 move a parameter by up to 0.56; rounding is amplified by its division.
+    assert!(worst < 2e-3, "{worst}");
+    assert!((test_nll(&analytic) - test_nll(&autodiff)).abs() < 1e-3);
+}
+
+#[test]
+fn early_stopping_keeps_the_best_epoch_and_stops() {
+    let stopped = fitted(&recipe(&[
+        "train.early_stopping={ patience = 5 }",
+        "data.validation=0.2",
+        "train.epochs=2000",
+        "train.schedule={ kind = \"constant\" }",
+    ]));
+    let nlls: Vec<f64> = stopped.histories[0].iter().map(|r| r.valid_nll.unwrap()).collect();
+    let best = nlls.iter().enumerate().min_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+    assert!(nlls.len() < 2000);
+    assert_eq!(nlls.len() - 1 - best, 5);
+}
+
+#[test]
+fn a_search_chooses_the_trial_with_the_best_validation_and_trains_it_on_all_rows() {
+    let found = fitted(&recipe(&["data.validation=0.2", "search={ \"train.epochs\" = [2, 150] }"]));
+    assert_eq!(found.trials.len(), 2);
+    assert!(found.trials[1].nll < found.trials[0].nll);
+    assert_eq!(found.chosen.get().train.epochs, Some(150));
+    // 101 rows in batches of 16.
+    assert_eq!(found.histories[0].last().unwrap().step, 150 * 7);
+}
+
+#[test]
+fn a_gradient_that_overflows_ends_the_run_with_step_and_quantity() {
+    let (inputs, targets) = rows(31, 1);
+    let data = TrainingData { inputs, targets, validation: Vec::new() };
+    let wild = recipe(&["train.optimizer={ kind = \"sgd\", learning_rate = 1e30 }"]);
+    let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
+    let error = fit(&wild, &shape(), &data, options).unwrap_err();
+    assert!(error.is_divergence(), "{error}");
+}
+
+#[test]
+fn an_input_that_is_not_finite_is_refused_before_the_first_step() {
+    let (mut inputs, targets) = rows(31, 1);
+    inputs[[7, 0]] = f32::NAN;
+    let data = TrainingData { inputs, targets, validation: Vec::new() };
+    let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
+    let error = fit(&recipe(&[]), &shape(), &data, options).unwrap_err();
+    assert!(error.to_string().contains("[7, 0]"), "{error}");
+}
+
+/// Stores every state, as a run killed after that epoch would have left it.
+struct Keeper {
+    slot: Slot,
+    network: Network,
+    stop_after: usize,
+}
+
+impl Observer for Keeper {
+    fn epoch(&mut self, state: &TrainState) -> Result<(), Error> {
+        self.slot.save(&self.network, state)?;
+        if state.epoch == self.stop_after {
+            return Err(Error::Mismatch { what: "stopped by the test", expected: 0, got: state.epoch });
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_run_stopped_after_any_epoch_resumes_to_the_same_bits() {
+    for method in [
+        "method={ kind = \"rank1\", members = 2, posterior = \"cauchy\", prior = { family = \"cauchy\", location = 1.0, scale = 0.1 } }",
+        "method={ kind = \"mean_field\", estimator = \"flipout\" }",
+        "method={ kind = \"mc_dropout\", rate = 0.1 }",
+    ] {
+        let recipe = recipe(&[method, "train.epochs=5"]);
+        let network = Network::new(shape(), &recipe.get().method);
+        let (inputs, targets) = rows(37, 1);
+        let sets =
+            TrainingSets { train: Rows { inputs: inputs.view(), targets: &targets }, validation: None };
+        let start = TrainState::start(&network, recipe.get(), 9).unwrap();
+        let whole =
+            train(&network, recipe.get(), sets, start.clone(), &mut rank1_models::train::Silent).unwrap();
+        for stop_after in 1..5 {
+            let folder = tempfile::tempdir().unwrap();
+            let slot = Slot::new(folder.path(), 0, &recipe.hash());
+            let mut keeper = Keeper { slot: slot.clone(), network: network.clone(), stop_after };
+            train(&network, recipe.get(), sets, start.clone(), &mut keeper).unwrap_err();
+            let saved = slot.load(&network, recipe.get()).unwrap().unwrap();
+            assert_eq!(saved.epoch, stop_after);
+            let resumed =
+                train(&network, recipe.get(), sets, saved, &mut rank1_models::train::Silent).unwrap();
+            assert_eq!(resumed, whole, "{method} stopped after epoch {stop_after}");
+        }
+    }
+}
