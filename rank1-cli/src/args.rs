@@ -1,0 +1,177 @@
+//! The command line as it is typed; nothing is read or decided here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use rank1_models::recipe::Override;
+
+/// Rank-1 Bayesian neural networks: train, evaluate, predict, report.
+#[derive(Debug, Parser)]
+#[command(name = "rank1", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train the networks of a recipe and evaluate them on the test split.
+    Train(TrainArgs),
+    /// Measure a finished run on a split, optionally under a shift.
+    Evaluate(EvaluateArgs),
+    /// Predict rows of a CSV table or of an IDX image file.
+    Predict(PredictArgs),
+    /// Write one self-contained HTML page about finished runs.
+    Report(ReportArgs),
+    /// List and inspect data sets.
+    Data {
+        /// What to do.
+        #[command(subcommand)]
+        command: DataCommand,
+    },
+}
+
+/// `rank1 train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Recipe file (TOML).
+    pub recipe: PathBuf,
+    /// Folder or archive with data sets that are not embedded.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Run folder to create [default: runs/SET-RECIPE-seedN].
+    #[arg(long, value_name = "RUN")]
+    pub out: Option<PathBuf>,
+    /// Where to compute: cpu.
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub device: String,
+    /// Seed, instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Replace a value of the recipe, for example train.epochs=20; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<Override>,
+    /// Go on with a run that was interrupted, or do nothing if it is finished.
+    #[arg(long)]
+    pub resume: bool,
+    /// Networks (or trials of a search) trained at a time [default: number of cores]. Changes no result.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: Option<u32>,
+    /// No progress bar and no table.
+    #[arg(long)]
+    pub quiet: bool,
+    /// Print the evaluation as one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `rank1 evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// Run folder.
+    pub run: PathBuf,
+    /// Folder or archive with data sets that are not embedded.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Split: test, train or validation.
+    #[arg(long, default_value = "test", value_name = "SPLIT")]
+    pub split: SplitName,
+    /// Shift of the inputs, for example rotation:30 or gaussian_noise:0.2.
+    #[arg(long, value_name = "KIND:SEVERITY")]
+    pub shift: Option<String>,
+    /// Samples per member, instead of the recipe's.
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    pub samples: Option<u32>,
+    /// Print one JSON object on stdout and nothing else.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Parts of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SplitName {
+    /// Rows that training never saw.
+    Test,
+    /// Rows that were trained on, validation rows included.
+    Train,
+    /// Rows held out of the training rows.
+    Validation,
+}
+
+impl SplitName {
+    /// The name as typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Train => "train",
+            Self::Validation => "validation",
+        }
+    }
+}
+
+/// `rank1 predict`.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// Run folder.
+    pub run: PathBuf,
+    /// CSV table with the training table's feature columns, or an IDX file of images.
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+    /// CSV file to write.
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Samples per member, instead of the recipe's.
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    pub samples: Option<u32>,
+    /// Probability of the central interval of a regression.
+    #[arg(long, default_value_t = 0.9, value_name = "P")]
+    pub interval: f64,
+}
+
+/// `rank1 report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Run folders.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// HTML file to write.
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Title of the page.
+    #[arg(long, default_value = "Rank-1 Bayesian networks")]
+    pub title: String,
+    /// Published figures to print beside ours (TOML, as recipes/claims.toml).
+    #[arg(long, value_name = "FILE")]
+    pub claims: Option<PathBuf>,
+    /// Tables, published figures and rows that were not run, as `cargo xtask reproduce` writes them (JSON).
+    #[arg(long, value_name = "FILE")]
+    pub comparison: Option<PathBuf>,
+}
+
+/// `rank1 data`.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// List the known sets.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show columns, ranges and targets of a set or of a CSV table.
+    Inspect {
+        /// Name of a set, or a CSV file.
+        set: String,
+        /// Folder or archive with data sets that are not embedded.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Target column of a CSV table.
+        #[arg(long, value_name = "COLUMN")]
+        target: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}

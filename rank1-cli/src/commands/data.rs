@@ -1,0 +1,55 @@
+//! `rank1 data`: what sets there are, and what is in one.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use rank1_data::{CsvOptions, LoadOptions, TestPart, catalogue, inspect, load, load_ood, load_table};
+
+use crate::args::DataCommand;
+use crate::tables;
+
+/// Lists or inspects.
+///
+/// # Errors
+/// Unknown sets with the nearest name, and every error of the readers.
+pub fn run(command: &DataCommand) -> Result<()> {
+    match command {
+        DataCommand::List { json } => {
+            if *json {
+                tables::print_json(&catalogue())?;
+            } else {
+                tables::print_catalogue(catalogue())?;
+            }
+            Ok(())
+        }
+        DataCommand::Inspect { set, data, target, json } => {
+            let dataset = if Path::new(set).is_file() {
+                let Some(target) = target else {
+                    bail!("{set}: a table needs --target COLUMN");
+                };
+                let test = TestPart::Fraction { fraction: 0.1, seed: 0 };
+                load_table(Path::new(set), &test, target, &CsvOptions::default())?.0
+            } else if let Ok(ood) = load_ood(set) {
+                rank1_data::Dataset {
+                    name: ood.name,
+                    task: rank1_data::Task::Classification,
+                    feature_names: (0..ood.split.n_features()).map(|i| format!("pixel{i}")).collect(),
+                    class_names: Vec::new(),
+                    image: ood.image,
+                    provenance: ood.provenance,
+                    train: ood.split.clone(),
+                    test: ood.split,
+                }
+            } else {
+                load(set, &LoadOptions { root: data.clone(), ..LoadOptions::default() })?
+            };
+            let inspection = inspect(&dataset);
+            if *json {
+                tables::print_json(&inspection)?;
+            } else {
+                tables::print_inspection(&inspection)?;
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `rank1 predict`: rows in, a CSV of predictions with uncertainties out.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use ndarray::{Array2, Axis};
+use rank1_core::metrics::{decompose_predictive, decompose_variance, predicted_classes};
+use rank1_data::idx::read_idx;
+use rank1_models::checkpoint::write_synced;
+use rank1_models::predict::Predictive;
+
+use crate::args::PredictArgs;
+use crate::model::Model;
+use crate::tables;
+
+/// Predicts every row and writes the file in one piece.
+///
+/// # Errors
+/// A damaged run, rows that do not have the training table's columns, a file that cannot be written.
+pub fn run(args: &PredictArgs) -> Result<()> {
+    if !(args.interval > 0.0 && args.interval < 1.0) {
+        bail!("--interval: expected a probability between 0 and 1, got {}", args.interval);
+    }
+    let mut model = Model::open(&args.run)?;
+    let inputs = read_inputs(&model, &args.input)?;
+    let samples = model.n_samples(args.samples);
+    let predictive = model.predict(inputs.view(), samples)?;
+    let bytes = match &predictive {
+        Predictive::Classes(_) => class_rows(&model, &predictive)?,
+        Predictive::Values { .. } => value_rows(&predictive, args.interval)?,
+    };
+    write_synced(&args.output, &bytes)?;
+    tables::note(&format!(
+        "{} rows, {} members x {samples} samples: {}",
+        inputs.nrows(),
+        model.n_members(),
+        args.output.display()
+    ));
+    Ok(())
+}
+
+fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
+    if path.is_dir() {
+        bail!("{}: is a folder; this model predicts rows of a file", path.display());
+    }
+    let Some((height, width)) = model.document.image else {
+        let Some(schema) = &model.document.schema else {
+            bail!("the run's model.json has neither columns nor an image size");
+        };
+        return Ok(schema.read_inputs(path)?);
+    };
+    let images = read_idx(path, 3)?;
+    let n = images.shape[0];
+    if images.shape[1..] != [height, width] {
+        bail!(
+            "{}: images are {}x{}, the model was trained on {height}x{width}",
+            path.display(),
+            images.shape[1],
+            images.shape[2]
+        );
+    }
+    let pixels = images.data.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    Ok(Array2::from_shape_vec((n, height * width), pixels)?)
+}
+
+/// `row, prediction, p(<class>)..., total, aleatoric, epistemic`; uncertainties in nats.
+fn class_rows(model: &Model, predictive: &Predictive) -> Result<Vec<u8>> {
+    let Predictive::Classes(p) = predictive else { bail!("expected class probabilities") };
+    let names: Vec<String> = if model.document.class_names.is_empty() {
+        (0..p.n_classes()).map(|c| c.to_string()).collect()
+    } else {
+        model.document.class_names.clone()
+    };
+    let probs = p.probs();
+    let uncertainty = decompose_predictive(p);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut header = vec!["row".to_string(), "prediction".into()];
+    header.extend(names.iter().map(|name| format!("p({name})")));
+    header.extend(["total", "aleatoric", "epistemic"].map(String::from));
+    writer.write_record(&header)?;
+    for (row, class) in predicted_classes(probs.view())?.into_iter().enumerate() {
+        let mut fields = vec![(row + 1).to_string(), names[class].clone()];
+        fields.extend(probs.index_axis(Axis(0), row).iter().map(f64::to_string));
+        for values in [&uncertainty.total, &uncertainty.aleatoric, &uncertainty.epistemic] {
+            fields.push(values[row].to_string());
+        }
+        writer.write_record(&fields)?;
+    }
+    Ok(writer.into_inner()?)
+}
+
+/// `row, mean, std, total, aleatoric, epistemic, lower, upper`; total, aleatoric and epistemic are variances.
+fn value_rows(predictive: &Predictive, level: f64) -> Result<Vec<u8>> {
+    let Predictive::Values { mixture, .. } = predictive else { bail!("expected real values") };
+    let (mean, uncertainty) = (mixture.mean(), decompose_variance(mixture));
+    let interval = mixture.central_interval(level)?;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["row", "mean", "std", "total", "aleatoric", "epistemic", "lower", "upper"])?;
+    for row in 0..mean.len() {
+        let numbers = [
+            mean[row],
+            uncertainty.total[row].sqrt(),
+            uncertainty.total[row],
+            uncertainty.aleatoric[row],
+            uncertainty.epistemic[row],
+            interval.lower[row],
+            interval.upper[row],
+        ];
+        let mut fields = vec![(row + 1).to_string()];
+        fields.extend(numbers.iter().map(f64::to_string));
+        writer.write_record(&fields)?;
+    }
+    Ok(writer.into_inner()?)
+}

@@ -1,0 +1,146 @@
+//! `rank1 train`: recipe and rows in, a run folder out.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use rank1_data::Normalizer;
+use rank1_models::fit::{FitOptions, fit};
+use rank1_models::recipe::{self, CheckedRecipe, Override};
+use toml::Value;
+
+use crate::args::TrainArgs;
+use crate::evaluation::{self, Request};
+use crate::model::{Model, ModelDocument, checkpoint_folder, write_document};
+use crate::progress::TrainingProgress;
+use crate::run_folder::{self, RunFacts};
+use crate::{source, tables};
+
+/// Trains, evaluates on the test split and writes the run folder.
+///
+/// # Errors
+/// Recipe problems, data errors, divergence, and files that cannot be written.
+pub fn run(args: &TrainArgs) -> Result<()> {
+    check_device(&args.device)?;
+    let recipe = read_recipe(args)?;
+    let settings = recipe.get();
+    let named = |section| format!("{}: {section}", args.recipe.display());
+    let source = source::open(settings, args.data.as_deref()).with_context(|| named("data"))?;
+    let normalizer = Normalizer::fit(&source.dataset.train, source.dataset.image.is_some())?;
+    let data =
+        source::training_data(settings, &source.dataset.train, &normalizer).with_context(|| named("data"))?;
+    let shape = source::shape(settings, &source.dataset).with_context(|| named("model"))?;
+    evaluation::check(settings, &source.dataset).with_context(|| named("evaluate"))?;
+    let run = args.out.clone().unwrap_or_else(|| default_run(&recipe));
+    if run_folder::open(&run, &recipe, args.resume)? {
+        if !args.quiet {
+            tables::note(&format!("{}: already finished", run.display()));
+        }
+        return show_stored(&run, args);
+    }
+    let started = Instant::now();
+    let threads = args.threads.map_or_else(available_threads, |n| n as usize);
+    let progress = TrainingProgress::new(settings, args.quiet);
+    let checkpoint = checkpoint_folder(&run);
+    let report = |p: rank1_models::fit::Progress<'_>| progress.update(p);
+    let options = FitOptions { threads, checkpoint: Some(&checkpoint), progress: &report };
+    let fitted = fit(&recipe, &shape, &data, options)?;
+    progress.finish();
+    let trained_seconds = started.elapsed().as_secs_f64();
+    let document = ModelDocument {
+        shape,
+        recipe: fitted.chosen.to_toml(),
+        recipe_hash: recipe.hash(),
+        task: source.dataset.task,
+        normalizer,
+        schema: source.schema,
+        image: source.dataset.image,
+        feature_names: source.dataset.feature_names.clone(),
+        class_names: source.dataset.class_names.clone(),
+    };
+    let mut model = Model::new(document, fitted.chosen, fitted.networks, fitted.histories);
+    let samples = model.n_samples(None);
+    let request = Request {
+        set: &source.dataset.name,
+        split: "test",
+        samples,
+        shifts: &settings.evaluate.shifts,
+        ood: settings.evaluate.ood.as_deref(),
+        curves: true,
+        seed: settings.seed,
+        ..Request::default()
+    };
+    let test = &source.dataset.test;
+    let microseconds = run_folder::microseconds_per_prediction(&mut model, test.inputs.view(), samples)
+        .map_err(|e| divergence(e, &model))?;
+    // Only a model whose predictions are numbers becomes one that can be opened.
+    write_document(&run, &model.document)?;
+    let evaluation = evaluation::evaluate(&mut model, test, &request)?;
+    let facts = RunFacts {
+        recipe: &recipe,
+        dataset: &source.dataset,
+        model: &model,
+        evaluation: &evaluation,
+        trials: &fitted.trials,
+        samples,
+        trained_seconds,
+        microseconds_per_prediction: microseconds,
+        threads,
+    };
+    run_folder::finish(&run, &facts)?;
+    if args.json {
+        tables::print_json(&evaluation)?;
+    } else if !args.quiet {
+        tables::print_evaluation(&evaluation)?;
+        tables::note(&format!("run folder: {}", run.display()));
+    }
+    Ok(())
+}
+
+/// A model that has just been trained and predicts no numbers has diverged.
+fn divergence(error: anyhow::Error, model: &Model) -> anyhow::Error {
+    let last = model.histories.iter().filter_map(|history| history.last()).max_by_key(|record| record.step);
+    let (step, epoch) = last.map_or((0, 0), |r| (r.step.saturating_sub(1), r.epoch.saturating_sub(1)));
+    match error.downcast::<rank1_models::Error>() {
+        Ok(error) => error.of_training(step, epoch).into(),
+        Err(other) => other,
+    }
+}
+
+fn show_stored(run: &Path, args: &TrainArgs) -> Result<()> {
+    let stored = run_folder::read_evaluation(run)?;
+    if args.json {
+        tables::print_json(&stored)?;
+    } else if !args.quiet {
+        tables::print_evaluation(&stored)?;
+    }
+    Ok(())
+}
+
+fn read_recipe(args: &TrainArgs) -> Result<CheckedRecipe> {
+    let text = std::fs::read_to_string(&args.recipe)
+        .with_context(|| format!("cannot read recipe {}", args.recipe.display()))?;
+    let mut overrides = args.overrides.clone();
+    if let Some(seed) = args.seed {
+        let seed = i64::try_from(seed).context("--seed: at most 2^63 - 1")?;
+        overrides.push(Override::new("seed", Value::Integer(seed)));
+    }
+    recipe::parse(&text, &overrides).with_context(|| args.recipe.display().to_string())
+}
+
+fn check_device(device: &str) -> Result<()> {
+    match device {
+        "cpu" => Ok(()),
+        other => bail!("--device {other}: this build computes on `cpu` only"),
+    }
+}
+
+fn default_run(recipe: &CheckedRecipe) -> PathBuf {
+    let settings = recipe.get();
+    let name = settings.name.replace(['/', '\\'], "-");
+    PathBuf::from("runs").join(format!("{}-{name}-seed{}", settings.data.set, settings.seed))
+}
+
+fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -1,0 +1,167 @@
+//! From a predictive to the numbers and curves of `evaluation.json`; every metric comes from rank1-core.
+
+mod classes;
+mod values;
+
+use anyhow::{Result, bail};
+use rank1_core::metrics::{OodScore, ood_metrics};
+use rank1_core::targets::Targets;
+use rank1_data::{Dataset, OodSet, Shift, Split, Task, load_ood};
+use rank1_models::predict::Predictive;
+use rank1_models::recipe::Recipe;
+
+use crate::model::Model;
+use crate::report::input::{EntropyHistogram, Evaluation, Metrics, ShiftPoint};
+
+/// Numbers of samples at which the NLL is measured, up to the recipe's.
+const SAMPLE_STEPS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+
+/// Bins of the entropy histogram.
+const ENTROPY_BINS: usize = 20;
+
+/// What to measure.
+#[derive(Debug, Clone, Default)]
+pub struct Request<'a> {
+    /// Name of the set.
+    pub set: &'a str,
+    /// Name of the split.
+    pub split: &'a str,
+    /// Shift applied to the rows before they came here.
+    pub shift: Option<String>,
+    /// Samples per member.
+    pub samples: usize,
+    /// Shifts to measure in addition, `kind:severity`.
+    pub shifts: &'a [String],
+    /// Set that counts as out of distribution.
+    pub ood: Option<&'a str>,
+    /// Also measure the NLL at fewer samples.
+    pub curves: bool,
+    /// Seed of random shifts.
+    pub seed: u64,
+}
+
+/// Refuses what a recipe wants measured and the rows do not allow, before anything is trained.
+///
+/// # Errors
+/// Shifts that do not parse or apply, an unknown out-of-distribution set or one of other inputs.
+pub fn check(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
+    let one_row = dataset.test.select(&[0]);
+    for text in &recipe.evaluate.shifts {
+        text.parse::<Shift>()?.apply(&one_row, dataset.image, recipe.seed)?;
+    }
+    let Some(name) = &recipe.evaluate.ood else { return Ok(()) };
+    let ood = load_ood(name)?;
+    if dataset.task != Task::Classification || ood.image != dataset.image {
+        bail!("`{name}` holds images for a classifier of images of their size, {} does not", dataset.name);
+    }
+    Ok(())
+}
+
+/// Measures a model on raw rows.
+///
+/// # Errors
+/// Rows that do not fit, shifts that do not apply, metrics that are not defined.
+pub fn evaluate(model: &mut Model, split: &Split, request: &Request<'_>) -> Result<Evaluation> {
+    let image = model.document.image;
+    let predictive = model.predict(split.inputs.view(), request.samples)?;
+    let mut evaluation = Evaluation {
+        set: request.set.into(),
+        split: request.split.into(),
+        shift: request.shift.clone(),
+        n: split.len(),
+        members: model.n_members(),
+        samples: request.samples,
+        ..Evaluation::default()
+    };
+    measure(&predictive, &split.targets, &mut evaluation)?;
+    if request.curves {
+        evaluation.nll_by_samples = nll_by_samples(model, split, request.samples, &predictive)?;
+    }
+    for text in request.shifts {
+        let shift: Shift = text.parse()?;
+        let shifted = shift.apply(split, image, request.seed)?;
+        let predictive = model.predict(shifted.inputs.view(), request.samples)?;
+        evaluation.shifts.push(ShiftPoint {
+            kind: shift.kind.name().into(),
+            severity: shift.severity,
+            metrics: metrics(&predictive, &shifted.targets)?,
+        });
+    }
+    if let Some(name) = request.ood {
+        let ood = load_ood(name)?;
+        measure_ood(model, &predictive, &ood, request.samples, &mut evaluation)?;
+    }
+    Ok(evaluation)
+}
+
+fn measure(predictive: &Predictive, targets: &Targets, out: &mut Evaluation) -> Result<()> {
+    match (predictive, targets) {
+        (Predictive::Classes(p), Targets::Classes { labels, .. }) => classes::measure(p, labels.view(), out),
+        (Predictive::Values { mixture, n_members }, Targets::Values(values)) => {
+            values::measure(mixture, *n_members, values.view(), out)
+        }
+        _ => bail!("the model predicts the other kind of target (classes or values)"),
+    }
+}
+
+fn metrics(predictive: &Predictive, targets: &Targets) -> Result<Metrics> {
+    let mut out = Evaluation::default();
+    measure(predictive, targets, &mut out)?;
+    Ok(out.metrics)
+}
+
+/// Mixture NLL with the first S samples, S doubling up to all of them.
+fn nll_by_samples(
+    model: &mut Model,
+    split: &Split,
+    samples: usize,
+    all: &Predictive,
+) -> Result<Vec<[f64; 2]>> {
+    let mut points = Vec::new();
+    for s in SAMPLE_STEPS.into_iter().filter(|&s| s < samples) {
+        points.push([s as f64, model.predict(split.inputs.view(), s)?.nll(&split.targets)?]);
+    }
+    points.push([samples as f64, all.nll(&split.targets)?]);
+    Ok(points)
+}
+
+fn measure_ood(
+    model: &mut Model,
+    inside: &Predictive,
+    ood: &OodSet,
+    samples: usize,
+    out: &mut Evaluation,
+) -> Result<()> {
+    let outside = model.predict(ood.split.inputs.view(), samples)?;
+    let (Predictive::Classes(inside), Predictive::Classes(outside)) = (inside, &outside) else {
+        bail!("evaluate.ood: out-of-distribution scores are defined for classification");
+    };
+    for (score, prefix) in [
+        (OodScore::Entropy, "ood"),
+        (OodScore::MutualInformation, "ood_epistemic"),
+        (OodScore::MaxProbability, "ood_msp"),
+    ] {
+        let found = ood_metrics(score.of(inside).view(), score.of(outside).view())?;
+        out.metrics.insert(format!("{prefix}_auroc"), found.auroc);
+        out.metrics.insert(format!("{prefix}_aupr_out"), found.aupr_out);
+        out.metrics.insert(format!("{prefix}_aupr_in"), found.aupr_in);
+        out.metrics.insert(format!("{prefix}_fpr95"), found.fpr95);
+    }
+    let top = (inside.n_classes() as f64).ln();
+    let edges: Vec<f64> = (0..=ENTROPY_BINS).map(|i| top * i as f64 / ENTROPY_BINS as f64).collect();
+    let share = |entropy: ndarray::Array1<f64>| -> Vec<f64> {
+        let mut bins = vec![0.0; ENTROPY_BINS];
+        for e in &entropy {
+            let bin = (e / top * ENTROPY_BINS as f64).floor().clamp(0.0, ENTROPY_BINS as f64 - 1.0);
+            bins[bin as usize] += 1.0 / entropy.len() as f64;
+        }
+        bins
+    };
+    out.entropy = Some(EntropyHistogram {
+        in_distribution: share(OodScore::Entropy.of(inside)),
+        ood: Some(share(OodScore::Entropy.of(outside))),
+        ood_set: Some(ood.name.clone()),
+        edges,
+    });
+    Ok(())
+}

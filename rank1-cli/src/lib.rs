@@ -1,0 +1,12 @@
+//! Building blocks of the `rank1` command: arguments, runs, evaluation, tables and the report.
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod commands;
+pub mod evaluation;
+pub mod model;
+pub mod progress;
+pub mod report;
+pub mod run_folder;
+pub mod source;
+pub mod tables;

@@ -1,0 +1,67 @@
+//! The `rank1` binary: parses the command line, runs one verb, turns its error into one line and an exit code.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stderr)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use rank1_cli::args::{Cli, Command};
+use rank1_cli::commands;
+
+/// Usage or data error.
+const EXIT_USAGE: u8 = 2;
+/// Training diverged.
+const EXIT_DIVERGED: u8 = 3;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse_usage(&error),
+    };
+    let done = match &cli.command {
+        Command::Train(args) => commands::train::run(args),
+        Command::Evaluate(args) => commands::evaluate::run(args),
+        Command::Predict(args) => commands::predict::run(args),
+        Command::Report(args) => commands::report::run(args),
+        Command::Data { command } => commands::data::run(command),
+    };
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    eprintln!("error: {}", one_line(&error));
+    let diverged =
+        error.chain().any(|e| e.downcast_ref::<rank1_models::Error>().is_some_and(|e| e.is_divergence()));
+    ExitCode::from(if diverged { EXIT_DIVERGED } else { EXIT_USAGE })
+}
+
+/// Help and version as they are; a mistake as one line.
+fn refuse_usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+        error.exit();
+    }
+    let text = error.to_string();
+    let told = text.lines().map(str::trim).take_while(|line| {
+        // What follows is the same for every mistake.
+        !line.starts_with("Usage:") && !line.starts_with("For more information")
+    });
+    let told: Vec<&str> = told.filter(|line| !line.is_empty()).collect();
+    eprintln!("{}; see `--help`", told.join(" ").replace(" tip: ", "; "));
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// The error and its causes; a cause that the text before it already ends with is not repeated.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause);
+        }
+    }
+    let several = error
+        .chain()
+        .any(|e| matches!(e.downcast_ref(), Some(rank1_models::Error::Recipe(p)) if p.len() > 1));
+    // Only a recipe's problems have a line each.
+    if several { text } else { text.replace(['\n', '\r'], " ") }
+}

@@ -1,0 +1,167 @@
+//! What a checkpoint must remember beside tensors to predict raw rows: shape, recipe, scaling, columns.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use ndarray::ArrayView2;
+use rank1_data::{CsvSchema, Normalizer, Task};
+use rank1_models::checkpoint::{read_sealed, write_sealed};
+use rank1_models::engine::Engine;
+use rank1_models::fit;
+use rank1_models::network::{MlpShape, Network};
+use rank1_models::predict::{Predictive, TrainedNetwork, predict};
+use rank1_models::recipe::{self, CheckedRecipe};
+use rank1_models::train::{EpochRecord, engine};
+use serde::{Deserialize, Serialize};
+
+/// The document `checkpoint/model.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelDocument {
+    /// Shape of each network.
+    pub shape: MlpShape,
+    /// The recipe as trained, searched values replaced; TOML.
+    pub recipe: String,
+    /// Hash of the recipe as given; checkpoints carry it.
+    pub recipe_hash: String,
+    /// What is predicted.
+    pub task: Task,
+    /// Scaling of inputs and targets.
+    pub normalizer: Normalizer,
+    /// Columns of a table; none for images.
+    pub schema: Option<CsvSchema>,
+    /// Height and width of image inputs.
+    pub image: Option<(usize, usize)>,
+    /// One name per input column.
+    pub feature_names: Vec<String>,
+    /// One name per class; empty for regression.
+    pub class_names: Vec<String>,
+}
+
+/// A run that can predict.
+pub struct Model {
+    /// What the checkpoint remembers.
+    pub document: ModelDocument,
+    /// The recipe as trained.
+    pub recipe: CheckedRecipe,
+    /// Networks with selected parameters.
+    pub networks: Vec<TrainedNetwork>,
+    /// Epoch records of every network.
+    pub histories: Vec<Vec<EpochRecord>>,
+    engines: Vec<Box<dyn Engine>>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("document", &self.document).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// A model from trained networks.
+    #[must_use]
+    pub fn new(
+        document: ModelDocument,
+        recipe: CheckedRecipe,
+        networks: Vec<TrainedNetwork>,
+        histories: Vec<Vec<EpochRecord>>,
+    ) -> Self {
+        let kind = recipe.get().train.engine;
+        let engines = networks.iter().map(|n| engine(kind, &n.network)).collect();
+        Self { document, recipe, networks, histories, engines }
+    }
+
+    /// Opens the checkpoint of a finished run.
+    ///
+    /// # Errors
+    /// A missing, damaged or unfinished checkpoint.
+    pub fn open(run: &Path) -> Result<Self> {
+        if !run.is_dir() {
+            bail!("{}: no such run folder", run.display());
+        }
+        let root = checkpoint_folder(run);
+        if !root.join("model.json").exists() {
+            bail!(
+                "{}: no trained model; {}",
+                run.display(),
+                if run.join("recipe.toml").exists() {
+                    format!("finish it with `rank1 train RECIPE --out {} --resume`", run.display())
+                } else {
+                    "expected a run folder that `rank1 train` wrote".into()
+                }
+            );
+        }
+        let document: ModelDocument = read_sealed(&root.join("model.json"))
+            .with_context(|| format!("{} holds no usable model", run.display()))?;
+        let recipe = recipe::parse(&document.recipe, &[])?;
+        let states = fit::load(recipe.get(), &document.recipe_hash, &document.shape, &root)?;
+        if let Some(state) = states.iter().find(|s| !s.finished) {
+            bail!(
+                "{}: training stopped after epoch {}; finish it with `rank1 train RECIPE --out {} --resume`",
+                run.display(),
+                state.epoch,
+                run.display()
+            );
+        }
+        let network = Network::new(document.shape.clone(), &recipe.get().method);
+        let networks = states
+            .iter()
+            .map(|s| TrainedNetwork {
+                network: network.clone(),
+                parameters: s.selected().to_vec(),
+                seed: s.seed,
+            })
+            .collect();
+        let histories = states.into_iter().map(|s| s.history).collect();
+        Ok(Self::new(document, recipe, networks, histories))
+    }
+
+    /// Members K of all networks together.
+    #[must_use]
+    pub fn n_members(&self) -> usize {
+        self.networks.iter().map(|n| n.network.n_members).sum()
+    }
+
+    /// Trained scalars of all networks together.
+    #[must_use]
+    pub fn n_parameters(&self) -> usize {
+        self.networks.iter().map(|n| n.parameters.len()).sum()
+    }
+
+    /// Samples S per member: the recipe's, or those asked for, or one where all would be equal.
+    #[must_use]
+    pub fn n_samples(&self, asked: Option<u32>) -> usize {
+        let recipe = self.recipe.get();
+        recipe.method.n_samples(asked.map_or(recipe.predict.samples, |s| s as usize))
+    }
+
+    /// Predicts raw rows `[N, D]`; values come out in the target's own unit.
+    ///
+    /// # Errors
+    /// A wrong number of columns, or inputs or outputs that are not finite.
+    pub fn predict(&mut self, inputs: ArrayView2<'_, f32>, samples: usize) -> Result<Predictive> {
+        let inputs = self.document.normalizer.apply_inputs(inputs)?;
+        let chunk = self.recipe.get().predict.chunk_rows;
+        let predictive = predict(&self.networks, &mut self.engines, inputs.view(), samples, chunk)?;
+        let Some(scale) = self.document.normalizer.target() else { return Ok(predictive) };
+        Ok(match predictive {
+            Predictive::Values { mixture, n_members } => {
+                Predictive::Values { mixture: mixture.affine(scale.std, scale.mean)?, n_members }
+            }
+            classes => classes,
+        })
+    }
+}
+
+/// Where a run keeps its checkpoint.
+#[must_use]
+pub fn checkpoint_folder(run: &Path) -> PathBuf {
+    run.join("checkpoint")
+}
+
+/// Writes `checkpoint/model.json`.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn write_document(run: &Path, document: &ModelDocument) -> Result<()> {
+    Ok(write_sealed(&checkpoint_folder(run).join("model.json"), document)?)
+}

@@ -1,0 +1,64 @@
+//! Progress of training on stderr: a bar with rate, time left and the current NLL.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rank1_models::fit::Progress;
+use rank1_models::recipe::Recipe;
+
+/// A bar over the epochs of all networks, preceded by the trials of a search.
+#[derive(Debug)]
+pub struct TrainingProgress {
+    bar: ProgressBar,
+    networks: u64,
+    /// Epochs done by each network.
+    done: Mutex<BTreeMap<usize, u64>>,
+}
+
+impl TrainingProgress {
+    /// A bar for one run; hidden when `quiet`.
+    #[must_use]
+    pub fn new(recipe: &Recipe, quiet: bool) -> Self {
+        let networks = recipe.method.n_networks() as u64;
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} epochs {per_sec} left {eta} {msg}")
+        {
+            bar.set_style(style);
+        }
+        Self { bar, networks, done: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Moves the bar.
+    pub fn update(&self, progress: Progress<'_>) {
+        match progress {
+            Progress::Trial { trial, of, nll } => {
+                self.bar.set_message(format!("search {} of {of}, validation NLL {nll:.4}", trial + 1));
+                self.bar.tick();
+            }
+            Progress::Epoch { of, network, record } => {
+                if let Ok(mut done) = self.done.lock() {
+                    done.insert(network, record.epoch as u64);
+                    self.bar.set_length(of as u64 * self.networks);
+                    self.bar.set_position(done.values().sum());
+                }
+                let valid = record.valid_nll.map(|v| format!(", validation {v:.4}")).unwrap_or_default();
+                self.bar.set_message(format!(
+                    "NLL {:.4}, KL/N {:.4}{valid}",
+                    record.train_nll, record.kl_per_example
+                ));
+            }
+        }
+    }
+
+    /// Leaves the finished bar on screen.
+    pub fn finish(&self) {
+        // Early stopping ends before the last epoch: the length is set to what was done.
+        if let Ok(done) = self.done.lock() {
+            self.bar.set_length(done.values().sum());
+        }
+        self.bar.finish();
+    }
+}

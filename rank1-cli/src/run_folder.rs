@@ -1,0 +1,190 @@
+//! The files of a run: recipe.toml, run.json, metrics.csv, evaluation.json beside the checkpoint.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use ndarray::{ArrayView2, Axis, Slice};
+use rank1_data::{Dataset, Task};
+use rank1_models::checkpoint::{TEMPORARY, write_synced};
+use rank1_models::fit::Trial;
+use rank1_models::recipe::{self, CheckedRecipe};
+use rank1_models::train::EpochRecord;
+use serde_json::json;
+
+use crate::model::Model;
+use crate::report::input::Evaluation;
+
+/// Rows predicted at a time when a prediction is timed.
+const TIMED_ROWS: usize = 256;
+
+/// Repetitions of the timed prediction; the median counts.
+const TIMED_RUNS: usize = 5;
+
+/// What `run.json` is made of.
+#[derive(Debug)]
+pub struct RunFacts<'a> {
+    /// The recipe as given.
+    pub recipe: &'a CheckedRecipe,
+    /// Its rows.
+    pub dataset: &'a Dataset,
+    /// The trained model.
+    pub model: &'a Model,
+    /// Its evaluation.
+    pub evaluation: &'a Evaluation,
+    /// Trials of the search.
+    pub trials: &'a [Trial],
+    /// Samples per member at evaluation.
+    pub samples: usize,
+    /// Seconds from reading the rows to the last checkpoint (of this process).
+    pub trained_seconds: f64,
+    /// Median time of a prediction of one row with all members and samples.
+    pub microseconds_per_prediction: f64,
+    /// Networks trained at a time.
+    pub threads: usize,
+}
+
+/// Prepares a run folder; true when a finished run of the same recipe is already there.
+///
+/// # Errors
+/// A folder that holds another recipe's run, or any run when `resume` is off, or that cannot be written.
+pub fn open(run: &Path, recipe: &CheckedRecipe, resume: bool) -> Result<bool> {
+    let stored = run.join("recipe.toml");
+    if stored.exists() {
+        if !resume {
+            bail!("{} holds a run already; go on with --resume or choose another --out", run.display());
+        }
+        let text =
+            fs::read_to_string(&stored).with_context(|| format!("cannot read {}", stored.display()))?;
+        let before = recipe::parse(&text, &[]).with_context(|| stored.display().to_string())?;
+        if before.hash() != recipe.hash() {
+            bail!(
+                "{} was started with another recipe or seed; choose another --out (its recipe is {})",
+                run.display(),
+                stored.display()
+            );
+        }
+        return Ok(run.join("run.json").exists() && run.join("evaluation.json").exists());
+    }
+    // A process killed while it wrote the recipe leaves that file's temporary name and nothing else.
+    let unfinished = format!("recipe.toml{TEMPORARY}");
+    let foreign = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|e| *e.file_name() != *unfinished);
+    if run.is_dir() && fs::read_dir(run).is_ok_and(|mut entries| entries.any(foreign)) {
+        bail!("{} is not empty and holds no run; choose another --out", run.display());
+    }
+    let created = !run.exists();
+    fs::create_dir_all(run).with_context(|| format!("cannot create run folder {}", run.display()))?;
+    write_synced(&stored, recipe.to_toml().as_bytes()).inspect_err(|_| {
+        if created {
+            let _ = fs::remove_dir(run);
+        }
+    })?;
+    Ok(false)
+}
+
+/// Writes metrics.csv, evaluation.json and, last, run.json, which marks the run as finished.
+///
+/// # Errors
+/// Files that cannot be written; nothing half-written stays.
+pub fn finish(run: &Path, facts: &RunFacts<'_>) -> Result<()> {
+    write_synced(&run.join("metrics.csv"), &metrics_csv(&facts.model.histories)?)?;
+    write_evaluation(run, facts.evaluation)?;
+    let settings = facts.recipe.get();
+    let trials: Vec<_> = facts
+        .trials
+        .iter()
+        .map(|t| {
+            let values: serde_json::Map<_, _> =
+                t.values.iter().map(|v| (v.key.clone(), json!(v.value))).collect();
+            json!({ "values": values, "valid_nll": t.nll, "epoch": t.epoch })
+        })
+        .collect();
+    let document = json!({
+        "name": settings.name,
+        "task": match facts.dataset.task { Task::Classification => "classification", Task::Regression => "regression" },
+        "set": facts.dataset.name,
+        "split": settings.data.split,
+        "gap": settings.data.gap,
+        "provenance": facts.dataset.provenance,
+        "rows": { "train": facts.dataset.train.len(), "test": facts.dataset.test.len() },
+        "method": settings.method.label(),
+        "seed": settings.seed,
+        "recipe_hash": facts.recipe.hash(),
+        "recipe_trained": facts.model.recipe.to_toml(),
+        "device": "cpu",
+        "threads": facts.threads,
+        "version": env!("CARGO_PKG_VERSION"),
+        "commit": option_env!("RANK1_COMMIT"),
+        "wall_seconds": facts.trained_seconds,
+        "peak_memory_bytes": peak_memory(),
+        "parameters": facts.model.n_parameters(),
+        "n_members": facts.model.n_members(),
+        "n_networks": facts.model.networks.len(),
+        "samples": facts.samples,
+        "microseconds_per_prediction": facts.microseconds_per_prediction,
+        "trials": trials,
+        "metrics": facts.evaluation.metrics,
+        "member_metrics": facts.evaluation.member_metrics,
+    });
+    Ok(write_synced(&run.join("run.json"), &serde_json::to_vec_pretty(&document)?)?)
+}
+
+/// Writes evaluation.json.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_evaluation(run: &Path, evaluation: &Evaluation) -> Result<()> {
+    Ok(write_synced(&run.join("evaluation.json"), &serde_json::to_vec_pretty(evaluation)?)?)
+}
+
+/// Reads evaluation.json.
+///
+/// # Errors
+/// A missing or malformed file.
+pub fn read_evaluation(run: &Path) -> Result<Evaluation> {
+    let path = run.join("evaluation.json");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| path.display().to_string())
+}
+
+fn metrics_csv(histories: &[Vec<EpochRecord>]) -> Result<Vec<u8>> {
+    let n_layers = histories.iter().flatten().map(|r| r.kl_by_layer.len()).max().unwrap_or(0);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(EpochRecord::csv_header(n_layers))?;
+    for (network, history) in histories.iter().enumerate() {
+        for record in history {
+            writer.write_record(record.csv_fields(network))?;
+        }
+    }
+    writer.into_inner().context("metrics.csv")
+}
+
+/// Median time of predicting one row with all members and samples, in chunks as prediction uses them.
+///
+/// # Errors
+/// As prediction.
+pub fn microseconds_per_prediction(
+    model: &mut Model,
+    inputs: ArrayView2<'_, f32>,
+    samples: usize,
+) -> Result<f64> {
+    let n = inputs.nrows().min(TIMED_ROWS);
+    let rows = inputs.slice_axis(Axis(0), Slice::from(..n));
+    model.predict(rows, samples)?;
+    let mut times = Vec::new();
+    for _ in 0..TIMED_RUNS {
+        let started = Instant::now();
+        model.predict(rows, samples)?;
+        times.push(started.elapsed().as_secs_f64() * 1e6 / n as f64);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[TIMED_RUNS / 2])
+}
+
+/// Largest resident size of this process so far, where the system tells it.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+}

@@ -1,0 +1,187 @@
+//! What the command prints: tables and JSON on stdout, notes on stderr. The only place that prints.
+#![allow(clippy::print_stderr)]
+
+use std::io::{ErrorKind, Write};
+
+use anyhow::{Context, Result};
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, Table};
+use rank1_data::{Inspection, SetInfo, TargetStats, Task};
+use serde::Serialize;
+
+use crate::report::input::{Evaluation, Metrics};
+
+/// Metrics in reading order, with what they are; others follow by name.
+const NAMES: [(&str, &str); 22] = [
+    ("nll", "NLL, mixture (nats)"),
+    ("nll_gibbs", "NLL, average over draws (nats)"),
+    ("accuracy", "accuracy"),
+    ("ece", "ECE, 15 bins"),
+    ("mce", "MCE, 15 bins"),
+    ("adaptive_ece", "adaptive ECE"),
+    ("classwise_ece", "class-wise ECE"),
+    ("brier", "Brier score"),
+    ("rmse", "RMSE"),
+    ("mae", "MAE"),
+    ("crps", "CRPS"),
+    ("coverage_90", "coverage of 90 % intervals"),
+    ("width_90", "width of 90 % intervals"),
+    ("quantile_calibration_error", "quantile calibration error"),
+    ("total", "total uncertainty"),
+    ("aleatoric", "aleatoric"),
+    ("epistemic", "epistemic"),
+    ("disagreement", "disagreement of members"),
+    ("normalized_disagreement", "disagreement / error"),
+    ("pairwise_kl", "pairwise KL of members (nats)"),
+    ("aurc", "AURC"),
+    ("ood_auroc", "OOD AUROC (entropy)"),
+];
+
+/// Prints one JSON document on stdout.
+///
+/// # Errors
+/// Values that have no JSON form.
+pub fn print_json<T: Serialize>(value: &T) -> Result<()> {
+    say(&serde_json::to_string_pretty(value)?)
+}
+
+/// Writes lines on stdout; a reader that has seen enough is no error.
+fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout"),
+    }
+}
+
+/// Prints one line on stderr.
+pub fn note(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Prints the metrics of an evaluation, its shifts and its members.
+///
+/// # Errors
+/// A stdout that takes no more.
+pub fn print_evaluation(e: &Evaluation) -> Result<()> {
+    let shift = e.shift.as_ref().map(|s| format!(" under {s}")).unwrap_or_default();
+    say(&format!(
+        "{} {}{shift}: {} rows, {} members x {} samples",
+        e.set, e.split, e.n, e.members, e.samples
+    ))?;
+    let mut table = plain(&["metric", "value"]);
+    for (key, name) in NAMES {
+        if let Some(value) = e.metrics.get(key) {
+            table.add_row([name.to_string(), number(*value)]);
+        }
+    }
+    for (key, value) in e.metrics.iter().filter(|(key, _)| !NAMES.iter().any(|(k, _)| k == key)) {
+        table.add_row([key.clone(), number(*value)]);
+    }
+    say(&table.to_string())?;
+    print_many("shift", e.shifts.iter().map(|s| (format!("{} {}", s.kind, s.severity), &s.metrics)))?;
+    print_many("member", e.member_metrics.iter().enumerate().map(|(k, m)| (k.to_string(), m)))
+}
+
+fn print_many<'a>(what: &str, rows: impl Iterator<Item = (String, &'a Metrics)>) -> Result<()> {
+    let rows: Vec<_> = rows.collect();
+    let Some((_, first)) = rows.first() else { return Ok(()) };
+    let columns: Vec<&str> = ["nll", "accuracy", "ece", "brier", "rmse", "crps", "disagreement"]
+        .into_iter()
+        .filter(|c| first.contains_key(*c))
+        .collect();
+    let mut header = vec![what];
+    header.extend(&columns);
+    let mut table = plain(&header);
+    for (name, metrics) in &rows {
+        let mut cells = vec![name.clone()];
+        cells.extend(columns.iter().map(|c| metrics.get(*c).map_or("-".into(), |v| number(*v))));
+        table.add_row(cells);
+    }
+    say(&table.to_string())
+}
+
+/// Prints the known sets.
+///
+/// # Errors
+/// A stdout that takes no more.
+pub fn print_catalogue(sets: &[SetInfo]) -> Result<()> {
+    let mut table = plain(&["set", "task", "rows", "features", "splits", "gap", "where", "licence"]);
+    for s in sets {
+        table.add_row([
+            s.name.to_string(),
+            match (s.role, s.task) {
+                (rank1_data::Role::OutOfDistribution, _) => "out of distribution".into(),
+                (_, Task::Classification) => "classification".into(),
+                (_, Task::Regression) => "regression".into(),
+            },
+            s.rows.to_string(),
+            s.features.to_string(),
+            s.splits.to_string(),
+            s.gap_splits.to_string(),
+            if s.embedded { "embedded".into() } else { "--data".to_string() },
+            s.licence.to_string(),
+        ]);
+    }
+    say(&table.to_string())
+}
+
+/// Prints the columns and the target of a set.
+///
+/// # Errors
+/// A stdout that takes no more.
+pub fn print_inspection(i: &Inspection) -> Result<()> {
+    say(&format!(
+        "{}: {} training rows, {} test rows, {} input columns",
+        i.name, i.n_train, i.n_test, i.n_features
+    ))?;
+    say(&i.provenance)?;
+    let mut table = plain(&["column", "mean", "std", "min", "median", "max", "distinct", "test shift"]);
+    for c in &i.columns {
+        let mut cells = vec![c.name.clone()];
+        cells.extend([c.mean, c.std, c.min, c.median, c.max].map(number));
+        cells.push(c.n_distinct.to_string());
+        cells.push(number(c.test_shift));
+        table.add_row(cells);
+    }
+    say(&table.to_string())?;
+    match &i.target {
+        TargetStats::Classes { names, train, test } => {
+            let mut table = plain(&["class", "training rows", "test rows"]);
+            for ((name, train), test) in names.iter().zip(train).zip(test) {
+                table.add_row([name.clone(), train.to_string(), test.to_string()]);
+            }
+            say(&table.to_string())?;
+        }
+        TargetStats::Values(column) => say(&format!(
+            "target: mean {}, std {}, range {} to {}",
+            number(column.mean),
+            number(column.std),
+            number(column.min),
+            number(column.max)
+        ))?,
+    }
+    if i.n_test_rows_seen_in_train > 0 {
+        say(&format!("{} test rows also occur in the training part", i.n_test_rows_seen_in_train))?;
+    }
+    Ok(())
+}
+
+fn plain(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header.iter().copied());
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn number(value: f64) -> String {
+    if !value.is_finite() {
+        "-".into()
+    } else if value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e5) {
+        format!("{value:.3e}")
+    } else {
+        format!("{value:.4}")
+    }
+}

@@ -1,0 +1,7 @@
+//! Same seed, same bytes: with any number of threads, in any chunks, and through any interruption.
+#![allow(clippy::unwrap_used)]
+
+mod interrupted;
+mod same_seed;
+#[path = "../workbench/mod.rs"]
+mod workbench;

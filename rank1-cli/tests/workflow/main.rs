@@ -1,0 +1,29 @@
+//! What a user does: train on a table, evaluate, predict, report, look at data sets.
+#![allow(clippy::unwrap_used)]
+
+mod classification;
+mod data;
+mod regression;
+mod report;
+#[path = "../workbench/mod.rs"]
+mod workbench;
+
+/// A CSV text as its header and rows of fields.
+fn parse_csv(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().iter().map(str::to_string).collect();
+    let rows = reader.records().map(|row| row.unwrap().iter().map(str::to_string).collect()).collect();
+    (header, rows)
+}
+
+/// Fields of a row as numbers, from this position.
+fn numbers(row: &[String], from: usize) -> Vec<f64> {
+    row[from..].iter().map(|field| field.parse().unwrap()).collect()
+}
+
+/// The one JSON object that a command printed, and nothing else.
+fn json(stdout: &str) -> serde_json::Value {
+    let value: serde_json::Value = serde_json::from_str(stdout).unwrap();
+    assert!(value.is_object(), "{value}");
+    value
+}
