@@ -1,0 +1,56 @@
+//! Child processes: started from the workspace root, their status kept.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use crate::workspace::Workspace;
+
+/// The cargo that runs this program.
+pub(crate) fn cargo(workspace: &Workspace) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(&workspace.root);
+    // Cargo describes the package it runs to that package; a nested cargo must not take this for itself.
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a command with the terminal as its output; true when it succeeded.
+pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
+    let status = command.stdin(Stdio::null()).status();
+    let name = command.get_program().to_string_lossy().into_owned();
+    Ok(status.with_context(|| format!("cannot start `{name}`"))?.success())
+}
+
+/// Runs a step and says how long it took.
+pub(crate) fn timed<T>(step: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
+    let start = Instant::now();
+    let value = step()?;
+    Ok((value, start.elapsed()))
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_status_decides() {
+        assert!(succeeds(&mut Command::new("true")).unwrap());
+        assert!(!succeeds(&mut Command::new("false")).unwrap());
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = succeeds(&mut Command::new("no-such-program-here")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot start `no-such-program-here`");
+    }
+}

@@ -1,0 +1,168 @@
+//! Tests of the experiment format and of the experiments in the repository.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::workspace::Workspace;
+
+const BASE: &str = r#"
+title = "T"
+summary = "S"
+cost = "C"
+[[block]]
+name = "b"
+title = "B"
+layout = "sets"
+benchmark = "uci"
+sets = [
+  { name = "small", rows = 10, splits = 20, embedded = true },
+  { name = "large", rows = 1000, splits = 5, embedded = false },
+]
+settings = { "evaluate.ood" = "glyphs" }
+quick = { only = ["small"], repetitions = 1, settings = { "train.epochs" = 2 } }
+method = [{ name = "m", label = "M", recipe = "uci/m.toml" }]
+column = [{ metric = "nll", header = "NLL", better = "lower", decimals = 2 }]
+published = [{ method = "pbp", label = "PBP" }]
+comparison = [{ ours = "m", published = "pbp", metric = "nll" }]
+"#;
+
+const DERIVED: &str = r#"
+title = "D"
+summary = "S"
+cost = "C"
+[[block]]
+from = "base"
+only = ["small"]
+max_splits = 3
+"#;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(dir.path().join(format!("{name}.toml")), text).unwrap();
+    }
+    dir
+}
+
+fn load_base(change: impl Fn(&str) -> String) -> Result<Experiment, String> {
+    let dir = folder(&[("base", &change(BASE))]);
+    load(dir.path(), "base").map_err(|error| format!("{error:#}"))
+}
+
+#[test]
+fn a_block_is_read_with_its_defaults() {
+    let experiment = load_base(str::to_owned).unwrap();
+    let block = &experiment.blocks[0];
+    assert_eq!(
+        (experiment.name.as_str(), block.seeds, block.max_splits, block.gap),
+        ("base", 1, None, false)
+    );
+    assert_eq!((block.methods[0].cost, block.columns[0].scale), (1.0, 1.0));
+    assert_eq!(block.sets.iter().map(|set| block.repetitions(set)).collect::<Vec<_>>(), [20, 5]);
+    assert_eq!(experiment.external_sets(), ["large"]);
+}
+
+#[test]
+fn a_derived_block_overrides_its_base_and_says_what_it_leaves_out() {
+    let dir = folder(&[("base", BASE), ("derived", DERIVED)]);
+    let experiment = load(dir.path(), "derived").unwrap();
+    let block = &experiment.blocks[0];
+    assert_eq!((block.title.as_str(), block.repetitions(&block.sets[0])), ("B", 3));
+    let reason = "needs data: `cargo xtask reproduce base --data DIR`".to_owned();
+    assert_eq!(block.left_out, [("large".to_owned(), reason)]);
+    assert!(experiment.external_sets().is_empty());
+}
+
+#[test]
+fn seeds_override_the_number_of_seeds_and_of_splits() {
+    let mut experiment = load_base(str::to_owned).unwrap();
+    let options = ReproduceOptions { repetitions: Some(7), ..ReproduceOptions::default() };
+    assert_eq!(experiment.adjust(&options).unwrap(), ["b: --seeds 7"]);
+    let block = &experiment.blocks[0];
+    // A set has no more splits than were published.
+    assert_eq!(block.sets.iter().map(|set| block.repetitions(set)).collect::<Vec<_>>(), [7, 5]);
+    assert_eq!(block.seeds, 7);
+}
+
+#[test]
+fn quick_shortens_and_says_how() {
+    let mut experiment = load_base(str::to_owned).unwrap();
+    let options = ReproduceOptions { quick: true, ..ReproduceOptions::default() };
+    assert_eq!(experiment.adjust(&options).unwrap(), ["b: --quick (1 repetitions; train.epochs = 2)"]);
+    let block = &experiment.blocks[0];
+    assert_eq!((block.sets.len(), block.repetitions(&block.sets[0])), (1, 1));
+    assert_eq!(block.left_out, [("large".to_owned(), "left out by --quick".to_owned())]);
+    assert_eq!(block.settings.len(), 2);
+}
+
+#[test]
+fn mistakes_are_found_before_anything_is_trained() {
+    let cases = [
+        ("layout = \"sets\"", "layout = \"rows\"", "unknown variant"),
+        ("ours = \"m\"", "ours = \"x\"", "unknown method x"),
+        ("metric = \"nll\" }]\n", "metric = \"rmse\" }]\n", "no column shows rmse"),
+        ("benchmark = \"uci\"", "", "need a `benchmark`"),
+        ("layout = \"sets\"", "layout = \"methods\"", "for one set"),
+        ("cost = \"C\"", "cots = \"C\"", "unknown field `cots`"),
+        ("[[block]]", "[[block]]\nonly = [\"gone\"]", "has no set gone"),
+        ("[[block]]", "[[block]]\nmax_splits = 0", "no repetitions"),
+    ];
+    for (from, to, expected) in cases {
+        let error = load_base(|text| text.replace(from, to)).unwrap_err();
+        assert!(error.contains(expected), "{expected} is not in {error}");
+    }
+}
+
+#[test]
+fn a_base_with_several_blocks_or_none_is_refused() {
+    let dir = folder(&[("base", "title = \"x\""), ("derived", DERIVED)]);
+    let error = load(dir.path(), "derived").unwrap_err().to_string();
+    assert_eq!(error, "experiment base must have exactly one block to be built upon");
+}
+
+fn committed() -> Vec<Experiment> {
+    let folder = Workspace::locate().unwrap().root.join("recipes/experiments");
+    let load = |name: &String| load(&folder, name).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+    names(&folder).unwrap().iter().map(load).collect()
+}
+
+#[test]
+fn every_experiment_of_the_repository_loads() {
+    let experiments = committed();
+    let names: Vec<&str> = experiments.iter().map(|experiment| experiment.name.as_str()).collect();
+    for expected in ["default", "mnist10k", "uci", "uci-gap"] {
+        assert!(names.contains(&expected), "{names:?}");
+    }
+}
+
+#[test]
+fn every_experiment_names_recipes_that_exist() {
+    let recipes = Workspace::locate().unwrap().root.join("recipes");
+    let methods =
+        committed().into_iter().flat_map(|experiment| experiment.blocks).flat_map(|block| block.methods);
+    let missing: Vec<String> =
+        methods.map(|method| method.recipe).filter(|recipe| !recipes.join(recipe).is_file()).collect();
+    assert!(missing.is_empty(), "recipes that do not exist: {missing:?}");
+}
+
+#[test]
+fn the_default_experiment_needs_nothing_but_the_repository() {
+    let folder = Workspace::locate().unwrap().root.join("recipes/experiments");
+    let experiment = load(&folder, "default").unwrap();
+    assert!(experiment.external_sets().is_empty());
+    for block in &experiment.blocks {
+        assert_eq!(block.methods.len(), 7, "{}", block.name);
+        assert!(block.sets.iter().all(|set| block.repetitions(set) >= 3), "{}", block.name);
+    }
+}
+
+#[test]
+fn the_full_regression_experiments_have_the_published_splits() {
+    let folder = Workspace::locate().unwrap().root.join("recipes/experiments");
+    let splits = |name: &str| {
+        let experiment = load(&folder, name).unwrap();
+        let block = &experiment.blocks[0];
+        (block.gap, block.sets.iter().map(|set| block.repetitions(set)).collect::<Vec<_>>())
+    };
+    assert_eq!(splits("uci"), (false, vec![20, 20, 20, 20, 20, 20, 5, 20, 20]));
+    assert_eq!(splits("uci-gap"), (true, vec![13, 8, 8, 8, 16, 4, 9, 11, 6]));
+}

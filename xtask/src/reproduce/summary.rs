@@ -1,0 +1,129 @@
+//! Finished and failed runs gathered per set and method; mean and standard error over seeds or splits.
+
+use std::collections::BTreeSet;
+
+use super::experiment::{Better, Block};
+use super::outcome::Outcome;
+use super::plan::Job;
+
+/// A mean with its standard error; a published figure has the error that was printed and `n` of 0.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Estimate {
+    pub(crate) mean: f64,
+    /// Absent for a single value.
+    pub(crate) error: Option<f64>,
+    pub(crate) n: usize,
+}
+
+impl Estimate {
+    /// Mean and standard error `sd / sqrt(n)` with the `n - 1` standard deviation; nothing for no value.
+    pub(crate) fn of(values: &[f64]) -> Option<Self> {
+        let n = values.len();
+        if n == 0 {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / n as f64;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let error = (n > 1).then(|| (squares / (n - 1) as f64 / n as f64).sqrt());
+        Some(Self { mean, error, n })
+    }
+}
+
+/// A job and what became of it.
+pub(crate) type Finished = (Job, Result<Outcome, String>);
+
+/// All runs of one method on one set.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    pub(crate) set: String,
+    pub(crate) method: String,
+    pub(crate) runs: Vec<(Job, Outcome)>,
+    pub(crate) failed: Vec<(Job, String)>,
+}
+
+impl Cell {
+    pub(crate) fn planned(&self) -> usize {
+        self.runs.len() + self.failed.len()
+    }
+
+    pub(crate) fn values(&self, metric: &str) -> Vec<f64> {
+        self.runs.iter().filter_map(|(_, outcome)| outcome.get(metric)).collect()
+    }
+
+    pub(crate) fn estimate(&self, metric: &str) -> Option<Estimate> {
+        Estimate::of(&self.values(metric))
+    }
+
+    /// Every metric that a run of this cell has.
+    pub(crate) fn metrics(&self) -> BTreeSet<&str> {
+        self.runs.iter().flat_map(|(_, outcome)| outcome.names()).collect()
+    }
+}
+
+/// The cells of a block in the order of its sets and methods.
+pub(crate) fn cells(index: usize, block: &Block, finished: &[Finished]) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for set in &block.sets {
+        for method in &block.methods {
+            let mut cell =
+                Cell { set: set.name.clone(), method: method.name.clone(), runs: vec![], failed: vec![] };
+            let mine = |job: &Job| job.block == index && job.set == cell.set && job.method == cell.method;
+            let mut own: Vec<&Finished> = finished.iter().filter(|(job, _)| mine(job)).collect();
+            own.sort_by_key(|(job, _)| job.seed);
+            for (job, result) in own {
+                match result {
+                    Ok(outcome) => cell.runs.push((job.clone(), outcome.clone())),
+                    Err(reason) => cell.failed.push((job.clone(), reason.clone())),
+                }
+            }
+            cells.push(cell);
+        }
+    }
+    cells
+}
+
+/// The mean difference between two cells over the seeds or splits that both have.
+pub(crate) fn paired_difference(a: &Cell, b: &Cell, metric: &str) -> Option<Estimate> {
+    let value = |cell: &Cell, seed: usize| {
+        cell.runs.iter().find(|(job, _)| job.seed == seed).and_then(|(_, outcome)| outcome.get(metric))
+    };
+    let differences: Vec<f64> =
+        a.runs.iter().filter_map(|(job, _)| Some(value(a, job.seed)? - value(b, job.seed)?)).collect();
+    Estimate::of(&differences)
+}
+
+/// Whether `a` beats `b`; a metric without a direction has no winner.
+pub(crate) fn is_better(better: Better, a: f64, b: f64) -> bool {
+    match better {
+        Better::Lower => a < b,
+        Better::Higher => a > b,
+        Better::Neither => false,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_and_standard_error_match_a_hand_calculation() {
+        // Mean 3, squared deviations 4 + 1 + 1 + 4 + 0 = 10, variance 2.5, standard error sqrt(2.5 / 5).
+        let estimate = Estimate::of(&[1.0, 2.0, 4.0, 5.0, 3.0]).unwrap();
+        assert_eq!((estimate.mean, estimate.n), (3.0, 5));
+        assert!((estimate.error.unwrap() - 0.5_f64.sqrt()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_single_value_has_no_error_and_no_value_no_estimate() {
+        assert_eq!(Estimate::of(&[2.0]), Some(Estimate { mean: 2.0, error: None, n: 1 }));
+        assert_eq!(Estimate::of(&[]), None);
+    }
+
+    #[test]
+    fn directions_decide_who_wins() {
+        assert!(is_better(Better::Lower, 1.0, 2.0) && !is_better(Better::Lower, 2.0, 1.0));
+        assert!(is_better(Better::Higher, 2.0, 1.0) && !is_better(Better::Higher, 1.0, 2.0));
+        assert!(!is_better(Better::Neither, 1.0, 2.0) && !is_better(Better::Lower, f64::NAN, 2.0));
+    }
+}
