@@ -5,6 +5,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`dataset`] | the plain data: [`Dataset`], [`Split`], [`OodSet`] |
+//! | [`layout`] | what the columns of a row are: [`InputLayout`] |
 //! | [`load`](mod@load) | named sets: [`load()`], [`load_ood`] |
 //! | [`catalogue`](mod@catalogue) | what there is: sizes, sources, licences |
 //! | [`uci`] | the UCI regression sets with their published splits |
@@ -38,6 +39,7 @@ pub mod error;
 mod hash;
 pub mod idx;
 pub mod inspect;
+pub mod layout;
 pub mod load;
 pub mod mnist;
 mod nearest;
@@ -51,6 +53,7 @@ pub use catalogue::{Role, SetInfo, catalogue};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, TableError};
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
+pub use layout::InputLayout;
 pub use load::{load, load_ood};
 pub use normalize::{InputScaling, Normalizer, Standard};
 pub use shift::{Shift, ShiftKind, gaussian_noise, rotate};
