@@ -8,7 +8,7 @@ use rank1_data::{CsvSchema, Normalizer, Task};
 use rank1_models::checkpoint::{read_sealed, write_sealed};
 use rank1_models::engine::Engine;
 use rank1_models::fit;
-use rank1_models::network::{MlpShape, Network};
+use rank1_models::network::{NetworkShape, Network};
 use rank1_models::predict::{Predictive, TrainedNetwork, predict};
 use rank1_models::recipe::{self, CheckedRecipe};
 use rank1_models::train::{EpochRecord, engine};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelDocument {
     /// Shape of each network.
-    pub shape: MlpShape,
+    pub shape: NetworkShape,
     /// The recipe as trained, searched values replaced; TOML.
     pub recipe: String,
     /// Hash of the recipe as given; checkpoints carry it.
@@ -102,7 +102,7 @@ impl Model {
                 run.display()
             );
         }
-        let network = Network::new(document.shape.clone(), &recipe.get().method);
+        let network = Network::new(document.shape.clone(), &recipe.get().method)?;
         let networks = states
             .iter()
             .map(|s| TrainedNetwork {
@@ -124,7 +124,7 @@ impl Model {
     /// Trained scalars of all networks together.
     #[must_use]
     pub fn n_parameters(&self) -> usize {
-        self.networks.iter().map(|n| n.parameters.len()).sum()
+        self.networks.iter().map(|n| n.network.n_parameters()).sum()
     }
 
     /// Samples S per member: the recipe's, or those asked for, or one where all would be equal.

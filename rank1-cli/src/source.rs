@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use rank1_core::likelihood::Likelihood;
 use rank1_data::{
-    CsvOptions, CsvSchema, Dataset, LoadOptions, Missing, Normalizer, Split, Task, TestPart, holdout_indices,
+    CsvOptions, CsvSchema, Dataset, InputLayout, LoadOptions, Missing, Normalizer, Split, Task, TestPart, holdout_indices,
     load, load_table,
 };
 use rank1_models::fit::TrainingData;
-use rank1_models::network::MlpShape;
+use rank1_models::network::{InputShape, NetworkShape};
 use rank1_models::recipe::{DataRecipe, Recipe};
 
 /// Default share of a user's table that is held out for testing.
@@ -85,14 +85,14 @@ pub fn training_data(recipe: &Recipe, train: &Split, normalizer: &Normalizer) ->
     train.targets.check_two_classes()?;
     let normalized = normalizer.apply(train)?;
     let validation = validation_rows(&recipe.data, recipe.seed, train.len())?;
-    Ok(TrainingData { inputs: normalized.inputs, targets: normalized.targets, validation })
+    Ok(TrainingData { inputs: normalized.inputs, targets: normalized.targets, validation, augmentation: None })
 }
 
 /// The shape of the network for a data set.
 ///
 /// # Errors
 /// A likelihood that does not fit the task.
-pub fn shape(recipe: &Recipe, dataset: &Dataset) -> Result<MlpShape> {
+pub fn shape(recipe: &Recipe, dataset: &Dataset) -> Result<NetworkShape> {
     let classes = dataset.n_classes();
     let likelihood = recipe.model.likelihood.unwrap_or(match dataset.task {
         Task::Classification => Likelihood::Categorical,
@@ -114,11 +114,15 @@ pub fn shape(recipe: &Recipe, dataset: &Dataset) -> Result<MlpShape> {
             dataset.name
         ),
     };
-    Ok(MlpShape {
-        inputs: dataset.n_features(),
-        hidden: recipe.model.hidden.clone(),
-        outputs,
-        activation: recipe.model.activation,
-        likelihood,
-    })
+    Ok(NetworkShape { input: input_shape(dataset), body: recipe.model.body.clone(), outputs, likelihood })
+}
+
+fn input_shape(dataset: &Dataset) -> InputShape {
+    match dataset.layout {
+        InputLayout::Columns => InputShape::Columns { width: dataset.n_features() },
+        InputLayout::Image { height, width, channels } => InputShape::Image { height, width, channels },
+        InputLayout::Sequence { steps, features, context, ragged } => {
+            InputShape::Sequence { steps, features, context, ragged }
+        }
+    }
 }

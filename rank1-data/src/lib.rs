@@ -24,7 +24,7 @@
 //! let set = load("mnist10k", &LoadOptions::default())?;
 //! let (train, valid) = validation_split(&set.train, 0.1, 1)?;
 //! let rotated = "rotation:30".parse::<Shift>()?.apply(&set.test, set.image, 0)?;
-//! let normalizer = Normalizer::fit(&train, set.image.is_some())?;
+//! let normalizer = Normalizer::fit(&train, set.layout)?;
 //! let inputs = normalizer.apply_inputs(rotated.inputs.view())?;
 //! assert_eq!((train.len(), valid.len(), inputs.dim()), (7_200, 800, (2_000, 784)));
 //! # Ok::<(), rank1_data::Error>(())

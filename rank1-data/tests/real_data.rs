@@ -64,7 +64,7 @@ fn the_full_mnist_has_its_published_pixel_statistics() {
     let options = LoadOptions { root: Some(root.clone()), ..LoadOptions::default() };
     let set = load("mnist", &options).unwrap();
     assert_eq!((set.train.len(), set.test.len(), set.image), (60_000, 10_000, Some((28, 28))));
-    let normalizer = Normalizer::fit(&set.train, true).unwrap();
+    let normalizer = Normalizer::fit(&set.train, set.layout).unwrap();
     let InputScaling::Scalar { pixel, .. } = normalizer.inputs() else { panic!("images have one scale") };
     assert!((pixel.mean - 0.1307).abs() < 5e-5 && (pixel.std - 0.3081).abs() < 5e-5, "{pixel:?}");
     let Targets::Classes { labels, .. } = &set.train.targets else { panic!("digits have classes") };

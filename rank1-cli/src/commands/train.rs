@@ -26,7 +26,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let settings = recipe.get();
     let named = |section| format!("{}: {section}", args.recipe.display());
     let source = source::open(settings, args.data.as_deref()).with_context(|| named("data"))?;
-    let normalizer = Normalizer::fit(&source.dataset.train, source.dataset.image.is_some())?;
+    let normalizer = Normalizer::fit(&source.dataset.train, source.dataset.layout)?;
     let data =
         source::training_data(settings, &source.dataset.train, &normalizer).with_context(|| named("data"))?;
     let shape = source::shape(settings, &source.dataset).with_context(|| named("model"))?;
