@@ -3,6 +3,7 @@
 //! Pure functions, generic over `f32` and `f64`: no random state, no input or output, no tensor framework.
 #![forbid(unsafe_code)]
 
+pub mod conv;
 pub mod diversity;
 pub mod error;
 pub mod factor;
@@ -13,6 +14,7 @@ pub mod moments;
 pub mod noise;
 pub mod numeric;
 pub mod objective;
+mod partition;
 pub mod perturb;
 pub mod predictive;
 pub mod real;

@@ -1,0 +1,15 @@
+//! Two-dimensional convolutions in NHWC order: geometry, products on flat slices, and the perturbed reference layer.
+//!
+//! Not for pooling or normalization; see [`crate::pool`] and [`crate::batch_norm`].
+
+mod geometry;
+mod patches;
+mod perturbed;
+mod product;
+
+pub use geometry::{ConvShape, Padding, Pads};
+pub use perturbed::{PerturbedConv2d, PerturbedConv2dGrads};
+pub use product::{ConvScratch, forward, input_gradient, weight_gradient};
+
+#[cfg(test)]
+mod tests;
