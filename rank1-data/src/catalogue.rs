@@ -101,7 +101,7 @@ const fn images(
     }
 }
 
-static SETS: [SetInfo; 12] = [
+static SETS: [SetInfo; 13] = [
     images(
         "mnist10k",
         Role::Benchmark,
@@ -186,6 +186,20 @@ static SETS: [SetInfo; 12] = [
         "UCI Physicochemical Properties of Protein Tertiary Structure",
         "f1 f2 f3 f4 f5 f6 f7 f8 f9",
     ),
+    SetInfo {
+        name: "physionet2012",
+        role: Role::Benchmark,
+        task: Task::Classification,
+        rows: 8_000,
+        features: 5_532,
+        n_classes: Some(2),
+        splits: 1,
+        gap_splits: 0,
+        embedded: false,
+        source: "PhysioNet/CinC Challenge 2012, in-hospital death, 48 hours of 4,000 + 4,000 stays (sets a and b)",
+        licence: "ODC-BY 1.0",
+        feature_names: "",
+    },
     images(
         "glyphs",
         Role::OutOfDistribution,

@@ -8,7 +8,9 @@
 use std::path::PathBuf;
 
 use rank1_core::targets::Targets;
-use rank1_data::{Error, InputScaling, LoadOptions, Normalizer, Role, Task, UciSet, catalogue, load};
+use rank1_data::{
+    Error, InputScaling, LoadOptions, Normalizer, Physionet2012, Role, Task, UciSet, catalogue, load,
+};
 
 fn data_root(needed: &str) -> Option<PathBuf> {
     let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
@@ -91,5 +93,27 @@ fn a_benchmark_that_is_not_embedded_is_found_or_refused_and_never_replaced() {
     for info in catalogue().iter().filter(|info| info.role == Role::Benchmark && !info.embedded) {
         let got = load(info.name, &LoadOptions::default());
         assert!(matches!(got, Err(Error::RootNeeded { .. })), "{}", info.name);
+    }
+}
+
+#[test]
+fn physionet_2012_has_its_published_deaths_and_bounded_inputs() {
+    let Some(root) = data_root("physionet2012/set-a.tar.gz") else { return };
+    for (set, deaths) in [('a', 554), ('b', 568)] {
+        let raw = Physionet2012::open(&root, set).unwrap();
+        assert_eq!((raw.len(), raw.labels.sum()), (4_000, deaths));
+        assert!(raw.discards.unknown.is_empty() && raw.discards.late > 400, "{:?}", raw.discards);
+        // Implausible readings are rare: below 1 in 100 of the roughly 1.7 million.
+        assert!(raw.discards.implausible.values().sum::<usize>() < 17_000, "{:?}", raw.discards);
+    }
+    let started = std::time::Instant::now();
+    let options = LoadOptions { root: Some(root), ..LoadOptions::default() };
+    let set = load("physionet2012", &options).unwrap();
+    let seconds = started.elapsed().as_secs_f64();
+    eprintln!("loaded in {seconds:.2} s");
+    assert_eq!((set.train.inputs.dim(), set.test.inputs.dim()), ((4_000, 5_532), (4_000, 5_532)));
+    assert_eq!((set.feature_names.len(), set.n_classes()), (5_532, Some(2)));
+    for part in [&set.train, &set.test] {
+        assert!(part.inputs.iter().all(|value| value.abs() <= 5.0));
     }
 }
