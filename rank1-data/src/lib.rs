@@ -11,6 +11,7 @@
 //! | [`uci`] | the UCI regression sets with their published splits |
 //! | [`mnist`] | `mnist10k`, the full `mnist`, the glyphs |
 //! | [`idx`] | the IDX format, plain or gzipped |
+//! | [`image`] | CIFAR, CIFAR-C, image folders, ImageNet; augmentation and a prefetching loader |
 //! | [`table`] | a user's own table: [`CsvSchema`], [`load_table`] |
 //! | [`normalize`] | standardization fitted on the training part: [`Normalizer`] |
 //! | [`shift`] | rotated images and Gaussian noise: [`Shift`] |
@@ -38,6 +39,7 @@ mod embedded;
 pub mod error;
 mod hash;
 pub mod idx;
+pub mod image;
 pub mod inspect;
 pub mod layout;
 pub mod load;
@@ -51,7 +53,8 @@ pub mod uci;
 
 pub use catalogue::{Role, SetInfo, catalogue};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
-pub use error::{Error, TableError};
+pub use error::{Error, ImageError, TableError};
+pub use image::{ImageSet, Images};
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
 pub use layout::InputLayout;
 pub use load::{load, load_ood};
