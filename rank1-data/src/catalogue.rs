@@ -101,7 +101,20 @@ const fn images(
     }
 }
 
-static SETS: [SetInfo; 12] = [
+const fn color_images(
+    name: &'static str,
+    n_classes: usize,
+    source: &'static str,
+    licence: &'static str,
+) -> SetInfo {
+    SetInfo {
+        features: 32 * 32 * 3,
+        n_classes: Some(n_classes),
+        ..images(name, Role::Benchmark, 60_000, false, source, licence)
+    }
+}
+
+static SETS: [SetInfo; 15] = [
     images(
         "mnist10k",
         Role::Benchmark,
@@ -185,6 +198,19 @@ static SETS: [SetInfo; 12] = [
         false,
         "UCI Physicochemical Properties of Protein Tertiary Structure",
         "f1 f2 f3 f4 f5 f6 f7 f8 f9",
+    ),
+    color_images("cifar10", 10, "CIFAR-10, binary or Python version (Krizhevsky 2009)", "none stated"),
+    color_images(
+        "cifar100",
+        100,
+        "CIFAR-100, fine classes, binary or Python version (Krizhevsky 2009)",
+        "none stated",
+    ),
+    color_images(
+        "cifar10-jpeg",
+        10,
+        "CIFAR-10 as JPEG files: pixels differ from the published ones",
+        "none stated",
     ),
     images(
         "glyphs",

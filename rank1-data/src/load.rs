@@ -5,7 +5,7 @@
 use std::fs;
 
 use crate::catalogue::{self, Role};
-use crate::{Dataset, Error, LoadOptions, OodSet, UciSet, mnist};
+use crate::{Dataset, Error, LoadOptions, OodSet, UciSet, image, mnist};
 
 /// Loads a benchmark set by name.
 ///
@@ -36,6 +36,9 @@ pub fn load(name: &str, options: &LoadOptions) -> Result<Dataset, Error> {
     if options.split >= available {
         let kind = if options.gap { "gap" } else { "standard" };
         return Err(Error::SplitOutOfRange { set: info.name, kind, split: options.split, available });
+    }
+    if image::sets::has(info.name) {
+        return image::sets::load(info.name, root);
     }
     match (info.embedded, root) {
         (true, _) => mnist::mnist10k(),

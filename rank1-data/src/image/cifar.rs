@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{ImageError, ImageSet, Images, pickle};
+use super::{ImageError, ImageSet, Images, cifar_names, pickle};
 use crate::Error;
 use crate::archive::read_members;
 
@@ -45,6 +45,15 @@ impl Cifar {
             Self::Ten => 10,
             Self::Hundred => 100,
         }
+    }
+
+    /// The names of the classes in the order of the labels.
+    pub fn class_names(self) -> Vec<String> {
+        let names = match self {
+            Self::Ten => cifar_names::TEN,
+            Self::Hundred => cifar_names::HUNDRED,
+        };
+        names.split_whitespace().map(str::to_owned).collect()
     }
 
     /// What a data folder must hold, in words.
@@ -110,7 +119,7 @@ impl Cifar {
             let bytes = members.get(name).ok_or_else(|| self.not_found(&place, format!("`{name}`")))?;
             Ok((place.join(name), bytes.as_slice()))
         };
-        let class_names = self.class_names(get(meta)?, version)?;
+        let class_names = self.read_class_names(get(meta)?, version)?;
         let part = |files: &[&str]| -> Result<Images, Error> {
             let (mut pixels, mut labels) = (Vec::new(), Vec::new());
             for file in files {
@@ -177,7 +186,11 @@ impl Cifar {
         })
     }
 
-    fn class_names(self, (path, bytes): (PathBuf, &[u8]), version: Version) -> Result<Vec<String>, Error> {
+    fn read_class_names(
+        self,
+        (path, bytes): (PathBuf, &[u8]),
+        version: Version,
+    ) -> Result<Vec<String>, Error> {
         let names: Vec<String> = match version {
             Version::Binary => String::from_utf8_lossy(bytes)
                 .lines()
