@@ -169,6 +169,19 @@ fn both_versions_and_every_place_give_the_same_images() {
 }
 
 #[test]
+fn the_named_set_has_columns_row_by_row_with_channels_together() {
+    let root = tempfile::tempdir().unwrap();
+    write_binary_ten(root.path());
+    let options = crate::LoadOptions { root: Some(root.path().into()), ..Default::default() };
+    let set = crate::load("cifar10", &options).unwrap();
+    assert_eq!((set.name.as_str(), set.n_classes(), set.image), ("cifar10", Some(10), None));
+    assert_eq!(set.layout, crate::InputLayout::Image { height: 32, width: 32, channels: 3 });
+    assert_eq!(set.feature_names[32 * 3 + 1], "pixel_1_0_1");
+    assert_eq!(set.test.inputs[[2, 32 * 3 + 1]], f32::from(planes(2)[PLANE + 32]) / 255.0);
+    assert!(set.provenance.contains("binary version"), "{}", set.provenance);
+}
+
+#[test]
 fn cifar_100_takes_the_fine_labels_of_both_versions() {
     let root = tempfile::tempdir().unwrap();
     let (bin, py) = (root.path().join("b"), root.path().join("p"));

@@ -58,7 +58,8 @@ pub fn decode_image(bytes: &[u8], path: &Path, channels: Channels) -> Result<Pic
         ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| refuse(e.to_string()))?;
     match reader.format() {
         Some(ImageFormat::Jpeg) => {
-            let (components, complete) = jpeg_frame(bytes).ok_or_else(|| refuse("no JPEG frame".into()))?;
+            let (components, complete) = jpeg_frame(bytes)
+                .ok_or_else(|| refuse("the header of JPEG is incomplete or corrupt".into()))?;
             if components == 4 && channels != Channels::RgbOrCmyk {
                 return Err(refuse("a JPEG file of four components (CMYK), expected grey or color".into()));
             }
@@ -108,18 +109,21 @@ fn wanted(channels: Channels) -> &'static str {
 
 /// Number of components of a JPEG frame, and whether the end marker follows the first scan.
 fn jpeg_frame(bytes: &[u8]) -> Option<(u8, bool)> {
-    let mut at = 2;
-    let mut components = None;
+    let (mut at, mut components) = (2, None);
     loop {
-        // Segments start with 0xff (repeated at will), a marker and, but for a few markers, a length that counts itself.
-        while bytes.get(at) == Some(&0xff) && bytes.get(at + 1) == Some(&0xff) {
-            at += 1;
+        // A segment is 0xff, a marker and, but for a few markers, a length that counts itself. Stray bytes before it are
+        // passed over, as decoders do.
+        let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
+        at += bytes.get(at..)?.windows(2).position(is_marker)?;
+        let marker = bytes[at + 1];
+        if matches!(marker, 0x01 | 0xd0..=0xd7) {
+            at += 2;
+            continue;
         }
-        let marker = (bytes.get(at) == Some(&0xff)).then(|| bytes.get(at + 1)).flatten()?;
         let length = usize::from(u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]));
         match marker {
             // Start of frame: length, precision, height, width, components.
-            0xc0..=0xcf if ![0xc4, 0xc8, 0xcc].contains(marker) => components = bytes.get(at + 9).copied(),
+            0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => components = bytes.get(at + 9).copied(),
             // Start of scan.
             0xda => {
                 let complete = bytes[at..].windows(2).any(|pair| pair == [0xff, 0xd9]);
@@ -163,6 +167,27 @@ pub(super) mod tests {
         let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
         bytes[frame + 9] = 4;
         bytes
+    }
+
+    /// A real file of 3 x 2 equal pixels, cyan 200, magenta 20, yellow 60, black 40 of 255.
+    const REAL_CMYK: &str = "ffd8ffee000e41646f626500640000000000ffdb0043000d090a0b0a080d0b0a0b0e0e0d0f13201513121213271c1e17 \
+        202e2931302e292d2c333a4a3e333646372c2d405741464c4e525352323e5a615a50604a51524fffc000140800020003 \
+        044311004d11005911004b1100ffc4001500010100000000000000000000000000000607ffc400141001000000000000 \
+        00000000000000000000ffda000e0443004d0059004b00003f0024a1149b3fffd9";
+
+    #[test]
+    fn four_components_are_converted_on_demand_only() {
+        let digits = REAL_CMYK.as_bytes();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
+        assert!(problem(&bytes, Channels::Rgb).contains("CMYK"));
+        let picture = decode_image(&bytes, Path::new("x"), Channels::RgbOrCmyk).unwrap();
+        assert_eq!((picture.height, picture.width, picture.channels), (2, 3, 3));
+        // Ink on white: (255 - ink) (255 - black) / 255.
+        for pixel in picture.pixels.chunks(3) {
+            let expected = [46_u8, 198, 164];
+            assert!(pixel.iter().zip(expected).all(|(a, b)| a.abs_diff(b) < 6), "{pixel:?}");
+        }
     }
 
     fn problem(bytes: &[u8], channels: Channels) -> String {

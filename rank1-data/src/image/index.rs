@@ -16,7 +16,11 @@ use crate::Error;
 enum Place {
     File(Box<Path>),
     /// A part of the archive.
-    Member { name: Box<str>, offset: u64, length: u64 },
+    Member {
+        name: Box<str>,
+        offset: u64,
+        length: u64,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +62,9 @@ impl ImageIndex {
             class_names.push(class);
         }
         if class_names.is_empty() {
-            return Err(ImageError::NotFound { path: folder.into(), looked_for: "class sub-folders".into() }.into());
+            return Err(
+                ImageError::NotFound { path: folder.into(), looked_for: "class sub-folders".into() }.into()
+            );
         }
         Ok(Self { archive: None, entries, class_names, channels: Channels::RgbOrCmyk })
     }
@@ -130,7 +136,9 @@ impl ImageIndex {
     pub fn name(&self, i: usize) -> PathBuf {
         match (&self.entries[i].place, &self.archive) {
             (Place::File(path), _) => path.to_path_buf(),
-            (Place::Member { name, .. }, Some(archive)) => PathBuf::from(format!("{}:{name}", archive.display())),
+            (Place::Member { name, .. }, Some(archive)) => {
+                PathBuf::from(format!("{}:{name}", archive.display()))
+            }
             (Place::Member { name, .. }, None) => PathBuf::from(&**name),
         }
     }

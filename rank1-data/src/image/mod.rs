@@ -8,6 +8,9 @@
 //! | CIFAR-10 and CIFAR-100 as published | [`Cifar::read`] |
 //! | CIFAR-10-C, CIFAR-100-C, MNIST-C | [`CifarC`], [`MnistC`] |
 //! | class sub-folders or their archive | [`read_image_folder`], [`load_image_folder`] |
+//! | ImageNet and ImageNet-C, decoded when needed | [`imagenet_train`], [`imagenet_val`], [`ImageNetC`], [`ImageIndex`] |
+//! | crops and flips | [`Augment`], [`Preprocess`], [`example_key`] |
+//! | batches prepared ahead | [`Prefetch`] |
 
 mod augment;
 mod cifar;
@@ -18,11 +21,17 @@ mod draws;
 pub mod error;
 mod folder;
 mod folder_part;
+mod imagenet;
+mod imagenet_labels;
 mod images;
+mod index;
 mod mnist_c;
 mod npy;
 mod pickle;
 mod pickle_value;
+mod prefetch;
+mod preprocess;
+mod resize;
 mod section;
 pub(crate) mod sets;
 
@@ -33,6 +42,11 @@ pub use decode::{Channels, Picture, decode_image};
 pub use draws::example_key;
 pub use error::ImageError;
 pub use folder::{FolderOptions, OnBadImage, load_image_folder, read_image_folder};
+pub use imagenet::{ImageNetC, imagenet_train, imagenet_val};
+pub use imagenet_labels::ValLabels;
 pub use images::{ImageSet, Images, SkippedImage};
+pub use index::ImageIndex;
 pub use mnist_c::{MnistC, Part};
 pub use npy::{NpyArray, NpyValues, read_npy};
+pub use prefetch::{Batch, Prefetch, PrefetchOptions};
+pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Preprocess, standardize_imagenet};

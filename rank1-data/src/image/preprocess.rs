@@ -192,7 +192,8 @@ mod tests {
         assert_eq!(of(5), of(5));
         assert_ne!(of(5), of(6));
         assert_eq!(of(5).len(), 11 * 11 * 3);
-        let strip = Picture { pixels: (0..90).map(|i| (i * 2) as u8).collect(), height: 1, width: 30, channels: 3 };
+        let strip =
+            Picture { pixels: (0..90).map(|i| (i * 2) as u8).collect(), height: 1, width: 30, channels: 3 };
         let center = Preprocess::CenterCrop { size: 3, padding: 32 }.apply(&strip, 0).unwrap();
         for key in 0..8 {
             let mut got = Preprocess::RandomCrop { size: 3 }.apply(&strip, key).unwrap();

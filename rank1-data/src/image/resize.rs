@@ -65,7 +65,9 @@ fn resize(picture: &Picture, window: Window, (height, width): (usize, usize)) ->
             });
         }
         let lines = row.map(|(y, weight)| (across[y].as_deref().unwrap_or_default(), weight));
-        out.extend((0..width * channels).map(|i| lines.iter().map(|(line, weight)| weight * line[i]).sum::<f32>()));
+        out.extend(
+            (0..width * channels).map(|i| lines.iter().map(|(line, weight)| weight * line[i]).sum::<f32>()),
+        );
     }
     out
 }
@@ -87,9 +89,21 @@ mod tests {
         let picture = Picture { pixels, height: 5, width: 7, channels: 1 };
         let out = resize(&picture, whole(&picture), (8, 9));
         let expected = [
-            (0, [-5.8529553, 17.8437, 58.413895, 66.87577, 5.898524, 38.598534, 78.546135, 66.90149, 12.524914]),
+            (
+                0,
+                [
+                    -5.8529553, 17.8437, 58.413895, 66.87577, 5.898524, 38.598534, 78.546135, 66.90149,
+                    12.524914,
+                ],
+            ),
             (3, [20.576822, 52.41325, 75.0503, 66.3379, 32.681396, 40.625057, 70.84695, 72.857086, 40.7607]),
-            (7, [20.738443, 50.22977, 89.984985, 93.32271, 32.83395, 72.811195, 36.422024, 12.636268, 44.58543]),
+            (
+                7,
+                [
+                    20.738443, 50.22977, 89.984985, 93.32271, 32.83395, 72.811195, 36.422024, 12.636268,
+                    44.58543,
+                ],
+            ),
         ];
         for (row, expected) in expected {
             for (x, value) in expected.into_iter().enumerate() {
@@ -104,7 +118,8 @@ mod tests {
         let picture = Picture { pixels: pixels.clone(), height: 7, width: 9, channels: 3 };
         let window = Window { top: 2, left: 1, height: 3, width: 5 };
         for c in 0..3 {
-            let cut = (2..5).flat_map(|y| (1..6).map(move |x| (y * 9 + x) * 3 + c)).map(|i| pixels[i]).collect();
+            let cut =
+                (2..5).flat_map(|y| (1..6).map(move |x| (y * 9 + x) * 3 + c)).map(|i| pixels[i]).collect();
             let cut = Picture { pixels: cut, height: 3, width: 5, channels: 1 };
             let expected = resize(&cut, whole(&cut), (4, 11));
             let got: Vec<f32> = resize(&picture, window, (4, 11)).into_iter().skip(c).step_by(3).collect();
