@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ndarray::ArrayView2;
-use rank1_data::{CsvSchema, Normalizer, Task};
+use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Task};
 use rank1_models::checkpoint::{read_sealed, write_sealed};
 use rank1_models::engine::Engine;
 use rank1_models::fit;
@@ -27,8 +27,12 @@ pub struct ModelDocument {
     pub task: Task,
     /// Scaling of inputs and targets.
     pub normalizer: Normalizer,
-    /// Columns of a table; none for images.
+    /// Columns of a table; none for images and sequences.
     pub schema: Option<CsvSchema>,
+    /// What the columns of a row are.
+    pub layout: InputLayout,
+    /// How clinical sequences are scaled.
+    pub scaler: Option<PhysionetScaler>,
     /// Height and width of image inputs.
     pub image: Option<(usize, usize)>,
     /// One name per input column.

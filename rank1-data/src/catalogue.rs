@@ -101,7 +101,20 @@ const fn images(
     }
 }
 
-static SETS: [SetInfo; 13] = [
+const fn color_images(
+    name: &'static str,
+    n_classes: usize,
+    source: &'static str,
+    licence: &'static str,
+) -> SetInfo {
+    SetInfo {
+        features: 32 * 32 * 3,
+        n_classes: Some(n_classes),
+        ..images(name, Role::Benchmark, 60_000, false, source, licence)
+    }
+}
+
+static SETS: [SetInfo; 16] = [
     images(
         "mnist10k",
         Role::Benchmark,
@@ -200,6 +213,19 @@ static SETS: [SetInfo; 13] = [
         licence: "ODC-BY 1.0",
         feature_names: "",
     },
+    color_images("cifar10", 10, "CIFAR-10, binary or Python version (Krizhevsky 2009)", "none stated"),
+    color_images(
+        "cifar100",
+        100,
+        "CIFAR-100, fine classes, binary or Python version (Krizhevsky 2009)",
+        "none stated",
+    ),
+    color_images(
+        "cifar10-jpeg",
+        10,
+        "CIFAR-10 as JPEG files: pixels differ from the published ones",
+        "none stated",
+    ),
     images(
         "glyphs",
         Role::OutOfDistribution,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error as ThisError;
 
 pub use crate::clinical::error::ClinicalError;
+pub use crate::image::error::ImageError;
 pub use crate::table::error::TableError;
 
 /// A refused file, name or argument.
@@ -221,6 +222,9 @@ pub enum Error {
     /// A clinical file, record or argument was refused.
     #[error(transparent)]
     Clinical(#[from] ClinicalError),
+    /// An image set was refused.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// An array entry is NaN or infinite.
     #[error("{op}: `{argument}` is not finite at row {row}, column {column}")]
     NotFinite {

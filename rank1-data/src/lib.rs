@@ -12,6 +12,7 @@
 //! | [`mnist`] | `mnist10k`, the full `mnist`, the glyphs |
 //! | [`idx`] | the IDX format, plain or gzipped |
 //! | [`clinical`] | intensive-care time series: [`Physionet2012`] |
+//! | [`image`] | CIFAR, CIFAR-C, image folders, ImageNet; augmentation and a prefetching loader |
 //! | [`table`] | a user's own table: [`CsvSchema`], [`load_table`] |
 //! | [`normalize`] | standardization fitted on the training part: [`Normalizer`] |
 //! | [`shift`] | rotated images and Gaussian noise: [`Shift`] |
@@ -40,6 +41,7 @@ mod embedded;
 pub mod error;
 mod hash;
 pub mod idx;
+pub mod image;
 pub mod inspect;
 pub mod layout;
 pub mod load;
@@ -54,7 +56,8 @@ pub mod uci;
 pub use catalogue::{Role, SetInfo, catalogue};
 pub use clinical::{ClinicalError, Physionet2012, PhysionetScaler, load_physionet2012, physionet2012_layout};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
-pub use error::{Error, TableError};
+pub use error::{Error, ImageError, TableError};
+pub use image::{ImageSet, Images};
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
 pub use layout::InputLayout;
 pub use load::{load, load_ood};

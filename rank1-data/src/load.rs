@@ -5,7 +5,7 @@
 use std::fs;
 
 use crate::catalogue::{self, Role};
-use crate::{Dataset, Error, LoadOptions, OodSet, UciSet, load_physionet2012, mnist};
+use crate::{Dataset, Error, LoadOptions, OodSet, UciSet, image, load_physionet2012, mnist};
 
 /// Loads a benchmark set by name.
 ///
@@ -45,7 +45,10 @@ pub fn load(name: &str, options: &LoadOptions) -> Result<Dataset, Error> {
     if info.name == "physionet2012" {
         let looked_for = "set-a.tar.gz, set-b.tar.gz and their Outcomes files";
         let root = root.ok_or(Error::RootNeeded { set: info.name, looked_for })?;
-        return load_physionet2012(root, 'a', test_set);
+        return Ok(load_physionet2012(root, 'a', test_set)?.0);
+    }
+    if image::sets::has(info.name) {
+        return image::sets::load(info.name, root);
     }
     match (info.embedded, root) {
         (true, _) => mnist::mnist10k(),

@@ -117,3 +117,27 @@ fn physionet_2012_has_its_published_deaths_and_bounded_inputs() {
         assert!(part.inputs.iter().all(|value| value.abs() <= 5.0));
     }
 }
+
+#[test]
+fn cifar10_as_jpeg_files_has_6000_images_of_every_class() {
+    let Some(root) = data_root("cifar10-jpeg") else { return };
+    let options = LoadOptions { root: Some(root), ..LoadOptions::default() };
+    let set = load("cifar10-jpeg", &options).unwrap();
+    assert_eq!((set.train.inputs.dim(), set.test.inputs.dim()), ((50_000, 3072), (10_000, 3072)));
+    assert_eq!((set.layout.width(), set.image), (Some(3072), None));
+    assert_eq!(set.class_names[..2], ["airplane", "automobile"]);
+    assert!(set.provenance.starts_with("CIFAR-10 (JPEG)"), "{}", set.provenance);
+    for (split, share) in [(&set.train, 5_000), (&set.test, 1_000)] {
+        let Targets::Classes { labels, .. } = &split.targets else { panic!("images have classes") };
+        let mut counts = [0; 10];
+        labels.iter().for_each(|&label| counts[label] += 1);
+        assert_eq!(counts, [share; 10]);
+    }
+    // The published channel means are 0.4914, 0.4822 and 0.4465; compression moves them little.
+    let mut sums = [0.0_f64; 3];
+    set.train.inputs.iter().enumerate().for_each(|(i, &pixel)| sums[i % 3] += f64::from(pixel));
+    for (sum, mean) in sums.iter().zip([0.4914, 0.4822, 0.4465]) {
+        let got = sum / (50_000.0 * 1024.0);
+        assert!((got - mean).abs() < 5e-3, "channel mean {got}, expected {mean}");
+    }
+}

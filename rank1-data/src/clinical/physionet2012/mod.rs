@@ -104,6 +104,11 @@ impl Physionet2012 {
         })
     }
 
+    /// Whether `root` or `root/physionet2012` holds records and outcomes of set `set`.
+    pub fn is_there(root: &Path, set: char) -> bool {
+        files::find(root, set).is_ok()
+    }
+
     /// Number of stays.
     pub fn len(&self) -> usize {
         self.record_ids.len()
@@ -125,14 +130,18 @@ impl Physionet2012 {
 ///
 /// # Errors
 /// As [`Physionet2012::open`].
-pub fn load_physionet2012(root: &Path, train_set: char, test_set: char) -> Result<Dataset, Error> {
+pub fn load_physionet2012(
+    root: &Path,
+    train_set: char,
+    test_set: char,
+) -> Result<(Dataset, PhysionetScaler), Error> {
     let train = Physionet2012::open(root, train_set)?;
     let rows: Vec<usize> = (0..train.len()).collect();
     let scaler = PhysionetScaler::fit(&train, &rows)?;
     let train_part = scaler.apply(&train)?;
     drop(train);
     let test_part = scaler.apply(&Physionet2012::open(root, test_set)?)?;
-    Ok(Dataset {
+    let set = Dataset {
         name: "physionet2012".into(),
         task: Task::Classification,
         train: train_part,
@@ -140,10 +149,12 @@ pub fn load_physionet2012(root: &Path, train_set: char, test_set: char) -> Resul
         feature_names: scaler::column_names(),
         class_names: vec!["survived".into(), "died".into()],
         image: None,
+        layout: scaler.layout(),
         provenance: format!(
             "PhysioNet/CinC Challenge 2012 from {}: trained on set-{train_set}, tested on set-{test_set}, \
              48 hourly bins scaled by set-{train_set}",
             root.display()
         ),
-    })
+    };
+    Ok((set, scaler))
 }
