@@ -67,7 +67,10 @@ fn the_full_mnist_has_its_published_pixel_statistics() {
     let set = load("mnist", &options).unwrap();
     assert_eq!((set.train.len(), set.test.len(), set.image), (60_000, 10_000, Some((28, 28))));
     let normalizer = Normalizer::fit(&set.train, set.layout).unwrap();
-    let InputScaling::Scalar { pixel, .. } = normalizer.inputs() else { panic!("images have one scale") };
+    let InputScaling::PerChannel { channels, .. } = normalizer.inputs() else {
+        panic!("images have a scale per channel")
+    };
+    let [pixel] = channels[..] else { panic!("grey images have one channel") };
     assert!((pixel.mean - 0.1307).abs() < 5e-5 && (pixel.std - 0.3081).abs() < 5e-5, "{pixel:?}");
     let Targets::Classes { labels, .. } = &set.train.targets else { panic!("digits have classes") };
     let mut counts = [0; 10];

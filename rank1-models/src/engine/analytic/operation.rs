@@ -33,7 +33,7 @@ pub(super) struct OperationBuffers<F> {
 impl<F: Real> OperationBuffers<F> {
     pub(super) fn new() -> Self {
         Self {
-            norm: NormSaved::new(),
+            norm: NormSaved::default(),
             kept: Vec::new(),
             raw: Vec::new(),
             largest: Vec::new(),
@@ -48,7 +48,7 @@ impl<F: Real> OperationBuffers<F> {
         source: impl Fn(Origin) -> Source<'a, F>,
         out: &mut Vec<F>,
     ) -> Result<(), Error> {
-        let Pass { network, parameters, rows, .. } = pass;
+        let Pass { network, rows, .. } = pass;
         let node = &network.nodes[index];
         resize(out, rows.len() * node.volume.len());
         let from = source(node.origin);
@@ -95,7 +95,6 @@ impl<F: Real> OperationBuffers<F> {
             }
             Op::Layer(_) | Op::Lstm(_) => unreachable!("the engine runs layers itself"),
         }
-        let _ = parameters;
         Ok(())
     }
 
@@ -139,7 +138,7 @@ impl<F: Real> OperationBuffers<F> {
             Op::MaxPool { window, stride, padding } => {
                 resize(below, rows.len() * before.len());
                 let shape = pool_shape(before, window, stride, padding);
-                pool::max_backward(&shape, own, &self.largest, below)?;
+                pool::max_backward(&shape, &self.largest, own, below)?;
             }
             Op::AveragePool { window, stride } => {
                 resize(below, rows.len() * before.len());
@@ -160,7 +159,7 @@ impl<F: Real> OperationBuffers<F> {
         let layout = &pass.network.layout;
         let of = |id| layout.slice(pass.parameters, id);
         let shape = norm_shape(pass.rows, norm);
-        let epsilon = F::of(NormPlan::EPSILON);
+        let epsilon = NormPlan::EPSILON;
         if pass.training {
             let (scale, shift) = (of(norm.scale), of(norm.shift));
             batch_norm::train_forward(&shape, x, scale, shift, epsilon, out, &mut self.norm)?;
@@ -193,14 +192,13 @@ impl<F: Real> OperationBuffers<F> {
         let shape = norm_shape(pass.rows, norm);
         let scale = layout.slice(pass.parameters, norm.scale);
         let (mut d_scale, mut d_shift) = (vec![F::zero(); scale.len()], vec![F::zero(); scale.len()]);
-        let epsilon = F::of(NormPlan::EPSILON);
+        let epsilon = NormPlan::EPSILON;
         batch_norm::backward(&shape, x, scale, &self.norm, epsilon, own, below, &mut d_scale, &mut d_shift)?;
         add(layout.slice_mut(gradient, norm.scale), &d_scale);
         add(layout.slice_mut(gradient, norm.shift), &d_shift);
         // What a step subtracts, so that running = momentum * running + (1 - momentum) * batch.
         let count = pass.rows.len() * norm.positions / (scale.len() / norm.channels);
-        let mut variance = self.norm.variance.clone();
-        batch_norm::unbiased(&mut variance, count);
+        let variance: Vec<F> = self.norm.variance.iter().map(|&v| batch_norm::unbiased(v, count)).collect();
         for (id, batch) in [(norm.mean, &self.norm.mean), (norm.variance, &variance)] {
             let running = layout.slice(pass.parameters, id);
             let share = F::of(1.0 - NormPlan::MOMENTUM);

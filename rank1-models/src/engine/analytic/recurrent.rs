@@ -34,7 +34,7 @@ impl<F: Real> RecurrentBuffers<F> {
             lengths: Vec::new(),
             factors: std::array::from_fn(|_| Vec::new()),
             tapes: Vec::new(),
-            grads: LstmGrads::new(),
+            grads: LstmGrads::default(),
             weights: std::array::from_fn(|_| MeanFieldBuffers::new()),
             row_gradients: std::array::from_fn(|_| Vec::new()),
         }
@@ -101,8 +101,10 @@ impl<F: Real> RecurrentBuffers<F> {
         self.row_gradients.iter_mut().for_each(Vec::clear);
         for (sample, d_last) in own.chunks_exact(rows.per_sample() * plan.units).enumerate() {
             let mut tape = std::mem::take(&mut self.tapes[sample]);
-            let mut grads = std::mem::replace(&mut self.grads, LstmGrads::new());
-            grads.wants_x = below.is_some();
+            let mut grads = std::mem::take(&mut self.grads);
+            if below.is_some() {
+                grads.x.get_or_insert_default();
+            }
             let cell = self.cell(pass, plan, sample)?;
             let (x, lengths) = (self.x_of(rows, sample), self.lengths_of(plan, rows, sample));
             lstm::backward(&cell, x, lengths, d_last, None, &mut tape, &mut grads)?;
@@ -126,8 +128,8 @@ impl<F: Real> RecurrentBuffers<F> {
             for (all, part) in self.row_gradients.iter_mut().zip(parts) {
                 all.extend_from_slice(part);
             }
-            if let Some(below) = below.as_deref_mut() {
-                below.extend_from_slice(&grads.x);
+            if let (Some(below), Some(d_x)) = (below.as_deref_mut(), &grads.x) {
+                below.extend_from_slice(d_x);
             }
             self.tapes[sample] = tape;
             self.grads = grads;
