@@ -11,7 +11,7 @@
 //! | [`uci`] | the UCI regression sets with their published splits |
 //! | [`mnist`] | `mnist10k`, the full `mnist`, the glyphs |
 //! | [`idx`] | the IDX format, plain or gzipped |
-//! | [`clinical`] | intensive-care time series: [`Physionet2012`] |
+//! | [`clinical`] | intensive-care time series: [`Physionet2012`], [`MimicSet`] |
 //! | [`table`] | a user's own table: [`CsvSchema`], [`load_table`] |
 //! | [`normalize`] | standardization fitted on the training part: [`Normalizer`] |
 //! | [`shift`] | rotated images and Gaussian noise: [`Shift`] |
@@ -52,7 +52,10 @@ pub mod table;
 pub mod uci;
 
 pub use catalogue::{Role, SetInfo, catalogue};
-pub use clinical::{ClinicalError, Physionet2012, PhysionetScaler, load_physionet2012, physionet2012_layout};
+pub use clinical::{
+    ClinicalError, MimicOptions, MimicSet, Physionet2012, PhysionetScaler, load_physionet2012,
+    physionet2012_layout,
+};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, TableError};
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
