@@ -13,6 +13,7 @@
 //! | [`idx`] | the IDX format, plain or gzipped |
 //! | [`clinical`] | intensive-care time series: [`Physionet2012`] |
 //! | [`image`] | CIFAR, CIFAR-C, image folders, ImageNet; augmentation and a prefetching loader |
+//! | [`clinical`] | intensive-care time series: [`Physionet2012`], [`MimicSet`] |
 //! | [`table`] | a user's own table: [`CsvSchema`], [`load_table`] |
 //! | [`normalize`] | standardization fitted on the training part: [`Normalizer`] |
 //! | [`shift`] | rotated images and Gaussian noise: [`Shift`] |
@@ -54,7 +55,10 @@ pub mod table;
 pub mod uci;
 
 pub use catalogue::{Role, SetInfo, catalogue};
-pub use clinical::{ClinicalError, Physionet2012, PhysionetScaler, load_physionet2012, physionet2012_layout};
+pub use clinical::{
+    ClinicalError, MimicOptions, MimicSet, Physionet2012, PhysionetScaler, load_physionet2012,
+    physionet2012_layout,
+};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, ImageError, TableError};
 pub use image::{ImageSet, Images};

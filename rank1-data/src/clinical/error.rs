@@ -126,6 +126,48 @@ pub enum ClinicalError {
         /// The number of stays.
         stays: usize,
     },
+    /// A delimited file breaks off or is not delimited as published.
+    #[error("{}: row {row}: {problem}", file.display())]
+    Csv {
+        /// The file.
+        file: PathBuf,
+        /// 1-based line.
+        row: u64,
+        /// The decoder's reason.
+        problem: String,
+    },
+    /// An option is impossible.
+    #[error("option `{option}`: {problem}")]
+    Choice {
+        /// The option.
+        option: &'static str,
+        /// What is wrong, in words.
+        problem: String,
+    },
+    /// The stays that are left do not make a benchmark.
+    #[error("cohort of {stays} stay(s): {problem}")]
+    Cohort {
+        /// Number of stays that met the rules.
+        stays: usize,
+        /// What is wrong, in words.
+        problem: String,
+    },
+    /// The arrays would be larger than allowed.
+    #[error(
+        "{stays} stays of {steps} steps and {features} features need {needed} bytes, more than `memory_limit` {limit}"
+    )]
+    Memory {
+        /// Stays of the cohort.
+        stays: usize,
+        /// Steps of a stay.
+        steps: usize,
+        /// Values per step.
+        features: usize,
+        /// Bytes at the peak.
+        needed: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// A stored scaler does not fit the table of parameters, or holds an impossible number.
     #[error("scaler: `{field}`: {problem}")]
     Scaler {
