@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error as ThisError;
 
+pub use crate::fetch::error::FetchError;
 pub use crate::table::error::TableError;
 
 /// A refused file, name or argument.
@@ -217,6 +218,9 @@ pub enum Error {
     /// A table was refused.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// A download failed.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// An array entry is NaN or infinite.
     #[error("{op}: `{argument}` is not finite at row {row}, column {column}")]
     NotFinite {

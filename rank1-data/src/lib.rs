@@ -16,6 +16,7 @@
 //! | [`shift`] | rotated images and Gaussian noise: [`Shift`] |
 //! | [`split`] | seeded permutations and validation parts |
 //! | [`inspect`](mod@inspect) | per-column statistics |
+//! | [`fetch`](mod@fetch) | downloads of published sets, continued after a break and checked |
 //! | [`error`] | everything that is refused, with file, row and column |
 //!
 //! ```
@@ -36,6 +37,7 @@ pub mod catalogue;
 pub mod dataset;
 mod embedded;
 pub mod error;
+pub mod fetch;
 mod hash;
 pub mod idx;
 pub mod inspect;
@@ -52,6 +54,7 @@ pub mod uci;
 pub use catalogue::{Role, SetInfo, catalogue};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, TableError};
+pub use fetch::FetchError;
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
 pub use layout::InputLayout;
 pub use load::{load, load_ood};
