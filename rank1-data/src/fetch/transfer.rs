@@ -44,7 +44,7 @@ pub(super) fn download(
         passing: false,
     };
     for url in urls {
-        match transfer.from_address(url, report) {
+        match transfer.ask_address(url, report) {
             Ok(()) => {
                 let Transfer { part, inherited, .. } = transfer;
                 let (bytes, sha256) = (part.done(), part.digest());
@@ -76,7 +76,7 @@ struct Transfer<'t> {
 
 impl Transfer<'_> {
     /// Attempts one address until the file is complete and right, or no further attempt is allowed.
-    fn from_address(&mut self, url: &str, report: Report<'_>) -> Result<(), FetchError> {
+    fn ask_address(&mut self, url: &str, report: Report<'_>) -> Result<(), FetchError> {
         let mut failures = 0;
         loop {
             let before = self.part.done();
