@@ -100,10 +100,16 @@ fn answer(
     let tag = "ETag: \"v1\"\r\nConnection: close\r\n";
     match step {
         Step::Status(status) => {
-            write!(stream, "HTTP/1.1 {status} No\r\nContent-Length: 0\r\nRetry-After: 0\r\n\r\n")
+            write!(
+                stream,
+                "HTTP/1.1 {status} No\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 0\r\n\r\n"
+            )
         }
         Step::Redirect(to) => {
-            write!(stream, "HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n")
+            write!(
+                stream,
+                "HTTP/1.1 302 Found\r\nLocation: {to}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            )
         }
         Step::IgnoreRange => {
             write!(stream, "HTTP/1.1 200 OK\r\n{tag}Content-Length: {}\r\n\r\n", content.len())?;
@@ -130,7 +136,7 @@ fn answer(
         _ if from >= content.len() => {
             write!(
                 stream,
-                "HTTP/1.1 416 No\r\nContent-Range: bytes */{}\r\nContent-Length: 0\r\n\r\n",
+                "HTTP/1.1 416 No\r\nContent-Range: bytes */{}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
                 content.len()
             )
         }
