@@ -8,6 +8,7 @@ use thiserror::Error as ThisError;
 
 pub use crate::clinical::error::ClinicalError;
 pub use crate::image::error::ImageError;
+pub use crate::fetch::error::FetchError;
 pub use crate::table::error::TableError;
 
 /// A refused file, name or argument.
@@ -225,6 +226,9 @@ pub enum Error {
     /// An image set was refused.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// A download failed.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// An array entry is NaN or infinite.
     #[error("{op}: `{argument}` is not finite at row {row}, column {column}")]
     NotFinite {

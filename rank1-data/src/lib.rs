@@ -19,6 +19,7 @@
 //! | [`shift`] | rotated images and Gaussian noise: [`Shift`] |
 //! | [`split`] | seeded permutations and validation parts |
 //! | [`inspect`](mod@inspect) | per-column statistics |
+//! | [`fetch`](mod@fetch) | downloads of published sets, continued after a break and checked |
 //! | [`error`] | everything that is refused, with file, row and column |
 //!
 //! ```
@@ -40,6 +41,7 @@ pub mod clinical;
 pub mod dataset;
 mod embedded;
 pub mod error;
+pub mod fetch;
 mod hash;
 pub mod idx;
 pub mod image;
@@ -62,6 +64,8 @@ pub use clinical::{
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, ImageError, TableError};
 pub use image::{ImageSet, Images};
+pub use error::{Error, TableError};
+pub use fetch::FetchError;
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
 pub use layout::InputLayout;
 pub use load::{load, load_ood};
