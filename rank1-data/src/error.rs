@@ -217,6 +217,9 @@ pub enum Error {
     /// A table was refused.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// A corruption of images was refused.
+    #[error(transparent)]
+    Corrupt(#[from] crate::corrupt::CorruptError),
     /// An array entry is NaN or infinite.
     #[error("{op}: `{argument}` is not finite at row {row}, column {column}")]
     NotFinite {

@@ -14,6 +14,7 @@
 //! | [`table`] | a user's own table: [`CsvSchema`], [`load_table`] |
 //! | [`normalize`] | standardization fitted on the training part: [`Normalizer`] |
 //! | [`shift`] | rotated images and Gaussian noise: [`Shift`] |
+//! | [`corrupt`] | the nineteen image corruptions at five severities: [`Corruption`] |
 //! | [`split`] | seeded permutations and validation parts |
 //! | [`inspect`](mod@inspect) | per-column statistics |
 //! | [`error`] | everything that is refused, with file, row and column |
@@ -33,6 +34,7 @@
 
 mod archive;
 pub mod catalogue;
+pub mod corrupt;
 pub mod dataset;
 mod embedded;
 pub mod error;
@@ -50,6 +52,7 @@ pub mod table;
 pub mod uci;
 
 pub use catalogue::{Role, SetInfo, catalogue};
+pub use corrupt::{CorruptError, Corruption, CorruptionKind, ImageKey, corrupt_split};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, TableError};
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};

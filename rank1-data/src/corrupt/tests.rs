@@ -1,0 +1,2 @@
+//! Claims about all corruptions together.
+
