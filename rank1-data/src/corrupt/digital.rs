@@ -133,3 +133,56 @@ pub(super) fn jpeg(image: &Pixels, quality: u8) -> Result<Pixels, CorruptError> 
     }
     Ok(Pixels::from_bytes(&bytes, height, width, channels))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pixel(values: [f32; 3]) -> Pixels {
+        Pixels { height: 1, width: 1, channels: 3, values: values.to_vec() }
+    }
+
+    #[test]
+    fn brightness_scales_colors_and_lifts_black() {
+        assert_eq!(brightness(&pixel([0.5, 0.25, 0.0]), 0.25).values, [0.75, 0.375, 0.0]);
+        assert_eq!(brightness(&pixel([0.0; 3]), 0.25).values, [0.25; 3]);
+        assert_eq!(brightness(&pixel([1.0, 0.5, 0.5]), 0.25).values, [1.0, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn saturation_goes_from_gray_to_the_full_color() {
+        let color = pixel([0.5, 0.25, 0.375]);
+        assert_eq!(saturate(&color, (1.0, 0.0)), color);
+        assert_eq!(saturate(&color, (0.0, 0.0)).values, [0.5; 3]);
+        assert_eq!(saturate(&color, (2.0, 0.0)).values, [0.5, 0.0, 0.25]);
+        assert_eq!(saturate(&pixel([0.5; 3]), (2.0, 0.5)).values, [0.5, 0.25, 0.25]);
+    }
+
+    #[test]
+    fn contrast_zero_is_the_mean_of_each_channel() {
+        let two = Pixels { height: 2, width: 1, channels: 3, values: vec![0.0, 0.5, 1.0, 0.5, 0.5, 0.0] };
+        assert_eq!(contrast(&two, 0.0).values, [0.25, 0.5, 0.5, 0.25, 0.5, 0.5]);
+        assert_eq!(contrast(&two, 1.0), two);
+    }
+
+    #[test]
+    fn pixelation_by_half_averages_blocks_of_four() {
+        let image = Pixels::from_bytes(&[0, 40, 7, 9, 80, 120, 11, 13], 2, 4, 1);
+        assert_eq!(pixelate(&image, 0.5).rounded(), [60, 60, 10, 10, 60, 60, 10, 10]);
+        let odd: Vec<u8> = (0..35).collect();
+        assert_eq!(pixelate(&Pixels::from_bytes(&odd, 5, 7, 1), 1.0).rounded(), odd);
+    }
+
+    #[test]
+    fn lower_jpeg_quality_loses_more_and_an_even_image_loses_nothing() {
+        let even = Pixels::from_bytes(&[128; 19 * 13 * 3], 19, 13, 3);
+        assert_eq!(jpeg(&even, 40).expect("a small image").rounded(), even.rounded());
+        let bytes: Vec<u8> = (0..19 * 13).map(|i| (i * 71 % 256) as u8).collect();
+        let image = Pixels::from_bytes(&bytes, 19, 13, 1);
+        let loss = |quality| -> f32 {
+            let back = jpeg(&image, quality).expect("a small image");
+            back.values.iter().zip(&image.values).map(|(a, b)| (a - b).abs()).sum()
+        };
+        assert!(loss(80) > 0.0 && loss(80) < loss(40) && loss(40) < loss(7));
+    }
+}

@@ -18,7 +18,7 @@ pub(super) fn elastic_transform(image: &Pixels, elastic: &Elastic, draws: Draws)
     let (height, width) = (image.height, image.width);
     let affine =
         match source_of(&corners(height, width), &moved(&corners(height, width), elastic.affine, draws)) {
-            Some(map) => sampled(image, Edge::Mirror, |y, x| map(y, x)),
+            Some(map) => sampled(image, Edge::Mirror, map),
             None => image.clone(),
         };
     let shift = |number| {

@@ -153,3 +153,68 @@ pub(super) fn clipped_zoom(image: &Pixels, factor: f64) -> Pixels {
     }
     image.with(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp(height: usize, width: usize, channels: usize) -> Pixels {
+        let values = (0..height * width * channels).map(|i| (i * i % 101) as f32 / 100.0).collect();
+        Pixels { height, width, channels, values }
+    }
+
+    #[test]
+    fn the_three_borders_fold_positions_as_named() {
+        let folded = |edge: Edge| (-4..7).map(|at| edge.index(at, 3)).collect::<Vec<_>>();
+        assert_eq!(folded(Edge::Nearest), [0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2]);
+        assert_eq!(folded(Edge::Reflect), [2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]);
+        assert_eq!(folded(Edge::Mirror), [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]);
+        assert_eq!(Edge::Mirror.index(-5, 1), 0);
+    }
+
+    #[test]
+    fn one_tap_moves_every_channel_by_its_offset() {
+        let image = ramp(3, 5, 2);
+        let moved = correlate(&image, &[Tap { dy: 1, dx: -2, weight: 0.5 }], Edge::Nearest);
+        for (y, x, channel) in [(0, 4, 1), (1, 2, 0), (2, 0, 1)] {
+            let from = ((y + 1).min(2) * 5 + usize::saturating_sub(x, 2)) * 2 + channel;
+            assert_eq!(moved.values[(y * 5 + x) * 2 + channel], 0.5 * image.values[from]);
+        }
+    }
+
+    #[test]
+    fn a_separable_kernel_is_its_outer_product() {
+        let (image, weights) = (ramp(5, 7, 3), gaussian_weights(0.8, 2));
+        let place = |i: usize| ((i / 5) as i64 - 2, (i % 5) as i64 - 2);
+        let taps: Vec<Tap> = (0..25)
+            .map(|i| Tap { dy: place(i).0, dx: place(i).1, weight: weights[i / 5] * weights[i % 5] })
+            .collect();
+        let (two, one) =
+            (separable(&image, &weights, Edge::Reflect), correlate(&image, &taps, Edge::Reflect));
+        assert!(two.values.iter().zip(&one.values).all(|(a, b)| (a - b).abs() < 1e-6));
+    }
+
+    #[test]
+    fn kernels_sum_to_one_and_streaks_follow_their_direction() {
+        assert_eq!(gaussian_weights(0.0, 0), [1.0]);
+        assert!((gaussian_weights(1.7, 7).iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        let taps = streak(3, 2.0, -90.0);
+        assert!((taps.iter().map(|tap| tap.weight).sum::<f32>() - 1.0).abs() < 1e-6);
+        assert_eq!(taps.iter().map(|tap| tap.dy).collect::<Vec<_>>(), [0, -1, -2, -3, -4, -5, -6]);
+        assert!(
+            taps.iter().all(|tap| tap.dx == 0) && taps.windows(2).all(|pair| pair[0].weight > pair[1].weight)
+        );
+    }
+
+    #[test]
+    fn magnification_one_is_the_image_and_magnification_two_is_its_middle() {
+        let image = ramp(5, 7, 3);
+        assert_eq!(clipped_zoom(&image, 1.0), image);
+        let line = Pixels::layer(1, 8, (0..8).map(|x| x as f32).collect());
+        let zoomed = clipped_zoom(&line, 2.0).values;
+        // Columns 2 to 5, stretched over eight columns with both ends kept.
+        assert!(
+            zoomed.iter().enumerate().all(|(i, value)| (value - (2.0 + 3.0 * i as f32 / 7.0)).abs() < 1e-5)
+        );
+    }
+}

@@ -5,6 +5,7 @@
 
 use std::f32::consts::PI;
 
+use super::blur::gaussian_blur;
 use super::draws::{Draws, Purpose};
 use super::pixels::{Pixels, color};
 use super::plasma::plasma;
@@ -13,22 +14,33 @@ use super::plasma::plasma;
 const CRYSTALS: usize = 7;
 /// Random numbers per crystal: place, direction, length, brightness, angle and spacing of the branches.
 const PER_CRYSTAL: usize = 7;
+/// Standard deviation of a needle's profile as a share of the longer side.
+const BREADTH: f32 = 1.0 / 160.0;
 const TINT: [f32; 3] = [0.90, 0.97, 1.0];
 
 /// A pane of ice in `[0, 1]`.
 pub(super) fn ice(height: usize, width: usize, channels: usize, draws: Draws) -> Pixels {
     let cloud = plasma(height, width, 1.5, draws, Purpose::Field);
     let grain = plasma(height, width, 1.15, draws, Purpose::Further(0));
-    let crystals = crystals(height, width, draws);
-    let haze = draws.between(Purpose::Further(1), 0.10, 0.40);
+    let crystals = broadened(Pixels::layer(height, width, crystals(height, width, draws)));
+    let haze = draws.between(Purpose::Further(1), 0.02, 0.40);
     let tint = color(TINT, channels);
     let values = (0..height * width * channels).map(|i| {
         let (pixel, channel) = (i / channels, i % channels);
-        let pane = haze + 0.45 * cloud.values[pixel] * (0.4 + 0.6 * grain.values[pixel]);
-        (pane + crystals[pixel] * (0.5 + 0.5 * grain.values[pixel])).min(1.0) * tint[channel]
+        let pane = haze + 0.65 * cloud.values[pixel] * (0.3 + 0.7 * grain.values[pixel]);
+        (pane + crystals.values[pixel] * (0.5 + 0.5 * grain.values[pixel])).min(1.0) * tint[channel]
     });
     let values = values.collect();
     Pixels { height, width, channels, values }
+}
+
+/// Needles as broad as the size of the image asks for, and as bright as thin ones.
+fn broadened(crystals: Pixels) -> Pixels {
+    let sigma = crystals.height.max(crystals.width) as f32 * BREADTH;
+    let mut broad = gaussian_blur(&crystals, sigma);
+    let gain = (sigma * (2.0 * PI).sqrt()).max(1.0);
+    broad.values.iter_mut().for_each(|value| *value = (*value * gain).min(1.0));
+    broad
 }
 
 /// Needles with side branches on a black pane.
@@ -41,7 +53,7 @@ fn crystals(height: usize, width: usize, draws: Draws) -> Vec<f32> {
         let start = (y * height as f32, x * width as f32);
         let direction = 2.0 * PI * turn;
         let length = side * (0.5 + 0.7 * reach);
-        let light = 0.45 + 0.4 * light;
+        let light = 0.6 + 0.4 * light;
         pane.needle(start, direction, length, light);
         let branch_angle = PI * (0.2 + 0.13 * angle);
         let gap = (side * (0.05 + 0.05 * spacing)).max(1.0);

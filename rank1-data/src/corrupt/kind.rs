@@ -11,6 +11,9 @@ use super::CorruptError;
 use crate::nearest::nearest;
 
 /// One of the nineteen corruptions of Hendrycks and Dietterich (2019).
+///
+/// A higher severity does not always change pixels more. With the published constants for 32 x 32 the mean absolute change
+/// falls at some severities of `glass_blur`, `motion_blur`, `frost`, `elastic_transform` (at all), `spatter` and `saturate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -57,3 +57,22 @@ pub(super) fn plasma(height: usize, width: usize, decay: f32, draws: Draws, purp
     let values = rows.flat_map(|row| &row[..width]).map(|value| (value - least) / range).collect();
     Pixels::layer(height, width, values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Corruption, CorruptionKind, ImageKey};
+    use super::*;
+
+    #[test]
+    fn a_whole_map_spans_the_unit_interval_and_a_slower_decay_is_rougher() {
+        let fog = Corruption::new(CorruptionKind::Fog, 1).expect("severity 1 exists");
+        let roughness = |decay| {
+            let draws = Draws::new(fog, ImageKey { seed: 2, index: 7 });
+            let map = plasma(32, 32, decay, draws, Purpose::Field).values;
+            let extremes = map.iter().fold((1.0_f32, 0.0_f32), |(a, b), &v| (a.min(v), b.max(v)));
+            assert_eq!(extremes, (0.0, 1.0));
+            map.windows(2).map(|pair| (pair[0] - pair[1]).abs()).sum::<f32>()
+        };
+        assert!(roughness(1.4) > roughness(1.75) && roughness(1.75) > roughness(3.0));
+    }
+}
