@@ -229,6 +229,9 @@ pub enum Error {
     /// A download failed.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A corruption of images was refused.
+    #[error(transparent)]
+    Corrupt(#[from] crate::corrupt::CorruptError),
     /// An array entry is NaN or infinite.
     #[error("{op}: `{argument}` is not finite at row {row}, column {column}")]
     NotFinite {

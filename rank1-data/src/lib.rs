@@ -17,6 +17,7 @@
 //! | [`table`] | a user's own table: [`CsvSchema`], [`load_table`] |
 //! | [`normalize`] | standardization fitted on the training part: [`Normalizer`] |
 //! | [`shift`] | rotated images and Gaussian noise: [`Shift`] |
+//! | [`corrupt`] | the nineteen image corruptions at five severities: [`Corruption`] |
 //! | [`split`] | seeded permutations and validation parts |
 //! | [`inspect`](mod@inspect) | per-column statistics |
 //! | [`fetch`](mod@fetch) | downloads of published sets, continued after a break and checked |
@@ -38,6 +39,7 @@
 mod archive;
 pub mod catalogue;
 pub mod clinical;
+pub mod corrupt;
 pub mod dataset;
 mod embedded;
 pub mod error;
@@ -61,6 +63,7 @@ pub use clinical::{
     ClinicalError, MimicOptions, MimicSet, Physionet2012, PhysionetScaler, load_physionet2012,
     physionet2012_layout,
 };
+pub use corrupt::{CorruptError, Corruption, CorruptionKind, ImageKey, corrupt_split};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, ImageError, TableError};
 pub use image::{ImageSet, Images};
