@@ -10,6 +10,8 @@ pub mod error;
 pub mod factor;
 pub mod layout;
 pub mod likelihood;
+pub mod lstm;
+mod matrix;
 pub mod metrics;
 pub mod moments;
 pub mod noise;
