@@ -211,7 +211,7 @@ fn the_reference_layer_equals_one_explicit_kernel_per_example() {
             for (j, value) in expected.iter_mut().enumerate() {
                 *value += case.bias[[k, j % case.shape.c_out]];
             }
-            assert!(max_relative_error(&y, &expected) < 1e-12, "{:?} row {r}", case.shape);
+            assert!(max_relative_error(y, &expected) < 1e-12, "{:?} row {r}", case.shape);
         }
     }
 }
