@@ -11,7 +11,6 @@
 //! | [`uci`] | the UCI regression sets with their published splits |
 //! | [`mnist`] | `mnist10k`, the full `mnist`, the glyphs |
 //! | [`idx`] | the IDX format, plain or gzipped |
-//! | [`clinical`] | intensive-care time series: [`Physionet2012`] |
 //! | [`image`] | CIFAR, CIFAR-C, image folders, ImageNet; augmentation and a prefetching loader |
 //! | [`clinical`] | intensive-care time series: [`Physionet2012`], [`MimicSet`] |
 //! | [`table`] | a user's own table: [`CsvSchema`], [`load_table`] |
@@ -67,7 +66,6 @@ pub use corrupt::{CorruptError, Corruption, CorruptionKind, ImageKey, corrupt_sp
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, ImageError, TableError};
 pub use image::{ImageSet, Images};
-pub use error::{Error, TableError};
 pub use fetch::FetchError;
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
 pub use layout::InputLayout;
