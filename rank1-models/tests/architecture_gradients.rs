@@ -60,7 +60,7 @@ fn worst(input: InputShape, body: Body, method: &Method, samples: usize) -> f64 
         assert!(own.iter().any(|g| *g != 0.0), "no gradient reaches {}", spec.name);
         for probe in 0..PROBES.min(own.len()) {
             let i = spec.range.start + (probe * own.len()) / PROBES;
-            let h = 1e-5;
+            let h = 1e-6;
             p[i] = parameters[i] + h;
             let above = value(&p, &mut scratch);
             p[i] = parameters[i] - h;
