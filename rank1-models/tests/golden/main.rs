@@ -8,7 +8,10 @@
 
 mod activation;
 mod batch_ensemble;
+mod burn_conv;
 mod burn_dense;
+mod conv;
+mod conv_trainable;
 mod dense;
 mod divergence;
 mod embedding;
@@ -52,10 +55,12 @@ fn known(name: &str) -> Known {
         "metrics_calibration.json" => Known::Checked(metrics_calibration::check),
         "metrics_corruption.json" => Known::Checked(metrics::corruption),
         "metrics_diversity.json" => Known::Checked(metrics::diversity),
-        "batchnorm.json" | "param_counts.json" => Known::NotImplemented,
-        _ if ["conv2d_", "lstm_", "wrn"].iter().any(|prefix| name.starts_with(prefix)) => {
-            Known::NotImplemented
-        }
+        "conv2d_rank1_trainable.json" => Known::Checked(trainable::check),
+        _ if name.starts_with("conv2d_rank1_k") => Known::Checked(conv::check),
+        "batchnorm.json" => Known::NotImplemented,
+        "lstm_cell_rank1.json" => Known::NotImplemented,
+        "param_counts.json" => Known::NotImplemented,
+        _ if name.starts_with("wrn") => Known::NotImplemented,
         _ => Known::Unknown,
     }
 }
