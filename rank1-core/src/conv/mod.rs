@@ -8,6 +8,7 @@ mod perturbed;
 mod product;
 
 pub use geometry::{ConvShape, Padding, Pads};
+pub(crate) use geometry::{check_sizes, positions};
 pub use perturbed::{PerturbedConv2d, PerturbedConv2dGrads};
 pub use product::{ConvScratch, forward, input_gradient, weight_gradient};
 

@@ -4,6 +4,7 @@
 
 use super::geometry::{ConvShape, Pads};
 use crate::Real;
+use crate::matrix::fit;
 
 /// The images whose patches are gathered, and the factor that multiplies them on the way.
 #[derive(Debug, Clone, Copy)]
@@ -64,14 +65,6 @@ impl<F: Real> Lane<F> {
         }
         rows
     }
-}
-
-/// The first `len` elements, after growing the buffer if it is too short.
-pub(super) fn fit<F: Real>(buffer: &mut Vec<F>, len: usize) -> &mut [F] {
-    if buffer.len() < len {
-        buffer.resize(len, F::zero());
-    }
-    &mut buffer[..len]
 }
 
 fn scale<F: Real>(image: &[F], factor: &[F], out: &mut [F]) {

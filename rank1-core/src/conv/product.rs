@@ -2,20 +2,17 @@
 //!
 //! Not for output factors and biases, which are single passes over the output; see [`super::PerturbedConv2d`].
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use super::geometry::ConvShape;
-use super::patches::{Images, Lane, fit, scatter_line};
+use super::patches::{Images, Lane, scatter_line};
 use crate::error::check_len;
+use crate::matrix::{add_in_order, fit, matrix, multiply};
 use crate::partition::{CHUNKS, ranges, split_mut};
 use crate::{Error, Real};
 
 /// Output positions of one product: enough to pay for packing the weight, few enough for the patches to stay in cache.
 const BLOCK_ROWS: usize = 256;
-/// Elements of a weight gradient that one thread adds up at a time.
-const SUM_BLOCK: usize = 4096;
 
 /// Buffers of a convolution, kept by the caller between steps; any shape may follow any other.
 ///
@@ -185,13 +182,7 @@ pub fn weight_gradient<F: Real>(
         }
         lane.partial = partial;
     });
-    let lanes = &lanes[..used];
-    d_weight.par_chunks_mut(SUM_BLOCK).enumerate().for_each(|(block, d_weight)| {
-        for lane in lanes {
-            let partial = &lane.partial[block * SUM_BLOCK..];
-            d_weight.iter_mut().zip(partial).for_each(|(sum, &part)| *sum += part);
-        }
-    });
+    add_in_order(d_weight, lanes[..used].iter().map(|lane| &lane.partial[..]));
     Ok(())
 }
 
@@ -242,17 +233,6 @@ fn flip<F: Real>(shape: &ConvShape, weight: &[F], flipped: &mut [F]) {
             }
         }
     }
-}
-
-fn matrix<F>(values: &[F], rows: usize) -> ArrayView2<'_, F> {
-    ArrayView2::from_shape((rows, values.len() / rows), values).expect("callers pass whole rows")
-}
-
-/// `out = a b + keep out`.
-fn multiply<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, keep: F, out: &mut [F]) {
-    let mut out =
-        ArrayViewMut2::from_shape((a.nrows(), b.ncols()), out).expect("callers pass a slice of this size");
-    general_mat_mul(F::one(), &a, &b, keep, &mut out);
 }
 
 fn whole_images(op: &'static str, argument: &'static str, len: usize, per: usize) -> Result<usize, Error> {
