@@ -15,8 +15,6 @@ pub(crate) enum Precision {
     SingleStored,
     /// The Burn layers: each entry to 1e-5 of the largest magnitude.
     Burn,
-    /// Gradients of Burn convolutions and of whole networks, sums over many positions: as `Burn` at 1e-4.
-    BurnGradient,
     /// Exactly equal integers or flags.
     Exact,
     /// Within this distance: moments of random draws.
@@ -30,7 +28,6 @@ impl Precision {
             Self::DoubleWithSingleConstant => "f64 with an f32 constant",
             Self::SingleStored => "stored f32",
             Self::Burn => "Burn f32",
-            Self::BurnGradient => "Burn f32 gradient",
             Self::Exact => "exact",
             Self::Within(_) => "within",
         }
@@ -45,7 +42,6 @@ impl Precision {
             Self::DoubleWithSingleConstant => whole_zero(each(1e-8), 1e-8),
             Self::SingleStored => whole_zero(1e-6 * largest, 1e-6),
             Self::Burn => whole_zero(1e-5 * largest, 1e-5),
-            Self::BurnGradient => whole_zero(1e-4 * largest, 1e-4),
             Self::Exact => 0.0,
             Self::Within(distance) => distance,
         }
@@ -184,7 +180,7 @@ impl Record<'_> {
         }
         let (slot, relative) = match precision {
             Precision::Double => (&self.report.worst_double, error / expected.max(1e-6 * largest)),
-            Precision::Burn | Precision::BurnGradient => (&self.report.worst_burn, error / largest),
+            Precision::Burn => (&self.report.worst_burn, error / largest),
             _ => return,
         };
         // `max` of a NaN error would hide it.
