@@ -117,7 +117,8 @@ pub struct BatchStatistics {
 
 /// `y = scale (x - mean) / sqrt(variance + epsilon) + shift`, per set and channel.
 ///
-/// Clones share their moving statistics, as every clone of a Burn module with a running state does.
+/// Clones share their moving statistics, as every clone of a Burn module with a running state does; `num_params` counts
+/// them, optimizers do not touch them.
 #[derive(Module, Debug)]
 pub struct MemberBatchNorm {
     /// Scales, `[G, C]` with G sets.
@@ -260,7 +261,7 @@ impl MemberBatchNorm {
             let (expected, got) = (vec![rows, expected, height, width], x.dims().to_vec());
             return Err(rank1_core::Error::ShapeMismatch { op: OP, argument: "x", expected, got }.into());
         }
-        if n_samples == 0 || rows % (n_samples * sets) != 0 {
+        if n_samples == 0 || !rows.is_multiple_of(n_samples * sets) {
             return Err(rank1_core::Error::OutOfRange {
                 op: OP,
                 argument: "n_samples",

@@ -214,7 +214,7 @@ impl Rank1Lstm {
         }
         expect_shape(OP, "state.hidden", &state.hidden, [rows, units])?;
         expect_shape(OP, "state.cell", &state.cell, [rows, units])?;
-        if n_samples == 0 || rows % (n_samples * self.n_members) != 0 {
+        if n_samples == 0 || !rows.is_multiple_of(n_samples * self.n_members) {
             return Err(rank1_core::Error::OutOfRange {
                 op: OP,
                 argument: "n_samples",

@@ -18,7 +18,7 @@ pub(crate) fn run(record: &Record<'_>, fixed: f64) -> Outcome<Verdict> {
     let (grad, mut gradients) = conv.check(record, &vec![Sides::clipped(&draws)])?;
     sides.check_double(record, &grad, &draws, gradients.remove(0))?;
     let factors = sides.burn();
-    let burn = burn_conv::run(record, &conv, &[factors.clone()])?;
+    let burn = burn_conv::run(record, &conv, std::slice::from_ref(&factors))?;
     burn.check(record, &grad)?;
     sides.check_burn(&grad, &burn.location[0], &burn.raw_scale[0], Precision::Burn)?;
     record.report.unread.borrow_mut().extend(grad.unread());

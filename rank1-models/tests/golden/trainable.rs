@@ -194,7 +194,7 @@ fn run(record: &Record<'_>, fixed: f64) -> Outcome<Verdict> {
     let (grad, mut gradients) = dense.run(record, &[Sides::clipped(&draws)])?.check(record)?;
     sides.check_double(record, &grad, &draws, gradients.remove(0))?;
     let factors = sides.burn();
-    let burn = burn_dense::run(record, &dense, &[factors.clone()])?;
+    let burn = burn_dense::run(record, &dense, std::slice::from_ref(&factors))?;
     burn.check(record, &grad)?;
     sides.check_burn(&grad, &burn.location[0], &burn.raw_scale[0], Precision::Burn)?;
     record.report.unread.borrow_mut().extend(grad.unread());

@@ -135,6 +135,8 @@ fn moving_statistics_are_no_trained_parameters_and_misfits_are_refused() {
     let gradients = y.sum().backward();
     assert!(layer.moving_mean.value().grad(&gradients).is_none());
     assert_eq!(statistics.n, S * B * P);
+    // Burn counts running states among the parameters, as Keras' totals do.
+    assert_eq!(layer.num_params(), 4 * K * C);
     assert!(layer.with_batch_statistics(ones(N, C + 1), S).is_err());
     assert!(layer.with_batch_statistics(ones(N, C), 4).is_err());
     assert!(layer.with_moving_statistics(ones(0, C), 1).is_err());
