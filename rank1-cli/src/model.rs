@@ -8,7 +8,7 @@ use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Task};
 use rank1_models::checkpoint::{read_sealed, write_sealed};
 use rank1_models::engine::Engine;
 use rank1_models::fit;
-use rank1_models::network::{NetworkShape, Network};
+use rank1_models::network::{Network, NetworkShape};
 use rank1_models::predict::{Predictive, TrainedNetwork, predict};
 use rank1_models::recipe::{self, CheckedRecipe};
 use rank1_models::train::{EpochRecord, engine};

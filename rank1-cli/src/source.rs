@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use rank1_core::likelihood::Likelihood;
 use rank1_data::{
-    CsvOptions, CsvSchema, Dataset, InputLayout, LoadOptions, Missing, Normalizer, Physionet2012, PhysionetScaler, Split, Task,
-    TestPart, holdout_indices, image, load, load_physionet2012, load_table, permutation,
+    CsvOptions, CsvSchema, Dataset, InputLayout, LoadOptions, Missing, Normalizer, Physionet2012,
+    PhysionetScaler, Split, Task, TestPart, holdout_indices, image, load, load_physionet2012, load_table,
+    permutation,
 };
 use rank1_models::fit::TrainingData;
 use rank1_models::network::{InputShape, NetworkShape};
@@ -41,7 +42,8 @@ pub fn open(recipe: &Recipe, root: Option<&Path>) -> Result<Source> {
         return open_table(recipe);
     }
     if data.set == PHYSIONET {
-        let root = root.context("data set `physionet2012` needs --data DIR with set-a, set-b and their outcomes")?;
+        let root =
+            root.context("data set `physionet2012` needs --data DIR with set-a, set-b and their outcomes")?;
         let (dataset, scaler) = load_physionet2012(root, 'a', clinical_test_set(root))?;
         return Ok(Source { dataset, schema: None, scaler: Some(scaler) });
     }
@@ -147,7 +149,9 @@ impl Augmentation for ImageAugmentation {
     fn apply(&self, row: &mut [f32], seed: u64, epoch: usize, index: usize) {
         let before = row.to_vec();
         let key = image::example_key(seed, epoch as u32, index as u64);
-        self.augment.apply(&before, self.layout, key, row).expect("the layout was tried when the recipe was read");
+        self.augment
+            .apply(&before, self.layout, key, row)
+            .expect("the layout was tried when the recipe was read");
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use thiserror::Error as ThisError;
 
 pub use crate::clinical::error::ClinicalError;
-pub use crate::image::error::ImageError;
 pub use crate::fetch::error::FetchError;
+pub use crate::image::error::ImageError;
 pub use crate::table::error::TableError;
 
 /// A refused file, name or argument.

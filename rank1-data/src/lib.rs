@@ -65,8 +65,8 @@ pub use clinical::{
 pub use corrupt::{CorruptError, Corruption, CorruptionKind, ImageKey, corrupt_split};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, ImageError, TableError};
-pub use image::{ImageSet, Images};
 pub use fetch::FetchError;
+pub use image::{ImageSet, Images};
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
 pub use layout::InputLayout;
 pub use load::{load, load_ood};

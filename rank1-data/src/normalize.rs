@@ -108,7 +108,8 @@ impl Normalizer {
             }
             InputLayout::Sequence { .. } => InputScaling::Unchanged { n_columns },
             InputLayout::Columns => {
-                let fit = |column: ArrayView1<f32>| Standard::fit(column.iter().map(|&value| f64::from(value)));
+                let fit =
+                    |column: ArrayView1<f32>| Standard::fit(column.iter().map(|&value| f64::from(value)));
                 InputScaling::PerColumn { columns: train.inputs.axis_iter(Axis(1)).map(fit).collect() }
             }
         };
@@ -320,7 +321,9 @@ mod tests {
             let inputs = array![[1.0, 2.0, 3.0], [2.0, bad, 4.0]];
             let expected = |got: Error| matches!(got, Error::NotFinite { row: 1, column: 1, .. });
             assert!(expected(normalizer.apply_inputs(inputs.view()).unwrap_err()));
-            assert!(expected(Normalizer::fit(&table(inputs, vec![0.0, 1.0]), InputLayout::Columns).unwrap_err()));
+            assert!(expected(
+                Normalizer::fit(&table(inputs, vec![0.0, 1.0]), InputLayout::Columns).unwrap_err()
+            ));
             let targets = vec![f64::from(bad), 1.0];
             let got = Normalizer::fit(&table(good.inputs.clone(), targets.clone()), InputLayout::Columns);
             assert!(matches!(got, Err(Error::NotFinite { argument: "targets", row: 0, .. })));

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::checkpoint::Slot;
 use crate::error::Error;
-use crate::network::{NetworkShape, Network};
+use crate::network::{Network, NetworkShape};
 use crate::predict::TrainedNetwork;
 use crate::recipe::{CheckedRecipe, Override, Recipe};
 use crate::train::{Augmentation, EpochRecord, Observer, Rows, Silent, TrainState, TrainingSets, train};
@@ -159,7 +159,11 @@ pub fn fit(
     let (trials, chosen) = search(recipe, shape, &parts, options)?;
     let network = Network::new(shape.clone(), &chosen.get().method)?;
     let on_all = chosen.get().train.early_stopping.is_none();
-    let sets = if on_all { TrainingSets { train: data.all(), validation: None, augmentation: data.augmentation.as_deref() } } else { parts.sets() };
+    let sets = if on_all {
+        TrainingSets { train: data.all(), validation: None, augmentation: data.augmentation.as_deref() }
+    } else {
+        parts.sets()
+    };
     let one = |index| {
         let slot = options.checkpoint.map(|root| Slot::new(root, index, &recipe.hash()));
         fit_network(&network, chosen.get(), sets, index, slot, options)

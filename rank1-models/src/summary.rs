@@ -165,9 +165,7 @@ fn is_flipout(layer: &LayerPlan) -> bool {
 fn drawn_weights(network: &Network, layer: &LayerPlan, samples: usize) -> u64 {
     match layer.weight_plan {
         WeightPlan::Point => 0,
-        WeightPlan::MeanField { .. } => {
-            3 * (samples * network.layout.spec(layer.weight).range.len()) as u64
-        }
+        WeightPlan::MeanField { .. } => 3 * (samples * network.layout.spec(layer.weight).range.len()) as u64,
     }
 }
 
@@ -244,8 +242,7 @@ fn row(network: &Network, index: usize) -> Row {
             row.operation = format!("LSTM, {} steps", plan.steps);
             row.weight = Some([input.d_in + plan.units, 4 * plan.units]);
             row.parameters = own(input) + own(recurrent);
-            row.multiply_adds =
-                plan.steps as u64 * (input.multiply_adds() + recurrent.multiply_adds());
+            row.multiply_adds = plan.steps as u64 * (input.multiply_adds() + recurrent.multiply_adds());
         }
         Op::Activation(kind) => row.operation = format!("{kind:?}").to_lowercase(),
         Op::Dropout { per_million } => row.operation = format!("dropout {}", f64::from(per_million) / 1e6),
@@ -253,7 +250,9 @@ fn row(network: &Network, index: usize) -> Row {
         Op::Concat(_) => row.operation = "concat".into(),
         Op::Columns { .. } => row.operation = "columns".into(),
         Op::MaxPool { window, stride, .. } => row.operation = format!("max pool {window}x{window}/{stride}"),
-        Op::AveragePool { window, stride } => row.operation = format!("average pool {window}x{window}/{stride}"),
+        Op::AveragePool { window, stride } => {
+            row.operation = format!("average pool {window}x{window}/{stride}")
+        }
         Op::GlobalAverage => row.operation = "global average".into(),
     }
     row

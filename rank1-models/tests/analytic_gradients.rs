@@ -13,7 +13,7 @@ use rank1_models::init::initialize;
 use rank1_models::method::{
     BatchEnsemble, Estimator, Granularity, McDropout, MeanField, Method, Rank1, Stochastic,
 };
-use rank1_models::network::{Activation, NetworkShape, Network};
+use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_priors::{PosteriorFamily, PriorSpec};
 
 const B: usize = 5;
@@ -43,8 +43,7 @@ fn worst(
     samples: usize,
     form: NllForm,
 ) -> f64 {
-    let shape =
-        NetworkShape::mlp(D, vec![11, 3], likelihood.n_outputs(3), activation, likelihood);
+    let shape = NetworkShape::mlp(D, vec![11, 3], likelihood.n_outputs(3), activation, likelihood);
     let network = Network::new(shape, method).unwrap();
     let parameters: Vec<f64> = initialize(&network, 3)
         .unwrap()

@@ -14,7 +14,9 @@ use rank1_models::init::initialize;
 use rank1_models::method::{
     BatchEnsemble, Estimator, Granularity, McDropout, MeanField, Method, Rank1, Stochastic,
 };
-use rank1_models::network::{Activation, Body, DropoutPlacement, InputShape, Network, NetworkShape, NormSharing};
+use rank1_models::network::{
+    Activation, Body, DropoutPlacement, InputShape, Network, NetworkShape, NormSharing,
+};
 use rank1_models::params::ParamGroup;
 use rank1_priors::{PosteriorFamily, PriorSpec};
 
@@ -138,8 +140,7 @@ fn recurrent_networks_have_the_gradients_of_central_differences() {
                 continue;
             }
             for embedding in [0, 4] {
-                let body =
-                    Body::Lstm { units: 5, embedding, hidden: vec![7], activation: Activation::Silu };
+                let body = Body::Lstm { units: 5, embedding, hidden: vec![7], activation: Activation::Silu };
                 let error = worst(input, body, &method, 2);
                 assert!(error < 1e-6, "{method:?} ragged {ragged} embedding {embedding}: {error}");
             }

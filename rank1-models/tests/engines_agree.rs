@@ -15,7 +15,7 @@ use rank1_models::engine::{Batch, DrawKey, Engine, NllRequest};
 use rank1_models::method::{
     BatchEnsemble, Estimator, Granularity, McDropout, MeanField, Method, Rank1, Stochastic,
 };
-use rank1_models::network::{Activation, NetworkShape, Network};
+use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_priors::{PosteriorFamily, PriorSpec};
 
 const TOLERANCE: f32 = 1e-4;

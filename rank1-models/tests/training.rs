@@ -9,7 +9,7 @@ use rank1_core::targets::Targets;
 use rank1_models::Error;
 use rank1_models::checkpoint::Slot;
 use rank1_models::fit::{FitOptions, Fitted, TrainingData, fit};
-use rank1_models::network::{Activation, NetworkShape, Network};
+use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_models::predict::predict;
 use rank1_models::recipe::{CheckedRecipe, Override, parse};
 use rank1_models::train::{Observer, Rows, TrainState, TrainingSets, engine, train};
@@ -47,7 +47,8 @@ fn rows(n: usize, site: u32) -> (Array2<f32>, Targets) {
 
 fn fitted(recipe: &CheckedRecipe) -> Fitted {
     let (inputs, targets) = rows(101, 1);
-    let data = TrainingData { inputs, targets, validation: (0..101).step_by(5).collect(), augmentation: None };
+    let data =
+        TrainingData { inputs, targets, validation: (0..101).step_by(5).collect(), augmentation: None };
     fit(recipe, &shape(), &data, FitOptions { threads: 1, checkpoint: None, progress: &|_| {} }).unwrap()
 }
 
@@ -154,8 +155,11 @@ fn a_run_stopped_after_any_epoch_resumes_to_the_same_bits() {
         let recipe = recipe(&[method, "train.epochs=5"]);
         let network = Network::new(shape(), &recipe.get().method).unwrap();
         let (inputs, targets) = rows(37, 1);
-        let sets =
-            TrainingSets { train: Rows { inputs: inputs.view(), targets: &targets }, validation: None, augmentation: None };
+        let sets = TrainingSets {
+            train: Rows { inputs: inputs.view(), targets: &targets },
+            validation: None,
+            augmentation: None,
+        };
         let start = TrainState::start(&network, recipe.get(), 9).unwrap();
         let whole =
             train(&network, recipe.get(), sets, start.clone(), &mut rank1_models::train::Silent).unwrap();

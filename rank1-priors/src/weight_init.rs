@@ -238,7 +238,11 @@ mod tests {
                 }
             }
         }
-        assert!(WeightInit::Orthogonal.fill(&mut [0.0f64; 0], 0, 3, &mut Xoshiro256PlusPlus::seed_from_u64(1)).is_err());
+        assert!(
+            WeightInit::Orthogonal
+                .fill(&mut [0.0f64; 0], 0, 3, &mut Xoshiro256PlusPlus::seed_from_u64(1))
+                .is_err()
+        );
     }
 
     #[test]

@@ -29,9 +29,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     source.dataset.train =
         source::training_rows(settings, source.dataset.train).with_context(|| named("data"))?;
     let normalizer = Normalizer::fit(&source.dataset.train, source.dataset.layout)?;
-    let data =
-        source::training_data(settings, &source.dataset.train, source.dataset.layout, &normalizer)
-            .with_context(|| named("data"))?;
+    let data = source::training_data(settings, &source.dataset.train, source.dataset.layout, &normalizer)
+        .with_context(|| named("data"))?;
     let shape = source::shape(settings, &source.dataset).with_context(|| named("model"))?;
     evaluation::check(settings, &source.dataset).with_context(|| named("evaluate"))?;
     let run = args.out.clone().unwrap_or_else(|| default_run(&recipe));

@@ -9,7 +9,19 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
     ("", &["name", "seed", "data", "model", "method", "train", "predict", "evaluate", "search"]),
     (
         "data",
-        &["set", "split", "gap", "validation", "file", "target", "categorical", "missing", "test_fraction", "augment", "train_rows"],
+        &[
+            "set",
+            "split",
+            "gap",
+            "validation",
+            "file",
+            "target",
+            "categorical",
+            "missing",
+            "test_fraction",
+            "augment",
+            "train_rows",
+        ],
     ),
     ("data.augment", &["pad", "flip"]),
     (

@@ -148,8 +148,7 @@ impl Plan {
 
     /// A mean-field matrix applied to every step, without factors: its draw is shared by members and examples.
     pub(super) fn embedding(&mut self, name: &str, at: Origin, width: usize) -> Result<Origin, Error> {
-        let shape =
-            self.conv_shape(at, width, ConvOptions { kernel: 1, ..ConvOptions::default() })?;
+        let shape = self.conv_shape(at, width, ConvOptions { kernel: 1, ..ConvOptions::default() })?;
         let d_in = shape.c_in;
         let weight = self.layout.push(format!("{name}.weight"), &[d_in, width], ParamGroup::Weight);
         let weight_plan = match self.method {
@@ -242,7 +241,8 @@ impl Plan {
         for norm in &mut self.norms {
             let shape = self.layout.spec(norm.scale).shape.clone();
             norm.mean = self.layout.push(format!("{}.mean", norm.name), &shape, ParamGroup::Statistic);
-            norm.variance = self.layout.push(format!("{}.variance", norm.name), &shape, ParamGroup::Statistic);
+            norm.variance =
+                self.layout.push(format!("{}.variance", norm.name), &shape, ParamGroup::Statistic);
         }
     }
 
@@ -303,7 +303,11 @@ impl Plan {
         let weight = layout.push(format!("{name}.weight"), &[rows, d_out], ParamGroup::Weight);
         let weight_plan = match &method {
             Method::MeanField(m) => WeightPlan::MeanField {
-                scale: layout.push(format!("{name}.weight_raw_scale"), &[rows, d_out], ParamGroup::WeightScale),
+                scale: layout.push(
+                    format!("{name}.weight_raw_scale"),
+                    &[rows, d_out],
+                    ParamGroup::WeightScale,
+                ),
                 estimator: m.estimator,
                 prior: m.prior,
                 initial_std: m.initial_std,

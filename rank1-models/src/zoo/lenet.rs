@@ -17,7 +17,8 @@ pub(super) fn plan(plan: &mut Plan, shape: &NetworkShape, activation: Activation
         });
     }
     plan.image_input(height, width, channels);
-    let conv = |kernel, first| ConvOptions { kernel, activation, bias: true, first, ..ConvOptions::default() };
+    let conv =
+        |kernel, first| ConvOptions { kernel, activation, bias: true, first, ..ConvOptions::default() };
     let at = plan.conv("conv0", Origin::Input, 6, conv(5, true))?;
     let at = plan.max_pool(at, 2, 2, Padding::Valid)?;
     let options = ConvOptions { padding: Padding::Valid, ..conv(5, false) };

@@ -30,7 +30,9 @@ pub(crate) fn plan(shape: &NetworkShape, method: &Method) -> Result<Plan, Error>
         Body::Mlp { hidden, activation } => mlp::plan(&mut plan, shape, hidden, *activation),
         Body::LeNet5 { activation } => lenet::plan(&mut plan, shape, *activation)?,
         Body::ResNet { depth, width, norm } => resnet::plan(&mut plan, shape, *depth, *width, *norm)?,
-        Body::WideResnet { depth, widen, norm } => wide_resnet::plan(&mut plan, shape, *depth, *widen, *norm)?,
+        Body::WideResnet { depth, widen, norm } => {
+            wide_resnet::plan(&mut plan, shape, *depth, *widen, *norm)?
+        }
         Body::ResNet50 { norm } => resnet50::plan(&mut plan, shape, *norm)?,
         Body::Lstm { units, embedding, hidden, activation } => {
             recurrent::plan(&mut plan, shape, *units, *embedding, hidden, *activation)?;

@@ -23,6 +23,7 @@ mod lstm;
 mod metrics;
 mod metrics_calibration;
 mod objectives;
+mod param_counts;
 mod report;
 mod self_test;
 mod trainable;
@@ -63,7 +64,7 @@ fn known(name: &str) -> Known {
         _ if name.starts_with("conv2d_rank1_k") => Known::Checked(conv::check),
         "batchnorm.json" => Known::Checked(batch_norm::check),
         "lstm_cell_rank1.json" => Known::Checked(lstm::check),
-        "param_counts.json" => Known::NotImplemented,
+        "param_counts.json" => Known::Checked(param_counts::check),
         _ if name.starts_with("wrn") => Known::Checked(wrn::check),
         _ => Known::Unknown,
     }

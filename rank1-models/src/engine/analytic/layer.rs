@@ -126,14 +126,7 @@ impl<F: Real> LayerBuffers<F> {
         let mut none = [];
         let sink = location_slice(&layer.output_factor, network, gradient).unwrap_or(&mut none);
         let z = Source::Rows(&self.product);
-        self.output_factor.backward(
-            &layer.output_factor,
-            layer.perturbation,
-            rows,
-            z,
-            gradient_rows,
-            sink,
-        );
+        self.output_factor.backward(&layer.output_factor, layer.perturbation, rows, z, gradient_rows, sink);
         self.output_factor.finish(&layer.output_factor, network, parameters, gradient);
         let x = unperturbed(layer, source).unwrap_or(&self.perturbed);
         match &layer.weight_plan {
@@ -142,7 +135,14 @@ impl<F: Real> LayerBuffers<F> {
                 self.products.weight_gradient(layer, x, gradient_rows, own)?;
             }
             WeightPlan::MeanField { .. } => {
-                self.mean_field.weight_gradient(pass, index, &mut self.products, x, gradient_rows, gradient)?;
+                self.mean_field.weight_gradient(
+                    pass,
+                    index,
+                    &mut self.products,
+                    x,
+                    gradient_rows,
+                    gradient,
+                )?;
             }
         }
         let learns_input = matches!(layer.input_factor, FactorPlan::Point { .. } | FactorPlan::Random { .. });

@@ -101,11 +101,11 @@ impl<F: Real> MeanFieldBuffers<F> {
             resize(&mut self.signed_products, dz.len());
             signed(&mut self.signed_products, dz, &self.output_signs, layer.d_out, pass.rows);
         }
-        let (x, dz) =
-            if flipout { (&self.signed_inputs[..], &self.signed_products[..]) } else { (x, dz) };
+        let (x, dz) = if flipout { (&self.signed_inputs[..], &self.signed_products[..]) } else { (x, dz) };
         let raw_scale = network.layout.slice(pass.parameters, scale);
         let size = raw_scale.len();
-        let parts = x.chunks_exact(x.len() / pass.rows.samples).zip(dz.chunks_exact(dz.len() / pass.rows.samples));
+        let parts =
+            x.chunks_exact(x.len() / pass.rows.samples).zip(dz.chunks_exact(dz.len() / pass.rows.samples));
         for ((x, dz), noise) in parts.zip(self.noise.chunks_exact(size)) {
             self.spare.clear();
             self.spare.resize(size, F::zero());

@@ -172,7 +172,14 @@ impl<F: Real> AnalyticEngine<F> {
                 Op::Lstm(plan) => {
                     let buffers = &mut self.operations[index].recurrent;
                     let wanted = matches!(node.origin, Origin::Node(_));
-                    buffers.backward(pass, plan, &mut self.layers, gradient, &own, wanted.then_some(below))?;
+                    buffers.backward(
+                        pass,
+                        plan,
+                        &mut self.layers,
+                        gradient,
+                        &own,
+                        wanted.then_some(below),
+                    )?;
                 }
                 Op::Add(other) | Op::Concat(other) => {
                     let mut side = Vec::new();

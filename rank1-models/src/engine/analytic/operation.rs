@@ -224,7 +224,9 @@ impl<F: Real> OperationBuffers<F> {
         for (sample, out) in self.raw.chunks_exact_mut(per_sample).enumerate() {
             let first = key.first_sample + sample as u32;
             let stream = Site::InputFactor.stream(key.seed, DROPOUT_LAYER + index, first);
-            stream.fill_rows(NoiseKind::Uniform, block, width, out).expect("the block has the size of its rows");
+            stream
+                .fill_rows(NoiseKind::Uniform, block, width, out)
+                .expect("the block has the size of its rows");
         }
         let (dropped, keep) = (rate as f32, F::of(1.0 / (1.0 - rate)));
         self.kept.clear();

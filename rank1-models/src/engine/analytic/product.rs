@@ -65,9 +65,7 @@ impl<F: Real> ProductBuffers<F> {
         d_weight: &mut [F],
     ) -> Result<(), Error> {
         match &layer.product {
-            Product::Conv(shape) => {
-                conv::weight_gradient(shape, x, None, d_out, d_weight, &mut self.scratch)
-            }
+            Product::Conv(shape) => conv::weight_gradient(shape, x, None, d_out, d_weight, &mut self.scratch),
             _ => {
                 let (x, d_out) = (matrix(x, layer.d_in), matrix(d_out, layer.d_out));
                 general_mat_mul(F::one(), &x.t(), &d_out, F::one(), &mut matrix_mut(d_weight, layer.d_out));

@@ -81,7 +81,13 @@ impl<F: Real> RecurrentBuffers<F> {
         for sample in 0..rows.samples {
             let mut tape = std::mem::take(&mut self.tapes[sample]);
             let cell = self.cell(pass, plan, sample)?;
-            lstm::forward(&cell, self.x_of(rows, sample), self.lengths_of(plan, rows, sample), None, &mut tape)?;
+            lstm::forward(
+                &cell,
+                self.x_of(rows, sample),
+                self.lengths_of(plan, rows, sample),
+                None,
+                &mut tape,
+            )?;
             out.extend_from_slice(tape.last());
             self.tapes[sample] = tape;
         }
@@ -136,7 +142,10 @@ impl<F: Real> RecurrentBuffers<F> {
         }
         for (half, index) in [plan.input, plan.recurrent].into_iter().enumerate() {
             let (layer, buffers) = (&network.layers[index], &mut layers[index]);
-            let sides = [(&layer.input_factor, &mut buffers.input_factor), (&layer.output_factor, &mut buffers.output_factor)];
+            let sides = [
+                (&layer.input_factor, &mut buffers.input_factor),
+                (&layer.output_factor, &mut buffers.output_factor),
+            ];
             for (side, (plan, factor)) in sides.into_iter().enumerate() {
                 let Some(sink) = location_slice(plan, network, gradient) else { continue };
                 factor.add_row_gradients(plan, rows, &self.row_gradients[2 * half + side], sink);
@@ -201,12 +210,7 @@ impl<F: Real> RecurrentBuffers<F> {
         Some(&self.lengths[sample * rows.per_sample()..(sample + 1) * rows.per_sample()])
     }
 
-    fn read_lengths(
-        &mut self,
-        plan: LstmPlan,
-        rows: Rows,
-        inputs: ArrayView2<'_, F>,
-    ) -> Result<(), Error> {
+    fn read_lengths(&mut self, plan: LstmPlan, rows: Rows, inputs: ArrayView2<'_, F>) -> Result<(), Error> {
         self.lengths.clear();
         let Some(column) = plan.length_column else { return Ok(()) };
         for row in 0..rows.len() {
