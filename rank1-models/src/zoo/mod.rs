@@ -3,6 +3,7 @@
 //! One file per family. They name layers and sizes only; what is random in a layer is the method's, in [`builder`].
 
 mod builder;
+mod factors;
 mod lenet;
 mod mlp;
 mod recurrent;

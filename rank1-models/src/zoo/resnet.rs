@@ -16,7 +16,7 @@ pub(super) fn plan(
     width: usize,
     norm: NormSharing,
 ) -> Result<(), Error> {
-    if depth < 8 || (depth - 2) % 6 != 0 {
+    if depth < 8 || !(depth - 2).is_multiple_of(6) {
         return Err(Error::Architecture {
             kind: shape.body.kind(),
             expected: "model.depth = 6 n + 2: 8, 14, 20, 32, 44, 56",

@@ -15,7 +15,7 @@ pub(super) fn plan(
     widen: usize,
     norm: NormSharing,
 ) -> Result<(), Error> {
-    if depth < 10 || (depth - 4) % 6 != 0 {
+    if depth < 10 || !(depth - 4).is_multiple_of(6) {
         return Err(Error::Architecture {
             kind: shape.body.kind(),
             expected: "model.depth = 6 n + 4: 10, 16, 22, 28, 40",
