@@ -19,6 +19,8 @@ pub struct Cli {
 pub enum Command {
     /// Train the networks of a recipe and evaluate them on the test split.
     Train(TrainArgs),
+    /// Show the layers, parameters and costs of a recipe's network before anything is run.
+    Info(InfoArgs),
     /// Measure a finished run on a split, optionally under a shift.
     Evaluate(EvaluateArgs),
     /// Predict rows of a CSV table or of an IDX image file.
@@ -63,6 +65,22 @@ pub struct TrainArgs {
     #[arg(long)]
     pub quiet: bool,
     /// Print the evaluation as one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `rank1 info`.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// Recipe file (TOML).
+    pub recipe: PathBuf,
+    /// Folder or archive with data sets that are not embedded; nothing but a user's own table is read.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Replace a value of the recipe, for example model.depth=22; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<Override>,
+    /// Print one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
 }

@@ -3,9 +3,11 @@
 
 pub mod args;
 pub mod commands;
+pub mod data_facts;
 pub mod evaluation;
 pub mod model;
 pub mod progress;
+pub mod recipe_file;
 pub mod report;
 pub mod run_folder;
 pub mod source;

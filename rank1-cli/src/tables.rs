@@ -1,6 +1,8 @@
 //! What the command prints: tables and JSON on stdout, notes on stderr. The only place that prints.
 #![allow(clippy::print_stderr)]
 
+mod network;
+
 use std::io::{ErrorKind, Write};
 
 use anyhow::{Context, Result};
@@ -10,6 +12,8 @@ use rank1_data::{Inspection, SetInfo, TargetStats, Task};
 use serde::Serialize;
 
 use crate::report::input::{Evaluation, Metrics};
+
+pub use network::print_summary;
 
 /// Metrics in reading order, with what they are; others follow by name.
 const NAMES: [(&str, &str); 22] = [

@@ -2,6 +2,7 @@
 
 pub mod data;
 pub mod evaluate;
+pub mod info;
 pub mod predict;
 pub mod report;
 pub mod train;

@@ -3,6 +3,7 @@
 
 mod classification;
 mod data;
+mod info;
 mod regression;
 mod report;
 #[path = "../workbench/mod.rs"]
