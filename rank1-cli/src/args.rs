@@ -75,7 +75,7 @@ pub struct EvaluateArgs {
     /// Folder or archive with data sets that are not embedded.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Split: test, train, validation, or set-X for a lettered set of clinical stays.
+    /// Split: test, train or validation.
     #[arg(long, default_value = "test", value_name = "SPLIT")]
     pub split: SplitName,
     /// Shift of the inputs, for example rotation:30 or gaussian_noise:0.2.
@@ -90,7 +90,7 @@ pub struct EvaluateArgs {
 }
 
 /// Parts of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum SplitName {
     /// Rows that training never saw.
     Test,
@@ -98,34 +98,16 @@ pub enum SplitName {
     Train,
     /// Rows held out of the training rows.
     Validation,
-    /// A lettered set of clinical stays.
-    Set(char),
 }
 
-impl std::fmt::Display for SplitName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl SplitName {
+    /// The name as typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Test => f.pad("test"),
-            Self::Train => f.pad("train"),
-            Self::Validation => f.pad("validation"),
-            Self::Set(letter) => write!(f, "set-{letter}"),
-        }
-    }
-}
-
-impl std::str::FromStr for SplitName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "test" => return Ok(Self::Test),
-            "train" => return Ok(Self::Train),
-            "validation" => return Ok(Self::Validation),
-            _ => {}
-        }
-        match text.strip_prefix("set-").map(str::as_bytes) {
-            Some(&[letter]) if letter.is_ascii_lowercase() => Ok(Self::Set(char::from(letter))),
-            _ => Err("expected test, train, validation or set-X (X a letter)".to_owned()),
+            Self::Test => "test",
+            Self::Train => "train",
+            Self::Validation => "validation",
         }
     }
 }

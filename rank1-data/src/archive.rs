@@ -21,36 +21,10 @@ const XZ_MEMORY_KIB: u32 = 512 * 1024;
 /// # Errors
 /// [`Error::Io`] if the source cannot be read, [`Error::Compressed`] if it is truncated or corrupt.
 pub(crate) fn read_members(
-    source: impl Read,
+    mut source: impl Read,
     path: &Path,
     wanted: impl Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-    let mut members = BTreeMap::new();
-    let key_of = |name: &str, kind| if kind == MemberKind::File { wanted(name) } else { None };
-    for_each_member(source, path, key_of, |key, bytes| {
-        members.insert(key, bytes);
-        Ok(())
-    })?;
-    Ok(members)
-}
-
-/// What a member of an archive is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MemberKind {
-    File,
-    Folder,
-}
-
-/// Hands every member for which `key_of` gives a key to `take`, in the order of the archive; a folder has no bytes.
-///
-/// # Errors
-/// As [`read_members`], and the first error of `take`.
-pub(crate) fn for_each_member<K>(
-    mut source: impl Read,
-    path: &Path,
-    key_of: impl FnMut(&str, MemberKind) -> Option<K>,
-    take: impl FnMut(K, Vec<u8>) -> Result<(), Error>,
-) -> Result<(), Error> {
     let mut start = Vec::new();
     source.by_ref().take(6).read_to_end(&mut start).map_err(Error::io(path))?;
     let format = match start.as_slice() {
@@ -59,39 +33,34 @@ pub(crate) fn for_each_member<K>(
         _ => "tar",
     };
     let whole = BufReader::new(io::Cursor::new(start).chain(source));
-    let read = match format {
-        "xz" => untar(XzReader::new_mem_limit(whole, true, XZ_MEMORY_KIB), key_of, take),
-        "gzip" => untar(MultiGzDecoder::new(whole), key_of, take),
-        _ => untar(whole, key_of, take),
+    let members = match format {
+        "xz" => untar(XzReader::new_mem_limit(whole, true, XZ_MEMORY_KIB), wanted),
+        "gzip" => untar(MultiGzDecoder::new(whole), wanted),
+        _ => untar(whole, wanted),
     };
-    read.map_err(|source| Error::Compressed { path: path.into(), format, source })?
+    members.map_err(|source| Error::Compressed { path: path.into(), format, source })
 }
 
-/// The outer result is the stream's, the inner one the receiver's.
-fn untar<K>(
+fn untar(
     mut stream: impl Read,
-    mut key_of: impl FnMut(&str, MemberKind) -> Option<K>,
-    mut take: impl FnMut(K, Vec<u8>) -> Result<(), Error>,
-) -> io::Result<Result<(), Error>> {
+    wanted: impl Fn(&str) -> Option<String>,
+) -> io::Result<BTreeMap<String, Vec<u8>>> {
+    let mut members = BTreeMap::new();
     for entry in tar::Archive::new(&mut stream).entries()? {
         let mut entry = entry?;
-        let kind = match entry.header().entry_type() {
-            kind if kind.is_file() => MemberKind::File,
-            kind if kind.is_dir() => MemberKind::Folder,
-            _ => continue,
-        };
-        let Some(key) = key_of(&entry.path()?.to_string_lossy(), kind) else { continue };
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let Some(key) = wanted(&entry.path()?.to_string_lossy()) else { continue };
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes)?;
         if bytes.len() as u64 != entry.size() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if let Err(error) = take(key, bytes) {
-            return Ok(Err(error));
-        }
+        members.insert(key, bytes);
     }
     io::copy(&mut stream, &mut io::sink())?;
-    Ok(Ok(()))
+    Ok(members)
 }
 
 #[cfg(test)]

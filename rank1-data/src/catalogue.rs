@@ -101,20 +101,7 @@ const fn images(
     }
 }
 
-const fn color_images(
-    name: &'static str,
-    n_classes: usize,
-    source: &'static str,
-    licence: &'static str,
-) -> SetInfo {
-    SetInfo {
-        features: 32 * 32 * 3,
-        n_classes: Some(n_classes),
-        ..images(name, Role::Benchmark, 60_000, false, source, licence)
-    }
-}
-
-static SETS: [SetInfo; 16] = [
+static SETS: [SetInfo; 12] = [
     images(
         "mnist10k",
         Role::Benchmark,
@@ -198,33 +185,6 @@ static SETS: [SetInfo; 16] = [
         false,
         "UCI Physicochemical Properties of Protein Tertiary Structure",
         "f1 f2 f3 f4 f5 f6 f7 f8 f9",
-    ),
-    SetInfo {
-        name: "physionet2012",
-        role: Role::Benchmark,
-        task: Task::Classification,
-        rows: 8_000,
-        features: 5_532,
-        n_classes: Some(2),
-        splits: 1,
-        gap_splits: 0,
-        embedded: false,
-        source: "PhysioNet/CinC Challenge 2012, in-hospital death, 48 hours of 4,000 + 4,000 stays (sets a and b)",
-        licence: "ODC-BY 1.0",
-        feature_names: "",
-    },
-    color_images("cifar10", 10, "CIFAR-10, binary or Python version (Krizhevsky 2009)", "none stated"),
-    color_images(
-        "cifar100",
-        100,
-        "CIFAR-100, fine classes, binary or Python version (Krizhevsky 2009)",
-        "none stated",
-    ),
-    color_images(
-        "cifar10-jpeg",
-        10,
-        "CIFAR-10 as JPEG files: pixels differ from the published ones",
-        "none stated",
     ),
     images(
         "glyphs",

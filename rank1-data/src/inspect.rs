@@ -174,7 +174,6 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::InputLayout;
 
     #[test]
     fn statistics_agree_with_a_hand_calculation() {
@@ -192,7 +191,6 @@ mod tests {
             feature_names: vec!["a".into(), "b".into()],
             class_names: vec![],
             image: None,
-            layout: InputLayout::Columns,
             provenance: "typed in".into(),
         };
         let seen = inspect(&set);

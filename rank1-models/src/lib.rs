@@ -18,8 +18,6 @@ pub mod penalty;
 pub mod predict;
 pub mod recipe;
 pub mod schedule;
-pub mod summary;
 pub mod train;
-mod zoo;
 
 pub use error::Error;

@@ -36,7 +36,6 @@ pub fn run(command: &DataCommand) -> Result<()> {
                     feature_names: (0..ood.split.n_features()).map(|i| format!("pixel{i}")).collect(),
                     class_names: Vec::new(),
                     image: ood.image,
-                    layout: ood.layout,
                     provenance: ood.provenance,
                     train: ood.split.clone(),
                     test: ood.split,

@@ -67,10 +67,10 @@ impl AutodiffEngine {
     ) -> Result<Tensor<2>, Error> {
         let network = &self.network;
         let (n_examples, d_in) = inputs.dim();
-        if d_in != network.shape.inputs() {
+        if d_in != network.shape.inputs {
             return Err(Error::Mismatch {
                 what: "number of input features",
-                expected: network.shape.inputs(),
+                expected: network.shape.inputs,
                 got: d_in,
             });
         }
@@ -104,13 +104,13 @@ impl AutodiffEngine {
             let layer = MeanFieldLinear {
                 mean: param(plan.weight),
                 raw_scale: param(*scale),
-                bias: plan.bias.map(param),
+                bias: Some(param(plan.bias)),
             };
             return layer.forward(x, &layer.noise(rows, *estimator));
         }
         let layer = Rank1Linear {
             weight: param(plan.weight),
-            bias: plan.bias.map(param),
+            bias: Some(param(plan.bias)),
             input_factor: factor(&plan.input_factor, leaves)?,
             output_factor: factor(&plan.output_factor, leaves)?,
             perturbation: plan.perturbation,
@@ -124,8 +124,7 @@ impl AutodiffEngine {
 fn parameters_of(network: &Network) -> Vec<ParamId> {
     let mut ids: Vec<ParamId> = network.noise.into_iter().collect();
     for layer in &network.layers {
-        ids.push(layer.weight);
-        ids.extend(layer.bias);
+        ids.extend([layer.weight, layer.bias]);
         if let WeightPlan::MeanField { scale, .. } = layer.weight_plan {
             ids.push(scale);
         }

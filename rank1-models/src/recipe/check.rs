@@ -9,8 +9,7 @@ use rank1_core::objective::NllForm;
 use rank1_priors::PriorSpec;
 
 use super::{DataRecipe, EvaluateRecipe, ModelRecipe, Override, PredictRecipe, Problem, Recipe, TrainRecipe};
-use crate::method::{Estimator, Method};
-use crate::network::Body;
+use crate::method::Method;
 use crate::optimizer::OptimizerSpec;
 use crate::schedule::Schedule;
 
@@ -125,10 +124,8 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
         data(d, &mut v);
     }
     if let Some(m) = &r.model {
-        model(m, &mut v);
-    }
-    if let (Some(model), Some(method)) = (&r.model, &r.method) {
-        fits(model, method.network(), &mut v);
+        let positive = m.hidden.iter().all(|&w| w > 0);
+        v.need(positive, "model.hidden", "widths above 0", format!("{:?}", m.hidden));
     }
     if let Some(m) = &r.method {
         method(m, "method", &mut v);
@@ -152,44 +149,7 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Sizes of an architecture; whether the inputs fit it is known when there are rows.
-fn model(m: &ModelRecipe, v: &mut Values<'_>) {
-    let depth = |v: &mut Values<'_>, depth: usize, least: usize, offset: usize, expected: &str| {
-        v.need(depth >= least && (depth - offset).is_multiple_of(6), "model.depth", expected, depth);
-    };
-    let hidden = match &m.body {
-        Body::Mlp { hidden, .. } | Body::Lstm { hidden, .. } => hidden.as_slice(),
-        _ => &[],
-    };
-    v.need(hidden.iter().all(|&w| w > 0), "model.hidden", "widths above 0", format!("{hidden:?}"));
-    match &m.body {
-        Body::ResNet { depth: d, width, .. } => {
-            depth(v, *d, 8, 2, "6 n + 2: 8, 14, 20, 32, 44, 56");
-            v.need(*width > 0, "model.width", "at least 1", width);
-        }
-        Body::WideResnet { depth: d, widen, .. } => {
-            depth(v, *d, 10, 4, "6 n + 4: 10, 16, 22, 28, 40");
-            v.need(*widen > 0, "model.widen", "at least 1", widen);
-        }
-        Body::Lstm { units, .. } => v.need(*units > 0, "model.units", "at least 1", units),
-        _ => {}
-    }
-}
-
-/// What an architecture cannot have.
-fn fits(model: &ModelRecipe, method: &Method, v: &mut Values<'_>) {
-    if let (Body::Lstm { .. }, Method::MeanField(m)) = (&model.body, method) {
-        v.need(
-            m.estimator == Estimator::Reparameterized,
-            "method.estimator",
-            "`reparameterized` for `lstm`, whose weights are drawn once per sequence",
-            "`flipout`",
-        );
-    }
-}
-
 fn data(d: &DataRecipe, v: &mut Values<'_>) {
-    v.need(d.train_rows != Some(0), "data.train_rows", "at least 1", 0);
     v.need((0.0..0.9).contains(&d.validation), "data.validation", "a fraction in [0, 0.9)", d.validation);
     if let Some(f) = d.test_fraction {
         v.need(f > 0.0 && f < 0.9, "data.test_fraction", "a fraction in (0, 0.9)", f);

@@ -9,21 +9,9 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
     ("", &["name", "seed", "data", "model", "method", "train", "predict", "evaluate", "search"]),
     (
         "data",
-        &[
-            "set",
-            "split",
-            "gap",
-            "validation",
-            "file",
-            "target",
-            "categorical",
-            "missing",
-            "test_fraction",
-            "augment",
-            "train_rows",
-        ],
+        &["set", "split", "gap", "validation", "file", "target", "categorical", "missing", "test_fraction"],
     ),
-    ("data.augment", &["pad", "flip"]),
+    ("model", &["kind", "hidden", "activation", "likelihood"]),
     (
         "train",
         &[
@@ -38,7 +26,6 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "kl_annealing",
             "posterior_temperature",
             "l2",
-            "l2_norms",
             "clip_norm",
             "early_stopping",
             "checkpoint_every",
@@ -54,13 +41,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
 /// Tables whose keys depend on their `kind`.
 const BY_KIND: &[(&str, &str, &[&str])] = &[
     ("method", "deterministic", &[]),
-    ("model", "mlp", &["hidden", "activation", "likelihood"]),
-    ("model", "lenet5", &["activation", "likelihood"]),
-    ("model", "resnet", &["depth", "width", "norm", "likelihood"]),
-    ("model", "wide_resnet", &["depth", "widen", "norm", "likelihood"]),
-    ("model", "resnet50", &["norm", "likelihood"]),
-    ("model", "lstm", &["units", "embedding", "hidden", "activation", "likelihood"]),
-    ("method", "mc_dropout", &["rate", "inputs", "placement"]),
+    ("method", "mc_dropout", &["rate", "inputs"]),
     ("method", "mean_field", &["estimator", "prior", "initial_std"]),
     ("method", "batch_ensemble", &["members", "sign_init"]),
     (
