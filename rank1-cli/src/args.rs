@@ -96,7 +96,7 @@ pub struct EvaluateArgs {
     /// Split: test, train, validation, or set-X for a lettered set of clinical stays.
     #[arg(long, default_value = "test", value_name = "SPLIT")]
     pub split: SplitName,
-    /// Shift of the inputs, for example rotation:30 or gaussian_noise:0.2.
+    /// Shift of the inputs, for example rotation:30, gaussian_noise:0.2, fog:3 or corrupt/gaussian_noise:3.
     #[arg(long, value_name = "KIND:SEVERITY")]
     pub shift: Option<String>,
     /// Samples per member, instead of the recipe's.

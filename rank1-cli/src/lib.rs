@@ -10,5 +10,6 @@ pub mod progress;
 pub mod recipe_file;
 pub mod report;
 pub mod run_folder;
+pub mod shift;
 pub mod source;
 pub mod tables;

@@ -16,7 +16,7 @@ use crate::report::input::{Evaluation, Metrics};
 pub use network::print_summary;
 
 /// Metrics in reading order, with what they are; others follow by name.
-const NAMES: [(&str, &str); 22] = [
+const NAMES: [(&str, &str); 25] = [
     ("nll", "NLL, mixture (nats)"),
     ("nll_gibbs", "NLL, average over draws (nats)"),
     ("accuracy", "accuracy"),
@@ -39,6 +39,9 @@ const NAMES: [(&str, &str); 22] = [
     ("pairwise_kl", "pairwise KL of members (nats)"),
     ("aurc", "AURC"),
     ("ood_auroc", "OOD AUROC (entropy)"),
+    ("corrupted_nll", "NLL, mean over corruptions (nats)"),
+    ("corrupted_accuracy", "accuracy, mean over corruptions"),
+    ("corrupted_ece", "ECE, mean over corruptions"),
 ];
 
 /// Prints one JSON document on stdout.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod classification;
+mod corruption;
 mod data;
 mod info;
 mod regression;
