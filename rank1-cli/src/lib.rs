@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod corrupted_set;
 pub mod data_facts;
 pub mod evaluation;
 pub mod model;

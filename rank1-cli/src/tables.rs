@@ -1,6 +1,7 @@
 //! What the command prints: tables and JSON on stdout, notes on stderr. The only place that prints.
 #![allow(clippy::print_stderr)]
 
+mod download;
 mod network;
 
 use std::io::{ErrorKind, Write};
@@ -8,11 +9,12 @@ use std::io::{ErrorKind, Write};
 use anyhow::{Context, Result};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
-use rank1_data::{Inspection, SetInfo, TargetStats, Task};
+use rank1_data::{InputLayout, Inspection, SetInfo, TargetStats, Task};
 use serde::Serialize;
 
 use crate::report::input::{Evaluation, Metrics};
 
+pub use download::print_fetched;
 pub use network::print_summary;
 
 /// Metrics in reading order, with what they are; others follow by name.
@@ -123,7 +125,7 @@ pub fn print_catalogue(sets: &[SetInfo]) -> Result<()> {
                 (_, Task::Regression) => "regression".into(),
             },
             s.rows.to_string(),
-            s.features.to_string(),
+            features(s),
             s.splits.to_string(),
             s.gap_splits.to_string(),
             if s.embedded { "embedded".into() } else { "--data".to_string() },
@@ -131,6 +133,17 @@ pub fn print_catalogue(sets: &[SetInfo]) -> Result<()> {
         ]);
     }
     say(&table.to_string())
+}
+
+/// The inputs of a set: a number of columns, `32x32x3`, or `48 steps of 112 + 156`.
+fn features(set: &SetInfo) -> String {
+    match set.layout() {
+        InputLayout::Columns => set.features.to_string(),
+        InputLayout::Image { height, width, channels } => format!("{height}x{width}x{channels}"),
+        InputLayout::Sequence { steps, features, context, .. } => {
+            format!("{steps} steps of {features} + {context}")
+        }
+    }
 }
 
 /// Prints the columns and the target of a set.

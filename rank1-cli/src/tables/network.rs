@@ -95,7 +95,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// A number of bytes in the largest unit that it fills.
-fn bytes(number: u64) -> String {
+pub(super) fn bytes(number: u64) -> String {
     let mut value = number as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if value < 1024.0 {

@@ -4,6 +4,7 @@
 mod classification;
 mod corruption;
 mod data;
+mod download;
 mod info;
 mod regression;
 mod report;
