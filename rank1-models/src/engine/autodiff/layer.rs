@@ -2,6 +2,8 @@
 //!
 //! The matrices of recurrent layers are in [`super::recurrent`].
 
+use burn::tensor::Tensor;
+use rank1_core::conv::ConvShape;
 use rank1_priors::PosteriorFamily;
 
 use super::Pass;
@@ -14,8 +16,6 @@ use crate::layer::{
 use crate::method::{Estimator, Granularity};
 use crate::network::{FactorPlan, LayerPlan, Product, Volume, WeightPlan};
 use crate::params::ParamId;
-use burn::tensor::Tensor;
-use rank1_core::conv::ConvShape;
 
 /// The value of layer `index`, its activation included.
 pub(super) fn forward(pass: &Pass<'_>, index: usize, x: Value) -> Result<Value, Error> {

@@ -101,7 +101,7 @@ impl AutodiffEngine {
                 Op::Layer(layer) => layer::forward(pass, layer, own)?,
                 Op::Lstm(plan) => Value::Columns(recurrent::forward(pass, plan, own, inputs)?),
                 Op::Norm(norm) => {
-                    let (value, batch) = operation::normalize(pass, norm, own)?;
+                    let (value, batch) = operation::normalize(pass, norm, own.image(node.volume))?;
                     statistics.extend(batch.map(|batch| (norm, batch)));
                     value
                 }

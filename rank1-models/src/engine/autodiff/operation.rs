@@ -64,7 +64,7 @@ pub(super) fn forward(
 pub(super) fn normalize(
     pass: &Pass<'_>,
     index: usize,
-    x: Value,
+    x: Tensor<4>,
 ) -> Result<(Value, Option<BatchStatistics>), Error> {
     let Pass { network, leaves, n_samples, .. } = *pass;
     let norm = &network.norms[index];
@@ -77,8 +77,6 @@ pub(super) fn normalize(
         epsilon: NormPlan::EPSILON,
         momentum: NormPlan::MOMENTUM,
     };
-    // Statistics are over all positions alike: columns of several positions pass as a single row of them.
-    let x = x.image(Volume { height: 1, width: norm.positions, channels: norm.channels });
     if !pass.training {
         return Ok((Value::Image(layer.with_moving_statistics(x, n_samples)?), None));
     }
