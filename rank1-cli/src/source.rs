@@ -11,9 +11,11 @@ use rank1_data::{
     permutation,
 };
 use rank1_models::fit::TrainingData;
-use rank1_models::network::{InputShape, NetworkShape};
+use rank1_models::network::NetworkShape;
 use rank1_models::recipe::{DataRecipe, Recipe};
 use rank1_models::train::Augmentation;
+
+use crate::data_facts::DataFacts;
 
 /// Name of the set of intensive-care stays.
 pub const PHYSIONET: &str = "physionet2012";
@@ -168,36 +170,5 @@ fn augmentation(recipe: &Recipe, layout: InputLayout) -> Result<Option<Arc<dyn A
 /// # Errors
 /// A likelihood that does not fit the task.
 pub fn shape(recipe: &Recipe, dataset: &Dataset) -> Result<NetworkShape> {
-    let classes = dataset.n_classes();
-    let likelihood = recipe.model.likelihood.unwrap_or(match dataset.task {
-        Task::Classification => Likelihood::Categorical,
-        Task::Regression => Likelihood::HeteroscedasticGaussian,
-    });
-    let outputs = match (likelihood, classes) {
-        (Likelihood::Categorical, Some(classes)) => classes,
-        (Likelihood::Bernoulli, Some(2)) | (Likelihood::Gaussian, None) => 1,
-        (Likelihood::HeteroscedasticGaussian, None) => 2,
-        (Likelihood::Bernoulli, Some(classes)) => {
-            bail!("likelihood `bernoulli` needs two classes, {} has {classes}", dataset.name)
-        }
-        _ => bail!(
-            "likelihood {likelihood:?} does not fit a {} task ({})",
-            match dataset.task {
-                Task::Classification => "classification",
-                Task::Regression => "regression",
-            },
-            dataset.name
-        ),
-    };
-    Ok(NetworkShape { input: input_shape(dataset), body: recipe.model.body.clone(), outputs, likelihood })
-}
-
-fn input_shape(dataset: &Dataset) -> InputShape {
-    match dataset.layout {
-        InputLayout::Columns => InputShape::Columns { width: dataset.n_features() },
-        InputLayout::Image { height, width, channels } => InputShape::Image { height, width, channels },
-        InputLayout::Sequence { steps, features, context, ragged } => {
-            InputShape::Sequence { steps, features, context, ragged }
-        }
-    }
+    DataFacts::of(dataset).network(recipe)
 }

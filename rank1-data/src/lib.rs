@@ -57,7 +57,7 @@ pub mod split;
 pub mod table;
 pub mod uci;
 
-pub use catalogue::{Role, SetInfo, catalogue};
+pub use catalogue::{Role, SetInfo, benchmark, catalogue};
 pub use clinical::{
     ClinicalError, MimicOptions, MimicSet, Physionet2012, PhysionetScaler, load_physionet2012,
     physionet2012_layout,

@@ -29,7 +29,7 @@ pub fn load(name: &str, options: &LoadOptions) -> Result<Dataset, Error> {
         Some(&[letter]) => ("physionet2012", char::from(letter)),
         _ => (name, 'b'),
     };
-    let info = catalogue::find(name, |info| info.role == Role::Benchmark)?;
+    let info = catalogue::benchmark(name)?;
     let root = options.root.as_deref();
     if let Some(root) = root {
         fs::metadata(root).map_err(Error::io(root))?;

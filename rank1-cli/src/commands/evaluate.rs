@@ -1,12 +1,13 @@
 //! `rank1 evaluate`: a finished run measured on a split, optionally under a shift.
 
 use anyhow::{Result, bail};
-use rank1_data::{PhysionetScaler, Shift, Split};
+use rank1_data::{PhysionetScaler, Split};
 use rank1_models::recipe::Recipe;
 
 use crate::args::{EvaluateArgs, SplitName};
 use crate::evaluation::{self, Request};
 use crate::model::Model;
+use crate::shift::{InputShift, Rows};
 use crate::{run_folder, source, tables};
 
 /// Evaluates and prints; the plain evaluation of the test split is also stored in the run folder.
@@ -34,8 +35,8 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let dataset = &source.dataset;
     let mut split = pick(args.split, dataset.train.clone(), dataset.test.clone(), &recipe)?;
     if let Some(text) = &args.shift {
-        let shift: Shift = text.parse()?;
-        split = shift.apply(&split, dataset.image, recipe.seed)?;
+        let shift: InputShift = text.parse()?;
+        split = shift.apply(&split, Rows::of(dataset), recipe.seed)?;
     }
     if args.split == SplitName::Validation && recipe.train.early_stopping.is_none() {
         tables::note("note: the model was trained on all training rows, these among them");

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use rank1_data::Normalizer;
 use rank1_models::fit::{FitOptions, fit};
-use rank1_models::recipe::{self, CheckedRecipe, Override};
+use rank1_models::recipe::{CheckedRecipe, Override};
 use toml::Value;
 
 use crate::args::TrainArgs;
@@ -14,7 +14,7 @@ use crate::evaluation::{self, Request};
 use crate::model::{Model, ModelDocument, checkpoint_folder, write_document};
 use crate::progress::TrainingProgress;
 use crate::run_folder::{self, RunFacts};
-use crate::{source, tables};
+use crate::{recipe_file, source, tables};
 
 /// Trains, evaluates on the test split and writes the run folder.
 ///
@@ -122,14 +122,12 @@ fn show_stored(run: &Path, args: &TrainArgs) -> Result<()> {
 }
 
 fn read_recipe(args: &TrainArgs) -> Result<CheckedRecipe> {
-    let text = std::fs::read_to_string(&args.recipe)
-        .with_context(|| format!("cannot read recipe {}", args.recipe.display()))?;
     let mut overrides = args.overrides.clone();
     if let Some(seed) = args.seed {
         let seed = i64::try_from(seed).context("--seed: at most 2^63 - 1")?;
         overrides.push(Override::new("seed", Value::Integer(seed)));
     }
-    recipe::parse(&text, &overrides).with_context(|| args.recipe.display().to_string())
+    recipe_file::read(&args.recipe, &overrides)
 }
 
 fn check_device(device: &str) -> Result<()> {
