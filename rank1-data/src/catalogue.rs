@@ -277,6 +277,7 @@ pub(crate) fn find(name: &str, accept: impl Fn(&SetInfo) -> bool) -> Result<&'st
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -286,7 +287,7 @@ mod tests {
             assert_eq!(info.layout().width().unwrap_or(info.features), info.features, "{}", info.name);
             assert_eq!(info.layout() == InputLayout::Columns, info.is_uci(), "{}", info.name);
         }
-        assert_eq!(benchmark("physionet2012-c").map(|info| info.n_classes), Ok(Some(2)));
+        assert_eq!(benchmark("physionet2012-c").unwrap().n_classes, Some(2));
         assert!(matches!(benchmark("glyphs"), Err(Error::UnknownSet { .. })));
     }
 

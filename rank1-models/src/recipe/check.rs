@@ -1,106 +1,16 @@
-//! Types and values of a recipe: every problem is collected, none hides another.
+//! Values of a recipe: every problem is collected, none hides another. Types are read in [`super::sections`].
 
-use std::collections::BTreeMap;
-
-use serde::de::DeserializeOwned;
-use toml::{Table, Value};
+use toml::Value;
 
 use rank1_core::objective::NllForm;
 use rank1_priors::PriorSpec;
 
-use super::{DataRecipe, EvaluateRecipe, ModelRecipe, Override, PredictRecipe, Problem, Recipe, TrainRecipe};
+use super::sections::Sections;
+use super::{DataRecipe, ModelRecipe, Override, Problem, Recipe, TrainRecipe};
 use crate::method::{Estimator, Method};
 use crate::network::Body;
 use crate::optimizer::OptimizerSpec;
 use crate::schedule::Schedule;
-
-/// The sections of a recipe that could be read; each is parsed on its own, so that all report.
-#[derive(Default)]
-pub(super) struct Sections {
-    name: Option<String>,
-    seed: Option<u64>,
-    data: Option<DataRecipe>,
-    model: Option<ModelRecipe>,
-    method: Option<Method>,
-    train: Option<TrainRecipe>,
-    predict: Option<PredictRecipe>,
-    evaluate: Option<EvaluateRecipe>,
-    search: Option<BTreeMap<String, Vec<Value>>>,
-}
-
-impl Sections {
-    /// Parses what can be parsed; the rest is a problem each.
-    pub(super) fn parse(table: &Table, problems: &mut Vec<Problem>) -> Self {
-        Self {
-            name: section(table, "name", None, problems),
-            seed: section(table, "seed", Some(0), problems),
-            data: section(table, "data", None, problems),
-            model: section(table, "model", None, problems),
-            method: section(table, "method", None, problems),
-            train: section(table, "train", None, problems),
-            predict: section(table, "predict", Some(Default::default()), problems),
-            evaluate: section(table, "evaluate", Some(Default::default()), problems),
-            search: section(table, "search", Some(Default::default()), problems),
-        }
-    }
-
-    /// The recipe, if every section is there.
-    pub(super) fn complete(self) -> Option<Recipe> {
-        Some(Recipe {
-            name: self.name?,
-            seed: self.seed?,
-            data: self.data?,
-            model: self.model?,
-            method: self.method?,
-            train: self.train?,
-            predict: self.predict?,
-            evaluate: self.evaluate?,
-            search: self.search?,
-        })
-    }
-}
-
-impl From<Recipe> for Sections {
-    fn from(r: Recipe) -> Self {
-        Self {
-            name: Some(r.name),
-            seed: Some(r.seed),
-            data: Some(r.data),
-            model: Some(r.model),
-            method: Some(r.method),
-            train: Some(r.train),
-            predict: Some(r.predict),
-            evaluate: Some(r.evaluate),
-            search: Some(r.search),
-        }
-    }
-}
-
-fn section<T: DeserializeOwned>(
-    table: &Table,
-    key: &str,
-    default: Option<T>,
-    problems: &mut Vec<Problem>,
-) -> Option<T> {
-    let Some(value) = table.get(key) else {
-        if default.is_none() {
-            problems.push(Problem { key: key.into(), message: "missing".into() });
-        }
-        return default;
-    };
-    match value.clone().try_into() {
-        Ok(value) => Some(value),
-        Err(e) => {
-            // The parser's text is "<what>\nin `field`\n".
-            let text = e.to_string();
-            let (what, place) = text.trim().split_once("\nin `").unwrap_or((text.trim(), ""));
-            let inner = place.trim_end_matches('`');
-            let key = if inner.is_empty() { key.to_string() } else { format!("{key}.{inner}") };
-            problems.push(Problem { key, message: what.replace('\n', " ") });
-            None
-        }
-    }
-}
 
 struct Values<'a>(&'a mut Vec<Problem>);
 

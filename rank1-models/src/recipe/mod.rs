@@ -6,6 +6,7 @@
 mod check;
 mod keys;
 mod overrides;
+mod sections;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -331,7 +332,7 @@ pub fn parse(text: &str, overrides: &[Override]) -> Result<CheckedRecipe, Error>
         // Unknown keys would be reported a second time by the typed parser; remove what is not known.
         keys::retain_known(&mut table);
     }
-    let sections = check::Sections::parse(&table, &mut problems);
+    let sections = sections::Sections::parse(&table, &mut problems);
     finish(sections, problems)
 }
 
@@ -343,7 +344,7 @@ pub fn check(recipe: Recipe) -> Result<CheckedRecipe, Error> {
     finish(recipe.into(), Vec::new())
 }
 
-fn finish(sections: check::Sections, mut problems: Vec<Problem>) -> Result<CheckedRecipe, Error> {
+fn finish(sections: sections::Sections, mut problems: Vec<Problem>) -> Result<CheckedRecipe, Error> {
     check::values(&sections, &mut problems);
     if problems.is_empty()
         && let Some(recipe) = sections.complete()
