@@ -1,7 +1,7 @@
 //! A network as a plan: which parameters each layer owns, what is random in it, and in which order it is computed.
 //!
 //! The plan is shared by every engine, the initializer, the penalty and the checkpoint; it computes nothing.
-//! Architectures are in [`crate::zoo`].
+//! Architectures are in the module `zoo`.
 
 mod graph;
 mod shape;
