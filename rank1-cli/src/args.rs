@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use rank1_data::CorruptionKind;
 use rank1_models::recipe::Override;
 
 /// Rank-1 Bayesian neural networks: train, evaluate, predict, report.
@@ -19,13 +20,15 @@ pub struct Cli {
 pub enum Command {
     /// Train the networks of a recipe and evaluate them on the test split.
     Train(TrainArgs),
+    /// Show the layers, parameters and costs of a recipe's network before anything is run.
+    Info(InfoArgs),
     /// Measure a finished run on a split, optionally under a shift.
     Evaluate(EvaluateArgs),
     /// Predict rows of a CSV table or of an IDX image file.
     Predict(PredictArgs),
     /// Write one self-contained HTML page about finished runs.
     Report(ReportArgs),
-    /// List and inspect data sets.
+    /// List, download, inspect and corrupt data sets.
     Data {
         /// What to do.
         #[command(subcommand)]
@@ -67,6 +70,22 @@ pub struct TrainArgs {
     pub json: bool,
 }
 
+/// `rank1 info`.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// Recipe file (TOML).
+    pub recipe: PathBuf,
+    /// Folder or archive with data sets that are not embedded; nothing but a user's own table is read.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Replace a value of the recipe, for example model.depth=22; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<Override>,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `rank1 evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
@@ -75,10 +94,10 @@ pub struct EvaluateArgs {
     /// Folder or archive with data sets that are not embedded.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Split: test, train or validation.
+    /// Split: test, train, validation, or set-X for a lettered set of clinical stays.
     #[arg(long, default_value = "test", value_name = "SPLIT")]
     pub split: SplitName,
-    /// Shift of the inputs, for example rotation:30 or gaussian_noise:0.2.
+    /// Shift of the inputs, for example rotation:30, gaussian_noise:0.2, fog:3 or corrupt/gaussian_noise:3.
     #[arg(long, value_name = "KIND:SEVERITY")]
     pub shift: Option<String>,
     /// Samples per member, instead of the recipe's.
@@ -90,7 +109,7 @@ pub struct EvaluateArgs {
 }
 
 /// Parts of a data set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SplitName {
     /// Rows that training never saw.
     Test,
@@ -98,16 +117,34 @@ pub enum SplitName {
     Train,
     /// Rows held out of the training rows.
     Validation,
+    /// A lettered set of clinical stays.
+    Set(char),
 }
 
-impl SplitName {
-    /// The name as typed.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+impl std::fmt::Display for SplitName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Test => "test",
-            Self::Train => "train",
-            Self::Validation => "validation",
+            Self::Test => f.pad("test"),
+            Self::Train => f.pad("train"),
+            Self::Validation => f.pad("validation"),
+            Self::Set(letter) => write!(f, "set-{letter}"),
+        }
+    }
+}
+
+impl std::str::FromStr for SplitName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "test" => return Ok(Self::Test),
+            "train" => return Ok(Self::Train),
+            "validation" => return Ok(Self::Validation),
+            _ => {}
+        }
+        match text.strip_prefix("set-").map(str::as_bytes) {
+            Some(&[letter]) if letter.is_ascii_lowercase() => Ok(Self::Set(char::from(letter))),
+            _ => Err("expected test, train, validation or set-X (X a letter)".to_owned()),
         }
     }
 }
@@ -151,6 +188,53 @@ pub struct ReportArgs {
     pub comparison: Option<PathBuf>,
 }
 
+/// `rank1 data fetch`.
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// Name of a set that may be downloaded.
+    pub set: String,
+    /// Data folder; the set gets a subfolder in it.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Another server: an address that replaces scheme and host, or one with {file} or {path} in it.
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+    /// Proxy, or `off` for none [default: the one of the environment].
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// Further attempts after a failure that may pass.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub retries: u32,
+    /// Replace files that are there but are not the published ones.
+    #[arg(long)]
+    pub replace: bool,
+    /// Do not compare digests.
+    #[arg(long)]
+    pub no_verify: bool,
+}
+
+/// `rank1 data corrupt`.
+#[derive(Debug, Args)]
+pub struct CorruptArgs {
+    /// Name of a set of images.
+    pub set: String,
+    /// Folder or archive with data sets that are not embedded.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Folder to write CORRUPTION.npy and labels.npy into.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// A corruption, for example fog; may be repeated [default: all 19].
+    #[arg(long = "corruption", value_name = "NAME")]
+    pub corruptions: Vec<CorruptionKind>,
+    /// A severity from 1 to 5; may be repeated [default: all five].
+    #[arg(long = "severity", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub severities: Vec<u8>,
+    /// Seed of the random numbers.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
 /// `rank1 data`.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
@@ -160,6 +244,10 @@ pub enum DataCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Download a published set, continued after a break and checked against its published digests.
+    Fetch(FetchArgs),
+    /// Write the corrupted test images of a set as NumPy files, laid out as CIFAR-10-C.
+    Corrupt(CorruptArgs),
     /// Show columns, ranges and targets of a set or of a CSV table.
     Inspect {
         /// Name of a set, or a CSV file.

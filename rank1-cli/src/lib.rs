@@ -3,10 +3,14 @@
 
 pub mod args;
 pub mod commands;
+pub mod corrupted_set;
+pub mod data_facts;
 pub mod evaluation;
 pub mod model;
 pub mod progress;
+pub mod recipe_file;
 pub mod report;
 pub mod run_folder;
+pub mod shift;
 pub mod source;
 pub mod tables;

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     };
     let done = match &cli.command {
         Command::Train(args) => commands::train::run(args),
+        Command::Info(args) => commands::info::run(args),
         Command::Evaluate(args) => commands::evaluate::run(args),
         Command::Predict(args) => commands::predict::run(args),
         Command::Report(args) => commands::report::run(args),

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ndarray::ArrayView2;
-use rank1_data::{CsvSchema, Normalizer, Task};
+use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Task};
 use rank1_models::checkpoint::{read_sealed, write_sealed};
 use rank1_models::engine::Engine;
 use rank1_models::fit;
-use rank1_models::network::{MlpShape, Network};
+use rank1_models::network::{Network, NetworkShape};
 use rank1_models::predict::{Predictive, TrainedNetwork, predict};
 use rank1_models::recipe::{self, CheckedRecipe};
 use rank1_models::train::{EpochRecord, engine};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelDocument {
     /// Shape of each network.
-    pub shape: MlpShape,
+    pub shape: NetworkShape,
     /// The recipe as trained, searched values replaced; TOML.
     pub recipe: String,
     /// Hash of the recipe as given; checkpoints carry it.
@@ -27,8 +27,12 @@ pub struct ModelDocument {
     pub task: Task,
     /// Scaling of inputs and targets.
     pub normalizer: Normalizer,
-    /// Columns of a table; none for images.
+    /// Columns of a table; none for images and sequences.
     pub schema: Option<CsvSchema>,
+    /// What the columns of a row are.
+    pub layout: InputLayout,
+    /// How clinical sequences are scaled.
+    pub scaler: Option<PhysionetScaler>,
     /// Height and width of image inputs.
     pub image: Option<(usize, usize)>,
     /// One name per input column.
@@ -102,7 +106,7 @@ impl Model {
                 run.display()
             );
         }
-        let network = Network::new(document.shape.clone(), &recipe.get().method);
+        let network = Network::new(document.shape.clone(), &recipe.get().method)?;
         let networks = states
             .iter()
             .map(|s| TrainedNetwork {
@@ -124,7 +128,7 @@ impl Model {
     /// Trained scalars of all networks together.
     #[must_use]
     pub fn n_parameters(&self) -> usize {
-        self.networks.iter().map(|n| n.parameters.len()).sum()
+        self.networks.iter().map(|n| n.network.n_parameters()).sum()
     }
 
     /// Samples S per member: the recipe's, or those asked for, or one where all would be equal.

@@ -1,9 +1,10 @@
-//! Progress of training on stderr: a bar with rate, time left and the current NLL.
+//! Progress on stderr: bars with rate and time left, of training with the current NLL, of downloads and of corruptions.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rank1_data::fetch;
 use rank1_models::fit::Progress;
 use rank1_models::recipe::Recipe;
 
@@ -61,4 +62,66 @@ impl TrainingProgress {
         }
         self.bar.finish();
     }
+}
+
+/// A bar over the bytes of one file after the other.
+#[derive(Debug)]
+pub struct DownloadProgress {
+    bar: ProgressBar,
+}
+
+impl DownloadProgress {
+    /// A bar that appears with the first bytes.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} left {eta} {msg}";
+        Self { bar: styled(None, template) }
+    }
+
+    /// Moves the bar.
+    pub fn update(&self, progress: &fetch::Progress<'_>) {
+        match progress {
+            fetch::Progress::Bytes { file, done, total } => {
+                if self.bar.message() != *file {
+                    // Bytes of an earlier call do not count as rate.
+                    self.bar.reset();
+                    self.bar.set_position(*done);
+                    self.bar.reset_eta();
+                    self.bar.set_message((*file).to_owned());
+                }
+                match total {
+                    Some(total) => self.bar.set_length(*total),
+                    None => self.bar.unset_length(),
+                }
+                self.bar.set_position(*done);
+            }
+            fetch::Progress::Retry { file, attempt, retries, reason, .. } => {
+                self.bar.println(format!("{file}: {reason}; further attempt {attempt} of {retries}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the bar off the screen.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A bar over pieces of work that are counted.
+#[must_use]
+pub fn counted(length: usize, what: &str) -> ProgressBar {
+    styled(
+        Some(length as u64),
+        &format!("{{bar:30}} {{pos}}/{{len}} {what} {{per_sec}} left {{eta}} {{msg}}"),
+    )
+}
+
+fn styled(length: Option<u64>, template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
 }

@@ -88,7 +88,7 @@ pub fn open(run: &Path, recipe: &CheckedRecipe, resume: bool) -> Result<bool> {
 /// # Errors
 /// Files that cannot be written; nothing half-written stays.
 pub fn finish(run: &Path, facts: &RunFacts<'_>) -> Result<()> {
-    write_synced(&run.join("metrics.csv"), &metrics_csv(&facts.model.histories)?)?;
+    write_synced(&run.join("metrics.csv"), &metrics_csv(facts.model)?)?;
     write_evaluation(run, facts.evaluation)?;
     let settings = facts.recipe.get();
     let trials: Vec<_> = facts
@@ -148,11 +148,11 @@ pub fn read_evaluation(run: &Path) -> Result<Evaluation> {
     serde_json::from_str(&text).with_context(|| path.display().to_string())
 }
 
-fn metrics_csv(histories: &[Vec<EpochRecord>]) -> Result<Vec<u8>> {
-    let n_layers = histories.iter().flatten().map(|r| r.kl_by_layer.len()).max().unwrap_or(0);
+fn metrics_csv(model: &Model) -> Result<Vec<u8>> {
+    let layers = model.networks.iter().take(1).flat_map(|n| &n.network.layers);
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(EpochRecord::csv_header(n_layers))?;
-    for (network, history) in histories.iter().enumerate() {
+    writer.write_record(EpochRecord::csv_header(layers.map(|layer| layer.name.as_str())))?;
+    for (network, history) in model.histories.iter().enumerate() {
         for record in history {
             writer.write_record(record.csv_fields(network))?;
         }

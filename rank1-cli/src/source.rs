@@ -1,16 +1,24 @@
 //! From a recipe's `[data]` table to rows: named sets and the user's own table.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use rank1_core::likelihood::Likelihood;
 use rank1_data::{
-    CsvOptions, CsvSchema, Dataset, LoadOptions, Missing, Normalizer, Split, Task, TestPart, holdout_indices,
-    load, load_table,
+    CsvOptions, CsvSchema, Dataset, InputLayout, LoadOptions, Missing, Normalizer, Physionet2012,
+    PhysionetScaler, Split, Task, TestPart, holdout_indices, image, load, load_physionet2012, load_table,
+    permutation,
 };
 use rank1_models::fit::TrainingData;
-use rank1_models::network::MlpShape;
+use rank1_models::network::NetworkShape;
 use rank1_models::recipe::{DataRecipe, Recipe};
+use rank1_models::train::Augmentation;
+
+use crate::data_facts::DataFacts;
+
+/// Name of the set of intensive-care stays.
+pub const PHYSIONET: &str = "physionet2012";
 
 /// Default share of a user's table that is held out for testing.
 const TEST_FRACTION: f64 = 0.1;
@@ -20,8 +28,10 @@ const TEST_FRACTION: f64 = 0.1;
 pub struct Source {
     /// Raw rows, training and test part.
     pub dataset: Dataset,
-    /// Columns; none for images.
+    /// Columns; none for images and sequences.
     pub schema: Option<CsvSchema>,
+    /// How clinical sequences were scaled.
+    pub scaler: Option<PhysionetScaler>,
 }
 
 /// Reads the rows that a recipe names.
@@ -33,13 +43,36 @@ pub fn open(recipe: &Recipe, root: Option<&Path>) -> Result<Source> {
     if data.set == "csv" {
         return open_table(recipe);
     }
+    if data.set == PHYSIONET {
+        let root =
+            root.context("data set `physionet2012` needs --data DIR with set-a, set-b and their outcomes")?;
+        let (dataset, scaler) = load_physionet2012(root, 'a', clinical_test_set(root))?;
+        return Ok(Source { dataset, schema: None, scaler: Some(scaler) });
+    }
     let options = LoadOptions { root: root.map(Path::to_path_buf), split: data.split, gap: data.gap };
     let dataset = load(&data.set, &options)?;
-    let schema = match dataset.image {
-        Some(_) => None,
-        None => Some(CsvSchema::numeric(&dataset.feature_names, "target", &dataset.class_names)),
+    let schema = match dataset.layout {
+        InputLayout::Columns => {
+            Some(CsvSchema::numeric(&dataset.feature_names, "target", &dataset.class_names))
+        }
+        _ => None,
     };
-    Ok(Source { dataset, schema })
+    Ok(Source { dataset, schema, scaler: None })
+}
+
+/// The set whose stays are kept for testing: b as published, or the first other one that is there.
+fn clinical_test_set(root: &Path) -> char {
+    ('b'..='z').find(|&set| Physionet2012::is_there(root, set)).unwrap_or('b')
+}
+
+/// Stays of one set as a trained model reads them: scaled as its training stays were.
+///
+/// # Errors
+/// A folder without that set, and every error of the reader.
+pub fn clinical_stays(root: Option<&Path>, set: Option<char>, scaler: &PhysionetScaler) -> Result<Split> {
+    let root = root.context("data set `physionet2012` needs --data DIR")?;
+    let set = set.unwrap_or_else(|| clinical_test_set(root));
+    Ok(scaler.apply(&Physionet2012::open(root, set)?)?)
 }
 
 fn open_table(recipe: &Recipe) -> Result<Source> {
@@ -61,7 +94,7 @@ fn open_table(recipe: &Recipe) -> Result<Source> {
     let fraction = data.test_fraction.unwrap_or(TEST_FRACTION);
     let test = TestPart::Fraction { fraction, seed: recipe.seed };
     let (dataset, schema) = load_table(Path::new(file), &test, target, &options)?;
-    Ok(Source { dataset, schema: Some(schema) })
+    Ok(Source { dataset, schema: Some(schema), scaler: None })
 }
 
 /// The indices of the training rows that are held out for early stopping and search.
@@ -81,44 +114,61 @@ pub fn validation_rows(data: &DataRecipe, seed: u64, n: usize) -> Result<Vec<usi
 ///
 /// # Errors
 /// Rows that are not finite, or too few.
-pub fn training_data(recipe: &Recipe, train: &Split, normalizer: &Normalizer) -> Result<TrainingData> {
+pub fn training_data(
+    recipe: &Recipe,
+    train: &Split,
+    layout: InputLayout,
+    normalizer: &Normalizer,
+) -> Result<TrainingData> {
     train.targets.check_two_classes()?;
     let normalized = normalizer.apply(train)?;
     let validation = validation_rows(&recipe.data, recipe.seed, train.len())?;
-    Ok(TrainingData { inputs: normalized.inputs, targets: normalized.targets, validation })
+    let augmentation = augmentation(recipe, layout)?;
+    Ok(TrainingData { inputs: normalized.inputs, targets: normalized.targets, validation, augmentation })
+}
+
+/// The training rows that a recipe uses: all, or the first of a seeded order.
+///
+/// # Errors
+/// More rows than there are.
+pub fn training_rows(recipe: &Recipe, train: Split) -> Result<Split> {
+    let Some(rows) = recipe.data.train_rows else { return Ok(train) };
+    if rows > train.len() {
+        bail!("data.train_rows: expected at most the {} training rows there are, got {rows}", train.len());
+    }
+    // A stream apart from those of validation rows and initial values.
+    Ok(train.select(&permutation(train.len(), recipe.seed ^ 0x7472_6169_6e5f_7273)[..rows]))
+}
+
+/// Shifted crops and mirror images of normalized training images; what lies beyond an image is its mean color.
+#[derive(Debug)]
+struct ImageAugmentation {
+    augment: image::Augment,
+    layout: InputLayout,
+}
+
+impl Augmentation for ImageAugmentation {
+    fn apply(&self, row: &mut [f32], seed: u64, epoch: usize, index: usize) {
+        let before = row.to_vec();
+        let key = image::example_key(seed, epoch as u32, index as u64);
+        self.augment
+            .apply(&before, self.layout, key, row)
+            .expect("the layout was tried when the recipe was read");
+    }
+}
+
+fn augmentation(recipe: &Recipe, layout: InputLayout) -> Result<Option<Arc<dyn Augmentation>>> {
+    let Some(wanted) = recipe.data.augment else { return Ok(None) };
+    let augment = image::Augment { pad: wanted.pad, flip: wanted.flip };
+    let width = layout.width().unwrap_or(0);
+    augment.apply(&vec![0.0_f32; width], layout, 0, &mut vec![0.0; width]).context("data.augment")?;
+    Ok(Some(Arc::new(ImageAugmentation { augment, layout })))
 }
 
 /// The shape of the network for a data set.
 ///
 /// # Errors
 /// A likelihood that does not fit the task.
-pub fn shape(recipe: &Recipe, dataset: &Dataset) -> Result<MlpShape> {
-    let classes = dataset.n_classes();
-    let likelihood = recipe.model.likelihood.unwrap_or(match dataset.task {
-        Task::Classification => Likelihood::Categorical,
-        Task::Regression => Likelihood::HeteroscedasticGaussian,
-    });
-    let outputs = match (likelihood, classes) {
-        (Likelihood::Categorical, Some(classes)) => classes,
-        (Likelihood::Bernoulli, Some(2)) | (Likelihood::Gaussian, None) => 1,
-        (Likelihood::HeteroscedasticGaussian, None) => 2,
-        (Likelihood::Bernoulli, Some(classes)) => {
-            bail!("likelihood `bernoulli` needs two classes, {} has {classes}", dataset.name)
-        }
-        _ => bail!(
-            "likelihood {likelihood:?} does not fit a {} task ({})",
-            match dataset.task {
-                Task::Classification => "classification",
-                Task::Regression => "regression",
-            },
-            dataset.name
-        ),
-    };
-    Ok(MlpShape {
-        inputs: dataset.n_features(),
-        hidden: recipe.model.hidden.clone(),
-        outputs,
-        activation: recipe.model.activation,
-        likelihood,
-    })
+pub fn shape(recipe: &Recipe, dataset: &Dataset) -> Result<NetworkShape> {
+    DataFacts::of(dataset).network(recipe)
 }

@@ -1,18 +1,24 @@
 //! What the command prints: tables and JSON on stdout, notes on stderr. The only place that prints.
 #![allow(clippy::print_stderr)]
 
+mod download;
+mod network;
+
 use std::io::{ErrorKind, Write};
 
 use anyhow::{Context, Result};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
-use rank1_data::{Inspection, SetInfo, TargetStats, Task};
+use rank1_data::{InputLayout, Inspection, SetInfo, TargetStats, Task};
 use serde::Serialize;
 
 use crate::report::input::{Evaluation, Metrics};
 
+pub use download::print_fetched;
+pub use network::print_summary;
+
 /// Metrics in reading order, with what they are; others follow by name.
-const NAMES: [(&str, &str); 22] = [
+const NAMES: [(&str, &str); 25] = [
     ("nll", "NLL, mixture (nats)"),
     ("nll_gibbs", "NLL, average over draws (nats)"),
     ("accuracy", "accuracy"),
@@ -35,6 +41,9 @@ const NAMES: [(&str, &str); 22] = [
     ("pairwise_kl", "pairwise KL of members (nats)"),
     ("aurc", "AURC"),
     ("ood_auroc", "OOD AUROC (entropy)"),
+    ("corrupted_nll", "NLL, mean over corruptions (nats)"),
+    ("corrupted_accuracy", "accuracy, mean over corruptions"),
+    ("corrupted_ece", "ECE, mean over corruptions"),
 ];
 
 /// Prints one JSON document on stdout.
@@ -116,7 +125,7 @@ pub fn print_catalogue(sets: &[SetInfo]) -> Result<()> {
                 (_, Task::Regression) => "regression".into(),
             },
             s.rows.to_string(),
-            s.features.to_string(),
+            features(s),
             s.splits.to_string(),
             s.gap_splits.to_string(),
             if s.embedded { "embedded".into() } else { "--data".to_string() },
@@ -124,6 +133,17 @@ pub fn print_catalogue(sets: &[SetInfo]) -> Result<()> {
         ]);
     }
     say(&table.to_string())
+}
+
+/// The inputs of a set: a number of columns, `32x32x3`, or `48 steps of 112 + 156`.
+fn features(set: &SetInfo) -> String {
+    match set.layout() {
+        InputLayout::Columns => set.features.to_string(),
+        InputLayout::Image { height, width, channels } => format!("{height}x{width}x{channels}"),
+        InputLayout::Sequence { steps, features, context, .. } => {
+            format!("{steps} steps of {features} + {context}")
+        }
+    }
 }
 
 /// Prints the columns and the target of a set.

@@ -89,3 +89,16 @@ pub enum Error {
         rows: usize,
     },
 }
+
+/// Refuses a flat slice of the wrong length.
+pub(crate) fn check_len(
+    op: &'static str,
+    argument: &'static str,
+    got: usize,
+    expected: usize,
+) -> Result<(), Error> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::ShapeMismatch { op, argument, expected: vec![expected], got: vec![got] })
+}

@@ -3,17 +3,23 @@
 //! Pure functions, generic over `f32` and `f64`: no random state, no input or output, no tensor framework.
 #![forbid(unsafe_code)]
 
+pub mod batch_norm;
+pub mod conv;
 pub mod diversity;
 pub mod error;
 pub mod factor;
 pub mod layout;
 pub mod likelihood;
+pub mod lstm;
+mod matrix;
 pub mod metrics;
 pub mod moments;
 pub mod noise;
 pub mod numeric;
 pub mod objective;
+mod partition;
 pub mod perturb;
+pub mod pool;
 pub mod predictive;
 pub mod real;
 pub mod targets;

@@ -20,7 +20,8 @@ pub enum Perturbation {
 }
 
 impl Perturbation {
-    fn apply<F: Real>(self, value: F, factor: F) -> F {
+    /// The perturbed value.
+    pub(crate) fn apply<F: Real>(self, value: F, factor: F) -> F {
         match self {
             Self::Multiplicative => value * factor,
             Self::Additive => value + factor,
@@ -254,7 +255,12 @@ fn perturb_rows<F: Real>(
 }
 
 /// Per-row gradients `[K*B, D]` in the shape of the factor, summed over the batch if the draw was shared.
-fn fold_to_factor<F: Real>(grad: Array2<F>, factor: ArrayView3<'_, F>, k: usize, b: usize) -> Array3<F> {
+pub(crate) fn fold_to_factor<F: Real>(
+    grad: Array2<F>,
+    factor: ArrayView3<'_, F>,
+    k: usize,
+    b: usize,
+) -> Array3<F> {
     if factor.len_of(Axis(1)) == b {
         let d = grad.ncols();
         // `grad` may come from a product in column-major order, hence the explicit standard order.
@@ -266,7 +272,8 @@ fn fold_to_factor<F: Real>(grad: Array2<F>, factor: ArrayView3<'_, F>, k: usize,
     sum_over_batch(grad.view(), k, b)
 }
 
-fn sum_over_batch<F: Real>(rows: ArrayView2<'_, F>, k: usize, b: usize) -> Array3<F> {
+/// Rows `[K*B, D]` summed over the examples of each member, `[K, 1, D]`.
+pub(crate) fn sum_over_batch<F: Real>(rows: ArrayView2<'_, F>, k: usize, b: usize) -> Array3<F> {
     let mut out = Array3::zeros((k, 1, rows.ncols()));
     for member in 0..k {
         let first = layout::row(member, 0, b);

@@ -48,7 +48,7 @@ fn own_table(folder: &std::path::Path) -> Result<(), Box<dyn Error>> {
     let (set, schema) = load_table(&path, &held_out, "sold", &options)?;
     show(&set);
 
-    let normalizer = Normalizer::fit(&set.train, set.image.is_some())?;
+    let normalizer = Normalizer::fit(&set.train, set.layout)?;
     fs::write(&path, "rooms,area,district\n,60,west\n")?;
     let raw = schema.read_inputs(&path)?;
     println!("columns:        {}", schema.feature_names().join(", "));

@@ -21,10 +21,36 @@ const XZ_MEMORY_KIB: u32 = 512 * 1024;
 /// # Errors
 /// [`Error::Io`] if the source cannot be read, [`Error::Compressed`] if it is truncated or corrupt.
 pub(crate) fn read_members(
-    mut source: impl Read,
+    source: impl Read,
     path: &Path,
     wanted: impl Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let mut members = BTreeMap::new();
+    let key_of = |name: &str, kind| if kind == MemberKind::File { wanted(name) } else { None };
+    for_each_member(source, path, key_of, |key, bytes| {
+        members.insert(key, bytes);
+        Ok(())
+    })?;
+    Ok(members)
+}
+
+/// What a member of an archive is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MemberKind {
+    File,
+    Folder,
+}
+
+/// Hands every member for which `key_of` gives a key to `take`, in the order of the archive; a folder has no bytes.
+///
+/// # Errors
+/// As [`read_members`], and the first error of `take`.
+pub(crate) fn for_each_member<K>(
+    mut source: impl Read,
+    path: &Path,
+    key_of: impl FnMut(&str, MemberKind) -> Option<K>,
+    take: impl FnMut(K, Vec<u8>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let mut start = Vec::new();
     source.by_ref().take(6).read_to_end(&mut start).map_err(Error::io(path))?;
     let format = match start.as_slice() {
@@ -33,34 +59,39 @@ pub(crate) fn read_members(
         _ => "tar",
     };
     let whole = BufReader::new(io::Cursor::new(start).chain(source));
-    let members = match format {
-        "xz" => untar(XzReader::new_mem_limit(whole, true, XZ_MEMORY_KIB), wanted),
-        "gzip" => untar(MultiGzDecoder::new(whole), wanted),
-        _ => untar(whole, wanted),
+    let read = match format {
+        "xz" => untar(XzReader::new_mem_limit(whole, true, XZ_MEMORY_KIB), key_of, take),
+        "gzip" => untar(MultiGzDecoder::new(whole), key_of, take),
+        _ => untar(whole, key_of, take),
     };
-    members.map_err(|source| Error::Compressed { path: path.into(), format, source })
+    read.map_err(|source| Error::Compressed { path: path.into(), format, source })?
 }
 
-fn untar(
+/// The outer result is the stream's, the inner one the receiver's.
+fn untar<K>(
     mut stream: impl Read,
-    wanted: impl Fn(&str) -> Option<String>,
-) -> io::Result<BTreeMap<String, Vec<u8>>> {
-    let mut members = BTreeMap::new();
+    mut key_of: impl FnMut(&str, MemberKind) -> Option<K>,
+    mut take: impl FnMut(K, Vec<u8>) -> Result<(), Error>,
+) -> io::Result<Result<(), Error>> {
     for entry in tar::Archive::new(&mut stream).entries()? {
         let mut entry = entry?;
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let Some(key) = wanted(&entry.path()?.to_string_lossy()) else { continue };
+        let kind = match entry.header().entry_type() {
+            kind if kind.is_file() => MemberKind::File,
+            kind if kind.is_dir() => MemberKind::Folder,
+            _ => continue,
+        };
+        let Some(key) = key_of(&entry.path()?.to_string_lossy(), kind) else { continue };
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes)?;
         if bytes.len() as u64 != entry.size() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        members.insert(key, bytes);
+        if let Err(error) = take(key, bytes) {
+            return Ok(Err(error));
+        }
     }
     io::copy(&mut stream, &mut io::sink())?;
-    Ok(members)
+    Ok(Ok(()))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::nearest::nearest;
-use crate::{Error, Task};
+use crate::{Error, InputLayout, Task, physionet2012_layout};
 
 /// What a set is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,6 +48,20 @@ pub struct SetInfo {
 }
 
 impl SetInfo {
+    /// What the columns of a row are; known without reading any file.
+    #[must_use]
+    pub fn layout(&self) -> InputLayout {
+        if self.name == "physionet2012" {
+            return physionet2012_layout();
+        }
+        let image = |side, channels| InputLayout::Image { height: side, width: side, channels };
+        match (self.is_uci(), self.features) {
+            (true, _) => InputLayout::Columns,
+            (false, 784) => image(28, 1),
+            (false, _) => image(32, 3),
+        }
+    }
+
     pub(crate) fn is_uci(&self) -> bool {
         self.task == Task::Regression
     }
@@ -101,7 +115,20 @@ const fn images(
     }
 }
 
-static SETS: [SetInfo; 12] = [
+const fn color_images(
+    name: &'static str,
+    n_classes: usize,
+    source: &'static str,
+    licence: &'static str,
+) -> SetInfo {
+    SetInfo {
+        features: 32 * 32 * 3,
+        n_classes: Some(n_classes),
+        ..images(name, Role::Benchmark, 60_000, false, source, licence)
+    }
+}
+
+static SETS: [SetInfo; 16] = [
     images(
         "mnist10k",
         Role::Benchmark,
@@ -186,6 +213,33 @@ static SETS: [SetInfo; 12] = [
         "UCI Physicochemical Properties of Protein Tertiary Structure",
         "f1 f2 f3 f4 f5 f6 f7 f8 f9",
     ),
+    SetInfo {
+        name: "physionet2012",
+        role: Role::Benchmark,
+        task: Task::Classification,
+        rows: 8_000,
+        features: 5_532,
+        n_classes: Some(2),
+        splits: 1,
+        gap_splits: 0,
+        embedded: false,
+        source: "PhysioNet/CinC Challenge 2012, in-hospital death, 48 hours of 4,000 + 4,000 stays (sets a and b)",
+        licence: "ODC-BY 1.0",
+        feature_names: "",
+    },
+    color_images("cifar10", 10, "CIFAR-10, binary or Python version (Krizhevsky 2009)", "none stated"),
+    color_images(
+        "cifar100",
+        100,
+        "CIFAR-100, fine classes, binary or Python version (Krizhevsky 2009)",
+        "none stated",
+    ),
+    color_images(
+        "cifar10-jpeg",
+        10,
+        "CIFAR-10 as JPEG files: pixels differ from the published ones",
+        "none stated",
+    ),
     images(
         "glyphs",
         Role::OutOfDistribution,
@@ -201,6 +255,18 @@ pub fn catalogue() -> &'static [SetInfo] {
     &SETS
 }
 
+/// The facts about one benchmark set; `physionet2012-c` and its like are `physionet2012`.
+///
+/// # Errors
+/// [`Error::UnknownSet`] with the nearest name.
+pub fn benchmark(name: &str) -> Result<&'static SetInfo, Error> {
+    let name = match name.strip_prefix("physionet2012-") {
+        Some(letter) if letter.len() == 1 => "physionet2012",
+        _ => name,
+    };
+    find(name, |info| info.role == Role::Benchmark)
+}
+
 /// The set of this name among those that `accept` lets through; the error lists and hints only those.
 pub(crate) fn find(name: &str, accept: impl Fn(&SetInfo) -> bool) -> Result<&'static SetInfo, Error> {
     let accepted: Vec<&'static SetInfo> = SETS.iter().filter(|info| accept(info)).collect();
@@ -211,8 +277,19 @@ pub(crate) fn find(name: &str, accept: impl Fn(&SetInfo) -> bool) -> Result<&'st
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_layout_of_every_set_has_its_number_of_features() {
+        for info in &SETS {
+            assert_eq!(info.layout().width().unwrap_or(info.features), info.features, "{}", info.name);
+            assert_eq!(info.layout() == InputLayout::Columns, info.is_uci(), "{}", info.name);
+        }
+        assert_eq!(benchmark("physionet2012-c").unwrap().n_classes, Some(2));
+        assert!(matches!(benchmark("glyphs"), Err(Error::UnknownSet { .. })));
+    }
 
     #[test]
     fn names_are_unique_and_every_uci_set_names_its_columns() {

@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rank1_core::targets::Targets;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, InputLayout};
 
 /// What is predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,8 +111,10 @@ pub struct Dataset {
     pub feature_names: Vec<String>,
     /// One name per class; empty for regression.
     pub class_names: Vec<String>,
-    /// Height and width when each row is an image.
+    /// Height and width when each row is a grey image; `None` for color images (see `layout`).
     pub image: Option<(usize, usize)>,
+    /// What the columns of a row are.
+    pub layout: InputLayout,
     /// Where the data came from, in one sentence.
     pub provenance: String,
 }
@@ -136,8 +138,10 @@ pub struct OodSet {
     pub name: String,
     /// Inputs and their own labels, which out-of-distribution scores do not use.
     pub split: Split,
-    /// Height and width when each row is an image.
+    /// Height and width when each row is a grey image; `None` for color images (see `layout`).
     pub image: Option<(usize, usize)>,
+    /// What the columns of a row are.
+    pub layout: InputLayout,
     /// Where the data came from, in one sentence.
     pub provenance: String,
 }

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use thiserror::Error as ThisError;
 
+pub use crate::clinical::error::ClinicalError;
+pub use crate::fetch::error::FetchError;
+pub use crate::image::error::ImageError;
 pub use crate::table::error::TableError;
 
 /// A refused file, name or argument.
@@ -217,6 +220,18 @@ pub enum Error {
     /// A table was refused.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// A clinical file, record or argument was refused.
+    #[error(transparent)]
+    Clinical(#[from] ClinicalError),
+    /// An image set was refused.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A download failed.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// A corruption of images was refused.
+    #[error(transparent)]
+    Corrupt(#[from] crate::corrupt::CorruptError),
     /// An array entry is NaN or infinite.
     #[error("{op}: `{argument}` is not finite at row {row}, column {column}")]
     NotFinite {

@@ -174,6 +174,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::InputLayout;
 
     #[test]
     fn statistics_agree_with_a_hand_calculation() {
@@ -191,6 +192,7 @@ mod tests {
             feature_names: vec!["a".into(), "b".into()],
             class_names: vec![],
             image: None,
+            layout: InputLayout::Columns,
             provenance: "typed in".into(),
         };
         let seen = inspect(&set);

@@ -5,16 +5,21 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`dataset`] | the plain data: [`Dataset`], [`Split`], [`OodSet`] |
+//! | [`layout`] | what the columns of a row are: [`InputLayout`] |
 //! | [`load`](mod@load) | named sets: [`load()`], [`load_ood`] |
 //! | [`catalogue`](mod@catalogue) | what there is: sizes, sources, licences |
 //! | [`uci`] | the UCI regression sets with their published splits |
 //! | [`mnist`] | `mnist10k`, the full `mnist`, the glyphs |
 //! | [`idx`] | the IDX format, plain or gzipped |
+//! | [`image`] | CIFAR, CIFAR-C, image folders, ImageNet; augmentation and a prefetching loader |
+//! | [`clinical`] | intensive-care time series: [`Physionet2012`], [`MimicSet`] |
 //! | [`table`] | a user's own table: [`CsvSchema`], [`load_table`] |
 //! | [`normalize`] | standardization fitted on the training part: [`Normalizer`] |
 //! | [`shift`] | rotated images and Gaussian noise: [`Shift`] |
+//! | [`corrupt`] | the nineteen image corruptions at five severities: [`Corruption`] |
 //! | [`split`] | seeded permutations and validation parts |
 //! | [`inspect`](mod@inspect) | per-column statistics |
+//! | [`fetch`](mod@fetch) | downloads of published sets, continued after a break and checked |
 //! | [`error`] | everything that is refused, with file, row and column |
 //!
 //! ```
@@ -23,7 +28,7 @@
 //! let set = load("mnist10k", &LoadOptions::default())?;
 //! let (train, valid) = validation_split(&set.train, 0.1, 1)?;
 //! let rotated = "rotation:30".parse::<Shift>()?.apply(&set.test, set.image, 0)?;
-//! let normalizer = Normalizer::fit(&train, set.image.is_some())?;
+//! let normalizer = Normalizer::fit(&train, set.layout)?;
 //! let inputs = normalizer.apply_inputs(rotated.inputs.view())?;
 //! assert_eq!((train.len(), valid.len(), inputs.dim()), (7_200, 800, (2_000, 784)));
 //! # Ok::<(), rank1_data::Error>(())
@@ -32,12 +37,17 @@
 
 mod archive;
 pub mod catalogue;
+pub mod clinical;
+pub mod corrupt;
 pub mod dataset;
 mod embedded;
 pub mod error;
+pub mod fetch;
 mod hash;
 pub mod idx;
+pub mod image;
 pub mod inspect;
+pub mod layout;
 pub mod load;
 pub mod mnist;
 mod nearest;
@@ -47,10 +57,18 @@ pub mod split;
 pub mod table;
 pub mod uci;
 
-pub use catalogue::{Role, SetInfo, catalogue};
+pub use catalogue::{Role, SetInfo, benchmark, catalogue};
+pub use clinical::{
+    ClinicalError, MimicOptions, MimicSet, Physionet2012, PhysionetScaler, load_physionet2012,
+    physionet2012_layout,
+};
+pub use corrupt::{CorruptError, Corruption, CorruptionKind, ImageKey, corrupt_split};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
-pub use error::{Error, TableError};
+pub use error::{Error, ImageError, TableError};
+pub use fetch::FetchError;
+pub use image::{ImageSet, Images};
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
+pub use layout::InputLayout;
 pub use load::{load, load_ood};
 pub use normalize::{InputScaling, Normalizer, Standard};
 pub use shift::{Shift, ShiftKind, gaussian_noise, rotate};

@@ -5,12 +5,13 @@
 use std::fs;
 
 use crate::catalogue::{self, Role};
-use crate::{Dataset, Error, LoadOptions, OodSet, UciSet, mnist};
+use crate::{Dataset, Error, LoadOptions, OodSet, UciSet, image, load_physionet2012, mnist};
 
 /// Loads a benchmark set by name.
 ///
 /// `mnist10k` is always the embedded one. The five embedded UCI sets are read from `root` when it holds UCI sets,
-/// otherwise from the embedded archive; [`Dataset::provenance`] says which.
+/// otherwise from the embedded archive; [`Dataset::provenance`] says which. `physionet2012` is trained on its set a and
+/// tested on set b; `physionet2012-c` is tested on set c, and so on for every letter.
 ///
 /// # Errors
 /// [`Error::UnknownSet`] with the nearest name, [`Error::SplitOutOfRange`] (also for gap splits of image sets),
@@ -24,7 +25,11 @@ use crate::{Dataset, Error, LoadOptions, OodSet, UciSet, mnist};
 /// # Ok::<(), rank1_data::Error>(())
 /// ```
 pub fn load(name: &str, options: &LoadOptions) -> Result<Dataset, Error> {
-    let info = catalogue::find(name, |info| info.role == Role::Benchmark)?;
+    let (name, test_set) = match name.strip_prefix("physionet2012-").map(str::as_bytes) {
+        Some(&[letter]) => ("physionet2012", char::from(letter)),
+        _ => (name, 'b'),
+    };
+    let info = catalogue::benchmark(name)?;
     let root = options.root.as_deref();
     if let Some(root) = root {
         fs::metadata(root).map_err(Error::io(root))?;
@@ -36,6 +41,14 @@ pub fn load(name: &str, options: &LoadOptions) -> Result<Dataset, Error> {
     if options.split >= available {
         let kind = if options.gap { "gap" } else { "standard" };
         return Err(Error::SplitOutOfRange { set: info.name, kind, split: options.split, available });
+    }
+    if info.name == "physionet2012" {
+        let looked_for = "set-a.tar.gz, set-b.tar.gz and their Outcomes files";
+        let root = root.ok_or(Error::RootNeeded { set: info.name, looked_for })?;
+        return Ok(load_physionet2012(root, 'a', test_set)?.0);
+    }
+    if image::sets::has(info.name) {
+        return image::sets::load(info.name, root);
     }
     match (info.embedded, root) {
         (true, _) => mnist::mnist10k(),

@@ -9,7 +9,7 @@ use rank1_core::targets::Targets;
 
 use crate::embedded::{self, Asset};
 use crate::idx::{self, IdxArray};
-use crate::{Dataset, Error, OodSet, Split, Task, permutation};
+use crate::{Dataset, Error, InputLayout, OodSet, Split, Task, permutation};
 
 /// Seed of the permutation that divides the 10,000 MNIST test images into `mnist10k`.
 pub const MNIST10K_SEED: u64 = 10_000;
@@ -41,6 +41,7 @@ pub(crate) fn mnist10k() -> Result<Dataset, Error> {
         feature_names: pixel_names(images.size),
         class_names: digit_names(),
         image: Some(images.size),
+        layout: grey(images.size),
         provenance: "the 10,000 MNIST test images (LeCun et al., CC BY-SA 3.0), embedded; 8,000 train, 2,000 test by a \
                      fixed permutation"
             .into(),
@@ -72,6 +73,7 @@ pub(crate) fn mnist(root: &Path) -> Result<Dataset, Error> {
         feature_names: pixel_names(train.size),
         class_names: digit_names(),
         image: Some(train.size),
+        layout: grey(train.size),
         provenance: format!("MNIST (LeCun et al., CC BY-SA 3.0), IDX files in {}", folder.display()),
     })
 }
@@ -83,6 +85,7 @@ pub(crate) fn glyphs() -> Result<OodSet, Error> {
         name: "glyphs".into(),
         split: images.split,
         image: Some(images.size),
+        layout: grey(images.size),
         provenance: "9,840 letters A-J rendered from 984 open-licensed fonts, embedded; free to use".into(),
     })
 }
@@ -129,6 +132,10 @@ fn idx_file(folder: &Path, name: &str) -> Option<PathBuf> {
 
 fn not_found(root: &Path, file: &str) -> Error {
     Error::SetNotFound { set: "mnist", root: root.into(), looked_for: format!("`{file}` or `{file}.gz`") }
+}
+
+fn grey((height, width): (usize, usize)) -> InputLayout {
+    InputLayout::Image { height, width, channels: 1 }
 }
 
 fn pixel_names((height, width): (usize, usize)) -> Vec<String> {

@@ -7,7 +7,7 @@ use rank1_core::targets::Targets;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{check_finite, check_finite_targets};
-use crate::{Dataset, Error, Split};
+use crate::{Dataset, Error, InputLayout, Split};
 
 /// Mean and standard deviation of one quantity.
 ///
@@ -54,10 +54,15 @@ pub enum InputScaling {
         /// One entry per input column.
         columns: Vec<Standard>,
     },
-    /// All columns by one mean and standard deviation: images.
-    Scalar {
-        /// Over all pixels of all training images.
-        pixel: Standard,
+    /// All columns of a channel by one mean and standard deviation: images.
+    PerChannel {
+        /// Over all pixels of all training images, one entry per channel.
+        channels: Vec<Standard>,
+        /// Number of input columns.
+        n_columns: usize,
+    },
+    /// Not at all: sequences, whose reader has scaled them.
+    Unchanged {
         /// Number of input columns.
         n_columns: usize,
     },
@@ -68,7 +73,7 @@ pub enum InputScaling {
 /// ```
 /// use rank1_data::{LoadOptions, Normalizer, load};
 /// let set = load("yacht", &LoadOptions::default())?;
-/// let normalizer = Normalizer::fit(&set.train, set.image.is_some())?;
+/// let normalizer = Normalizer::fit(&set.train, set.layout)?;
 /// let train = normalizer.apply(&set.train)?;
 /// assert!(train.inputs.column(0).sum().abs() < 1e-3);
 /// # Ok::<(), rank1_data::Error>(())
@@ -80,22 +85,33 @@ pub struct Normalizer {
 }
 
 impl Normalizer {
-    /// Fits to a training part: one scale for all columns when its rows are images, one per column otherwise.
+    /// Fits to a training part: one scale per channel of images, one per plain column, none for sequences.
     ///
     /// # Errors
     /// [`Error::NoRows`]; [`Error::NotFinite`] for NaN or infinite inputs or targets.
-    pub fn fit(train: &Split, images: bool) -> Result<Self, Error> {
+    pub fn fit(train: &Split, layout: InputLayout) -> Result<Self, Error> {
         const OP: &str = "fit normalizer";
         if train.is_empty() {
             return Err(Error::NoRows { op: OP });
         }
         check_finite(OP, train.inputs.view())?;
-        let inputs = if images {
-            let pixel = Standard::fit(train.inputs.iter().map(|&value| f64::from(value)));
-            InputScaling::Scalar { pixel, n_columns: train.n_features() }
-        } else {
-            let fit = |column: ArrayView1<f32>| Standard::fit(column.iter().map(|&value| f64::from(value)));
-            InputScaling::PerColumn { columns: train.inputs.axis_iter(Axis(1)).map(fit).collect() }
+        let n_columns = train.n_features();
+        if layout.width().is_some_and(|width| width != n_columns) {
+            let expected = layout.width().unwrap_or(n_columns);
+            return Err(Error::Width { op: OP, expected, got: n_columns });
+        }
+        let inputs = match layout {
+            InputLayout::Image { channels, .. } => {
+                let values = train.inputs.iter().map(|&value| f64::from(value));
+                let fit = |channel| Standard::fit(values.clone().skip(channel).step_by(channels));
+                InputScaling::PerChannel { channels: (0..channels).map(fit).collect(), n_columns }
+            }
+            InputLayout::Sequence { .. } => InputScaling::Unchanged { n_columns },
+            InputLayout::Columns => {
+                let fit =
+                    |column: ArrayView1<f32>| Standard::fit(column.iter().map(|&value| f64::from(value)));
+                InputScaling::PerColumn { columns: train.inputs.axis_iter(Axis(1)).map(fit).collect() }
+            }
         };
         let target = match &train.targets {
             Targets::Classes { .. } => None,
@@ -121,7 +137,7 @@ impl Normalizer {
     pub fn n_columns(&self) -> usize {
         match &self.inputs {
             InputScaling::PerColumn { columns } => columns.len(),
-            InputScaling::Scalar { n_columns, .. } => *n_columns,
+            InputScaling::PerChannel { n_columns, .. } | InputScaling::Unchanged { n_columns } => *n_columns,
         }
     }
 
@@ -145,12 +161,25 @@ impl Normalizer {
                     column.mapv_inplace(|value| scale.apply(f64::from(value)) as f32);
                 }
             }
-            InputScaling::Scalar { pixel, .. } => {
-                out.mapv_inplace(|value| pixel.apply(f64::from(value)) as f32);
+            InputScaling::PerChannel { channels, .. } => {
+                for (value, scale) in out.iter_mut().zip(channels.iter().cycle()) {
+                    *value = scale.apply(f64::from(*value)) as f32;
+                }
             }
+            InputScaling::Unchanged { .. } => {}
         }
         check_finite(OP, out.view())?;
         Ok(out)
+    }
+
+    /// What a black pixel becomes, per channel; empty unless inputs are images.
+    pub fn black(&self) -> Vec<f32> {
+        match &self.inputs {
+            InputScaling::PerChannel { channels, .. } => {
+                channels.iter().map(|scale| scale.apply(0.0) as f32).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Standardized targets; classes pass unchanged.
@@ -224,7 +253,7 @@ mod tests {
     #[test]
     fn columns_get_zero_mean_and_unit_population_variance() {
         let train = table(array![[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]], vec![10.0, 20.0, 60.0]);
-        let normalizer = Normalizer::fit(&train, false).unwrap();
+        let normalizer = Normalizer::fit(&train, InputLayout::Columns).unwrap();
         let InputScaling::PerColumn { columns } = normalizer.inputs() else {
             panic!("a table is scaled by column")
         };
@@ -238,7 +267,7 @@ mod tests {
     #[test]
     fn a_constant_column_that_rounds_badly_still_counts_as_constant() {
         let train = table(Array2::from_elem((7, 1), 0.1), vec![0.1; 7]);
-        let normalizer = Normalizer::fit(&train, false).unwrap();
+        let normalizer = Normalizer::fit(&train, InputLayout::Columns).unwrap();
         assert_eq!(normalizer.target(), Some(Standard { mean: 0.1, std: 1.0 }));
         let moved = normalizer.apply_inputs(array![[1.1_f32]].view()).unwrap();
         assert_relative_eq!(moved[[0, 0]], 1.0, max_relative = 1e-6);
@@ -250,24 +279,53 @@ mod tests {
             inputs: array![[0.0, 1.0], [0.0, 3.0]],
             targets: Targets::Classes { labels: array![0, 1], n_classes: 2 },
         };
-        let normalizer = Normalizer::fit(&train, true).unwrap();
-        let pixel = Standard { mean: 1.0, std: 1.5_f64.sqrt() };
-        assert_eq!(normalizer.inputs(), &InputScaling::Scalar { pixel, n_columns: 2 });
+        let layout = InputLayout::Image { height: 1, width: 2, channels: 1 };
+        let normalizer = Normalizer::fit(&train, layout).unwrap();
+        let channels = vec![Standard { mean: 1.0, std: 1.5_f64.sqrt() }];
+        assert_eq!(normalizer.inputs(), &InputScaling::PerChannel { channels, n_columns: 2 });
         assert_eq!((normalizer.target(), normalizer.log_density_offset()), (None, 0.0));
         assert_eq!(normalizer.denormalize_mean(0.25), 0.25);
     }
 
     #[test]
+    fn each_channel_of_a_color_image_has_its_own_scale_and_black() {
+        let train = Split {
+            inputs: array![[0.0, 5.0, 2.0, 5.0], [4.0, 5.0, 2.0, 5.0]],
+            targets: Targets::Classes { labels: array![0, 1], n_classes: 2 },
+        };
+        let layout = InputLayout::Image { height: 1, width: 2, channels: 2 };
+        let normalizer = Normalizer::fit(&train, layout).unwrap();
+        let got = normalizer.apply_inputs(train.inputs.view()).unwrap();
+        let unit = 1.0 / 2f32.sqrt();
+        let expected = [-2.0 * unit, 0.0, 0.0, 0.0, 2.0 * unit, 0.0, 0.0, 0.0];
+        got.iter().zip(expected).for_each(|(&got, expected)| assert_relative_eq!(got, expected));
+        assert_relative_eq!(normalizer.black()[0], -2.0 * unit);
+        assert_eq!(normalizer.black()[1], -5.0);
+        let wrong = InputLayout::Image { height: 3, width: 2, channels: 2 };
+        assert!(matches!(Normalizer::fit(&train, wrong), Err(Error::Width { expected: 12, got: 4, .. })));
+    }
+
+    #[test]
+    fn a_sequence_passes_as_it_is() {
+        let train = table(array![[1.0, 2.0], [5.0, 6.0]], vec![0.0, 1.0]);
+        let layout = InputLayout::Sequence { steps: 1, features: 1, context: 1, ragged: false };
+        let normalizer = Normalizer::fit(&train, layout).unwrap();
+        assert_eq!(normalizer.apply_inputs(train.inputs.view()).unwrap(), train.inputs);
+    }
+
+    #[test]
     fn nan_infinity_and_wrong_widths_are_refused() {
         let good = table(array![[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]], vec![0.0, 1.0]);
-        let normalizer = Normalizer::fit(&good, false).unwrap();
+        let normalizer = Normalizer::fit(&good, InputLayout::Columns).unwrap();
         for bad in [f32::NAN, f32::INFINITY] {
             let inputs = array![[1.0, 2.0, 3.0], [2.0, bad, 4.0]];
             let expected = |got: Error| matches!(got, Error::NotFinite { row: 1, column: 1, .. });
             assert!(expected(normalizer.apply_inputs(inputs.view()).unwrap_err()));
-            assert!(expected(Normalizer::fit(&table(inputs, vec![0.0, 1.0]), false).unwrap_err()));
+            assert!(expected(
+                Normalizer::fit(&table(inputs, vec![0.0, 1.0]), InputLayout::Columns).unwrap_err()
+            ));
             let targets = vec![f64::from(bad), 1.0];
-            let got = Normalizer::fit(&table(good.inputs.clone(), targets.clone()), false);
+            let got = Normalizer::fit(&table(good.inputs.clone(), targets.clone()), InputLayout::Columns);
             assert!(matches!(got, Err(Error::NotFinite { argument: "targets", row: 0, .. })));
             assert!(normalizer.apply_targets(&Targets::Values(targets.into())).is_err());
         }
@@ -280,10 +338,10 @@ mod tests {
     #[test]
     fn test_rows_do_not_change_the_fit() {
         let set = crate::load("boston", &crate::LoadOptions::default()).unwrap();
-        let fitted = Normalizer::fit(&set.train, false).unwrap();
+        let fitted = Normalizer::fit(&set.train, InputLayout::Columns).unwrap();
         let mut changed = set.clone();
         changed.test.inputs.fill(1e6);
-        assert_eq!(Normalizer::fit(&changed.train, false).unwrap(), fitted);
+        assert_eq!(Normalizer::fit(&changed.train, InputLayout::Columns).unwrap(), fitted);
         let moved = fitted.apply_dataset(&changed).unwrap();
         assert_eq!(moved.train, fitted.apply(&set.train).unwrap());
         assert!(moved.test.inputs.iter().all(|x| *x > 100.0));
@@ -295,7 +353,7 @@ mod tests {
             values in prop::collection::vec(-1e6_f64..1e6, 2..50), spread in 0.0_f64..1e3,
         ) {
             let train = table(Array2::zeros((values.len(), 1)), values.clone());
-            let normalizer = Normalizer::fit(&train, false).unwrap();
+            let normalizer = Normalizer::fit(&train, InputLayout::Columns).unwrap();
             let Targets::Values(scaled) = normalizer.apply_targets(&train.targets).unwrap() else {
                 return Err(TestCaseError::fail("values stay values"));
             };

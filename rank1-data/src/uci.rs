@@ -12,7 +12,7 @@ use ndarray::{Array2, Axis};
 use rank1_core::targets::Targets;
 
 use crate::catalogue::{self, SetInfo};
-use crate::{Dataset, Error, Split, Task};
+use crate::{Dataset, Error, InputLayout, Split, Task};
 use files::Files;
 
 /// Training and test rows of one split.
@@ -98,6 +98,7 @@ impl UciSet {
             feature_names: self.feature_names(),
             class_names: Vec::new(),
             image: None,
+            layout: InputLayout::Columns,
             provenance: self.provenance.clone(),
         })
     }

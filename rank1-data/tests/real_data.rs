@@ -8,7 +8,9 @@
 use std::path::PathBuf;
 
 use rank1_core::targets::Targets;
-use rank1_data::{Error, InputScaling, LoadOptions, Normalizer, Role, Task, UciSet, catalogue, load};
+use rank1_data::{
+    Error, InputScaling, LoadOptions, Normalizer, Physionet2012, Role, Task, UciSet, catalogue, load,
+};
 
 fn data_root(needed: &str) -> Option<PathBuf> {
     let default = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
@@ -64,8 +66,11 @@ fn the_full_mnist_has_its_published_pixel_statistics() {
     let options = LoadOptions { root: Some(root.clone()), ..LoadOptions::default() };
     let set = load("mnist", &options).unwrap();
     assert_eq!((set.train.len(), set.test.len(), set.image), (60_000, 10_000, Some((28, 28))));
-    let normalizer = Normalizer::fit(&set.train, true).unwrap();
-    let InputScaling::Scalar { pixel, .. } = normalizer.inputs() else { panic!("images have one scale") };
+    let normalizer = Normalizer::fit(&set.train, set.layout).unwrap();
+    let InputScaling::PerChannel { channels, .. } = normalizer.inputs() else {
+        panic!("images have a scale per channel")
+    };
+    let [pixel] = channels[..] else { panic!("grey images have one channel") };
     assert!((pixel.mean - 0.1307).abs() < 5e-5 && (pixel.std - 0.3081).abs() < 5e-5, "{pixel:?}");
     let Targets::Classes { labels, .. } = &set.train.targets else { panic!("digits have classes") };
     let mut counts = [0; 10];
@@ -91,5 +96,51 @@ fn a_benchmark_that_is_not_embedded_is_found_or_refused_and_never_replaced() {
     for info in catalogue().iter().filter(|info| info.role == Role::Benchmark && !info.embedded) {
         let got = load(info.name, &LoadOptions::default());
         assert!(matches!(got, Err(Error::RootNeeded { .. })), "{}", info.name);
+    }
+}
+
+#[test]
+fn physionet_2012_has_its_published_deaths_and_bounded_inputs() {
+    let Some(root) = data_root("physionet2012/set-a.tar.gz") else { return };
+    for (set, deaths) in [('a', 554), ('b', 568)] {
+        let raw = Physionet2012::open(&root, set).unwrap();
+        assert_eq!((raw.len(), raw.labels.sum()), (4_000, deaths));
+        assert!(raw.discards.unknown.is_empty() && raw.discards.late > 400, "{:?}", raw.discards);
+        // Implausible readings are rare: below 1 in 100 of the roughly 1.7 million.
+        assert!(raw.discards.implausible.values().sum::<usize>() < 17_000, "{:?}", raw.discards);
+    }
+    let started = std::time::Instant::now();
+    let options = LoadOptions { root: Some(root), ..LoadOptions::default() };
+    let set = load("physionet2012", &options).unwrap();
+    let seconds = started.elapsed().as_secs_f64();
+    eprintln!("loaded in {seconds:.2} s");
+    assert_eq!((set.train.inputs.dim(), set.test.inputs.dim()), ((4_000, 5_532), (4_000, 5_532)));
+    assert_eq!((set.feature_names.len(), set.n_classes()), (5_532, Some(2)));
+    for part in [&set.train, &set.test] {
+        assert!(part.inputs.iter().all(|value| value.abs() <= 5.0));
+    }
+}
+
+#[test]
+fn cifar10_as_jpeg_files_has_6000_images_of_every_class() {
+    let Some(root) = data_root("cifar10-jpeg") else { return };
+    let options = LoadOptions { root: Some(root), ..LoadOptions::default() };
+    let set = load("cifar10-jpeg", &options).unwrap();
+    assert_eq!((set.train.inputs.dim(), set.test.inputs.dim()), ((50_000, 3072), (10_000, 3072)));
+    assert_eq!((set.layout.width(), set.image), (Some(3072), None));
+    assert_eq!(set.class_names[..2], ["airplane", "automobile"]);
+    assert!(set.provenance.starts_with("CIFAR-10 (JPEG)"), "{}", set.provenance);
+    for (split, share) in [(&set.train, 5_000), (&set.test, 1_000)] {
+        let Targets::Classes { labels, .. } = &split.targets else { panic!("images have classes") };
+        let mut counts = [0; 10];
+        labels.iter().for_each(|&label| counts[label] += 1);
+        assert_eq!(counts, [share; 10]);
+    }
+    // The published channel means are 0.4914, 0.4822 and 0.4465; compression moves them little.
+    let mut sums = [0.0_f64; 3];
+    set.train.inputs.iter().enumerate().for_each(|(i, &pixel)| sums[i % 3] += f64::from(pixel));
+    for (sum, mean) in sums.iter().zip([0.4914, 0.4822, 0.4465]) {
+        let got = sum / (50_000.0 * 1024.0);
+        assert!((got - mean).abs() < 5e-3, "channel mean {got}, expected {mean}");
     }
 }

@@ -9,7 +9,7 @@ use rank1_core::noise::{At, NoiseStream};
 use rank1_core::targets::Targets;
 use rank1_models::Error;
 use rank1_models::fit::{FitOptions, TrainingData, fit};
-use rank1_models::network::{Activation, MlpShape};
+use rank1_models::network::{Activation, NetworkShape};
 use rank1_models::predict::{Predictive, predict};
 use rank1_models::recipe::parse;
 use rank1_models::train::engine;
@@ -45,15 +45,9 @@ fn rows() -> Result<(Array2<f32>, Targets), Error> {
 
 fn main() -> Result<(), Error> {
     let recipe = parse(RECIPE, &[])?;
-    let shape = MlpShape {
-        inputs: 1,
-        hidden: vec![50],
-        outputs: 2,
-        activation: Activation::Tanh,
-        likelihood: Likelihood::HeteroscedasticGaussian,
-    };
+    let shape = NetworkShape::mlp(1, vec![50], 2, Activation::Tanh, Likelihood::HeteroscedasticGaussian);
     let (inputs, targets) = rows()?;
-    let data = TrainingData { inputs, targets, validation: Vec::new() };
+    let data = TrainingData { inputs, targets, validation: Vec::new(), augmentation: None };
     let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
     let fitted = fit(&recipe, &shape, &data, options)?;
     let settings = recipe.get();

@@ -86,7 +86,7 @@ impl Slot {
             finished: state.finished,
             best_epoch: state.best.as_ref().map(|b| b.epoch),
             best_nll: state.best.as_ref().map(|b| b.nll),
-            parameters: network.n_parameters(),
+            parameters: network.layout.len(),
             files: BTreeMap::from([(file, hex(&Sha256::digest(&bytes)))]),
             history: state.history.clone(),
         };
@@ -164,7 +164,7 @@ impl Slot {
     }
 
     fn flat(&self, network: &Network, tensors: &SafeTensors<'_>, prefix: &str) -> Result<Vec<f32>, Error> {
-        let mut flat = Vec::with_capacity(network.n_parameters());
+        let mut flat = Vec::with_capacity(network.layout.len());
         for spec in network.layout.specs() {
             let name = format!("{prefix}{}", spec.name);
             let expected = format!("f32 {:?}", spec.shape);

@@ -37,6 +37,16 @@ pub enum Error {
         /// What came.
         got: usize,
     },
+    /// An architecture that cannot be built for these inputs or of this size.
+    #[error("model `{kind}`: expected {expected}, got {got}")]
+    Architecture {
+        /// The value of `model.kind`.
+        kind: &'static str,
+        /// What it needs.
+        expected: &'static str,
+        /// What came.
+        got: String,
+    },
     /// A checkpoint cannot be used.
     #[error("checkpoint {}: {reason}", path.display())]
     Checkpoint {

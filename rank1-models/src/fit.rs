@@ -1,6 +1,7 @@
 //! From a recipe and rows to trained networks: the search over settings, then all networks of an ensemble.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ndarray::{Array2, Axis};
 use rank1_core::noise::philox4x32;
@@ -9,10 +10,10 @@ use rayon::prelude::*;
 
 use crate::checkpoint::Slot;
 use crate::error::Error;
-use crate::network::{MlpShape, Network};
+use crate::network::{Network, NetworkShape};
 use crate::predict::TrainedNetwork;
 use crate::recipe::{CheckedRecipe, Override, Recipe};
-use crate::train::{EpochRecord, Observer, Rows, Silent, TrainState, TrainingSets, train};
+use crate::train::{Augmentation, EpochRecord, Observer, Rows, Silent, TrainState, TrainingSets, train};
 
 /// Normalized training rows, and which of them are held out for validation.
 #[derive(Debug, Clone)]
@@ -23,12 +24,15 @@ pub struct TrainingData {
     pub targets: Targets,
     /// Indices of the rows held out for early stopping and search.
     pub validation: Vec<usize>,
+    /// Random changes of training rows.
+    pub augmentation: Option<Arc<dyn Augmentation>>,
 }
 
 /// The same rows divided: all, those outside the validation part, and that part.
 struct Parts {
     train: (Array2<f32>, Targets),
     validation: Option<(Array2<f32>, Targets)>,
+    augmentation: Option<Arc<dyn Augmentation>>,
 }
 
 impl TrainingData {
@@ -43,13 +47,18 @@ impl TrainingData {
         Parts {
             train: pick(&rest),
             validation: (!self.validation.is_empty()).then(|| pick(&self.validation)),
+            augmentation: self.augmentation.clone(),
         }
     }
 }
 
 impl Parts {
     fn sets(&self) -> TrainingSets<'_> {
-        TrainingSets { train: rows(&self.train), validation: self.validation.as_ref().map(rows) }
+        TrainingSets {
+            train: rows(&self.train),
+            validation: self.validation.as_ref().map(rows),
+            augmentation: self.augmentation.as_deref(),
+        }
     }
 }
 
@@ -142,15 +151,19 @@ pub fn network_seed(seed: u64, index: usize) -> u64 {
 /// As [`train`], and checkpoint errors. A diverged trial of the search loses, and is no error unless all diverge.
 pub fn fit(
     recipe: &CheckedRecipe,
-    shape: &MlpShape,
+    shape: &NetworkShape,
     data: &TrainingData,
     options: FitOptions<'_>,
 ) -> Result<Fitted, Error> {
     let parts = data.parts();
     let (trials, chosen) = search(recipe, shape, &parts, options)?;
-    let network = Network::new(shape.clone(), &chosen.get().method);
+    let network = Network::new(shape.clone(), &chosen.get().method)?;
     let on_all = chosen.get().train.early_stopping.is_none();
-    let sets = if on_all { TrainingSets { train: data.all(), validation: None } } else { parts.sets() };
+    let sets = if on_all {
+        TrainingSets { train: data.all(), validation: None, augmentation: data.augmentation.as_deref() }
+    } else {
+        parts.sets()
+    };
     let one = |index| {
         let slot = options.checkpoint.map(|root| Slot::new(root, index, &recipe.hash()));
         fit_network(&network, chosen.get(), sets, index, slot, options)
@@ -181,10 +194,10 @@ pub fn fit(
 pub fn load(
     chosen: &Recipe,
     recipe_hash: &str,
-    shape: &MlpShape,
+    shape: &NetworkShape,
     checkpoint: &Path,
 ) -> Result<Vec<TrainState>, Error> {
-    let network = Network::new(shape.clone(), &chosen.method);
+    let network = Network::new(shape.clone(), &chosen.method)?;
     let mut states = Vec::new();
     for index in 0..chosen.method.n_networks() {
         let state = Slot::new(checkpoint, index, recipe_hash).load(&network, chosen)?;
@@ -268,7 +281,7 @@ fn combinations(recipe: &Recipe) -> Vec<Vec<Override>> {
 
 fn search(
     recipe: &CheckedRecipe,
-    shape: &MlpShape,
+    shape: &NetworkShape,
     parts: &Parts,
     options: FitOptions<'_>,
 ) -> Result<(Vec<Trial>, CheckedRecipe), Error> {
@@ -298,13 +311,13 @@ fn search(
 
 fn try_values(
     recipe: &CheckedRecipe,
-    shape: &MlpShape,
+    shape: &NetworkShape,
     parts: &Parts,
     values: &[Override],
 ) -> Result<Trial, Error> {
     let candidate = settled(recipe, values, None)?;
     let recipe = candidate.get();
-    let network = Network::new(shape.clone(), &recipe.method);
+    let network = Network::new(shape.clone(), &recipe.method)?;
     let start = TrainState::start(&network, recipe, network_seed(recipe.seed, 0))?;
     let (nll, epoch) = match train(&network, recipe, parts.sets(), start, &mut Silent) {
         Ok(state) => match (&state.best, state.history.last().and_then(|r| r.valid_nll)) {

@@ -10,7 +10,7 @@ use rank1_core::noise::philox4x32;
 use rank1_priors::{LocationInit, PosteriorFamily, ScaleInit, WeightInit, scale_to_raw};
 
 use crate::error::Error;
-use crate::network::{FactorPlan, Network, WeightPlan};
+use crate::network::{FactorPlan, LstmPlan, Network, Op, WeightPlan, WeightStart};
 use crate::params::ParamId;
 
 /// Marks counters of initial values, apart from those of draws and shuffles.
@@ -67,21 +67,37 @@ const INITIAL_PRIOR_SCALE: f64 = 1.0;
 
 /// The flat parameters of `network` before training.
 ///
-/// Weights are He-normal (truncated at two standard deviations), biases zero, factors and scales as the plan says.
+/// Weights start as their plan says (He-normal but for recurrent layers), biases at zero (forget gates at one),
+/// normalizations as the identity, factors and scales as the plan says.
 /// Each parameter has its own stream, so that adding one changes no other.
 ///
 /// # Errors
 /// Settings of initializers that no recipe check lets pass.
 pub fn initialize(network: &Network, seed: u64) -> Result<Vec<f32>, Error> {
-    let mut init = Initializer { network, seed, flat: vec![0.0; network.n_parameters()] };
+    let mut init = Initializer { network, seed, flat: vec![0.0; network.layout.len()] };
     for layer in &network.layers {
         let rng = &mut init.rng(layer.weight);
-        WeightInit::HeNormal.fill(init.slice(layer.weight), layer.d_in, layer.d_out, rng)?;
+        let start = match layer.start {
+            WeightStart::He => WeightInit::HeNormal,
+            WeightStart::Glorot => WeightInit::GlorotUniform,
+            WeightStart::Orthogonal => WeightInit::Orthogonal,
+            WeightStart::Normal(std) => WeightInit::Normal { std },
+        };
+        start.fill(init.slice(layer.weight), layer.fan_in(), layer.d_out, rng)?;
         if let WeightPlan::MeanField { scale, initial_std, .. } = layer.weight_plan {
             init.scale(scale, initial_std, PosteriorFamily::Normal)?;
         }
         init.factor(&layer.input_factor)?;
         init.factor(&layer.output_factor)?;
+    }
+    for norm in &network.norms {
+        init.slice(norm.scale).fill(1.0);
+        init.slice(norm.variance).fill(1.0);
+    }
+    for node in &network.nodes {
+        if let Op::Lstm(plan) = node.op {
+            init.open_forget_gates(plan);
+        }
     }
     if let Some(id) = network.noise {
         let raw = scale_to_raw(INITIAL_NOISE)?;
@@ -99,6 +115,14 @@ struct Initializer<'a> {
 impl Initializer<'_> {
     fn slice(&mut self, id: ParamId) -> &mut [f32] {
         self.network.layout.slice_mut(&mut self.flat, id)
+    }
+
+    /// Biases of the forget gates start at one, so that a state is kept until there is a reason to forget it.
+    fn open_forget_gates(&mut self, plan: LstmPlan) {
+        let Some(id) = self.network.layers[plan.input].bias else { return };
+        for member in self.slice(id).chunks_exact_mut(4 * plan.units) {
+            member[plan.units..2 * plan.units].fill(1.0);
+        }
     }
 
     fn rng(&self, id: ParamId) -> PhiloxRng {

@@ -18,6 +18,8 @@ pub mod penalty;
 pub mod predict;
 pub mod recipe;
 pub mod schedule;
+pub mod summary;
 pub mod train;
+mod zoo;
 
 pub use error::Error;

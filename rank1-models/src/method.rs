@@ -6,6 +6,8 @@ use rank1_core::perturb::Perturbation;
 use rank1_priors::{PosteriorFamily, PriorSpec};
 use serde::{Deserialize, Serialize};
 
+use crate::network::DropoutPlacement;
+
 /// A method of uncertainty estimation, as a recipe's `[method]` table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -33,11 +35,13 @@ pub struct McDropout {
     pub rate: f64,
     /// Whether the network's inputs are dropped too.
     pub inputs: bool,
+    /// Where it acts in networks with blocks.
+    pub placement: DropoutPlacement,
 }
 
 impl Default for McDropout {
     fn default() -> Self {
-        Self { rate: 0.1, inputs: false }
+        Self { rate: 0.1, inputs: false, placement: DropoutPlacement::Blocks }
     }
 }
 

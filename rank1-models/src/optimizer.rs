@@ -94,7 +94,8 @@ impl LearningRateMultipliers {
     #[must_use]
     pub fn of(&self, group: ParamGroup) -> f64 {
         match group {
-            ParamGroup::Weight | ParamGroup::Bias => 1.0,
+            ParamGroup::Weight | ParamGroup::Bias | ParamGroup::Norm => 1.0,
+            ParamGroup::Statistic => 0.0,
             ParamGroup::FactorLocation | ParamGroup::Prior => self.factors,
             ParamGroup::FactorScale => self.factors * self.scales,
             ParamGroup::WeightScale => self.scales,
@@ -139,6 +140,10 @@ impl Optimizer {
         let base = self.spec.learning_rate() * rate_factor;
         for spec in layout.specs() {
             let range = spec.range.clone();
+            if spec.group == ParamGroup::Statistic {
+                parameters[range.clone()].iter_mut().zip(&gradient[range]).for_each(|(p, &g)| *p -= g);
+                continue;
+            }
             let rate = base * multipliers.of(spec.group);
             let (p, g) = (&mut parameters[range.clone()], &gradient[range.clone()]);
             let first = &mut self.first[range.clone()];

@@ -26,6 +26,12 @@ pub enum ParamGroup {
     Noise,
     /// Unconstrained parameters of trainable priors.
     Prior,
+    /// Scales and shifts of batch normalizations.
+    Norm,
+    /// Running means and variances of batch normalizations: kept and stored with the parameters, but not trained.
+    ///
+    /// In a gradient vector their place holds what a step subtracts from them.
+    Statistic,
 }
 
 /// Index of a parameter in its layout.
@@ -58,19 +64,33 @@ pub struct ParamSpec {
 pub struct ParamLayout {
     specs: Vec<ParamSpec>,
     len: usize,
+    n_trainable: usize,
 }
 
 impl ParamLayout {
     /// Appends a parameter and returns its index.
+    ///
+    /// # Panics
+    /// If a trained parameter follows a statistic: a fault of this crate, not of the caller.
     pub fn push(&mut self, name: String, shape: &[usize], group: ParamGroup) -> ParamId {
         let size: usize = shape.iter().product();
         let range = self.len..self.len + size;
+        assert!(group == ParamGroup::Statistic || self.n_trainable == self.len, "`{name}` after statistics");
         self.len += size;
+        if group != ParamGroup::Statistic {
+            self.n_trainable = self.len;
+        }
         self.specs.push(ParamSpec { name, shape: shape.to_vec(), group, range });
         ParamId(self.specs.len() - 1)
     }
 
-    /// Length of the flat vector: the number of trainable scalars.
+    /// Number of trainable scalars: the start of the flat vector, before the statistics.
+    #[must_use]
+    pub fn n_trainable(&self) -> usize {
+        self.n_trainable
+    }
+
+    /// Length of the flat vector: trainable scalars, then statistics.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len

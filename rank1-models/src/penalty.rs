@@ -20,6 +20,8 @@ pub struct PenaltyWeights {
     pub kl: f64,
     /// L2 coefficient.
     pub l2: f64,
+    /// Whether L2 takes in the scales and shifts of normalizations.
+    pub l2_norms: bool,
     /// Seed of the network.
     pub seed: u64,
     /// Optimizer step.
@@ -115,7 +117,7 @@ impl Penalty {
         for term in &self.terms {
             kl_by_layer[term.layer] += self.add_term(term, parameters, gradient, weights)?;
         }
-        let l2 = if weights.l2 > 0.0 { self.add_l2(parameters, gradient, weights.l2) } else { 0.0 };
+        let l2 = if weights.l2 > 0.0 { self.add_l2(parameters, gradient, weights) } else { 0.0 };
         Ok(PenaltyParts { kl_by_layer, l2 })
     }
 
@@ -174,10 +176,15 @@ impl Penalty {
         Ok(Some(noise))
     }
 
-    fn add_l2(&self, parameters: &[f32], gradient: &mut [f32], l2: f64) -> f64 {
-        let mut sum = 0.0;
+    fn add_l2(&self, parameters: &[f32], gradient: &mut [f32], weights: PenaltyWeights) -> f64 {
+        let (l2, mut sum) = (weights.l2, 0.0);
         for spec in self.network.layout.specs() {
-            if !matches!(spec.group, ParamGroup::Weight | ParamGroup::Bias) {
+            let penalized = match spec.group {
+                ParamGroup::Weight | ParamGroup::Bias => true,
+                ParamGroup::Norm => weights.l2_norms,
+                _ => false,
+            };
+            if !penalized {
                 continue;
             }
             let range = spec.range.clone();
@@ -215,20 +222,14 @@ mod tests {
     use super::*;
     use crate::init::initialize;
     use crate::method::{MeanField, Method, Rank1};
-    use crate::network::{Activation, MlpShape};
+    use crate::network::{Activation, NetworkShape};
 
     fn network(method: &Method) -> Network {
-        let shape = MlpShape {
-            inputs: 7,
-            hidden: vec![5],
-            outputs: 3,
-            activation: Activation::Relu,
-            likelihood: Likelihood::Categorical,
-        };
-        Network::new(shape, method)
+        let shape = NetworkShape::mlp(7, vec![5], 3, Activation::Relu, Likelihood::Categorical);
+        Network::new(shape, method).unwrap()
     }
 
-    const WEIGHTS: PenaltyWeights = PenaltyWeights { kl: 0.5, l2: 0.01, seed: 3, step: 2 };
+    const WEIGHTS: PenaltyWeights = PenaltyWeights { kl: 0.5, l2: 0.01, l2_norms: true, seed: 3, step: 2 };
 
     fn total(penalty: &Penalty, parameters: &[f32], gradient: &mut [f32]) -> f64 {
         let parts = penalty.add_gradient(parameters, gradient, WEIGHTS).unwrap();

@@ -13,7 +13,7 @@ use rank1_models::init::initialize;
 use rank1_models::method::{
     BatchEnsemble, Estimator, Granularity, McDropout, MeanField, Method, Rank1, Stochastic,
 };
-use rank1_models::network::{Activation, MlpShape, Network};
+use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_priors::{PosteriorFamily, PriorSpec};
 
 const B: usize = 5;
@@ -43,9 +43,8 @@ fn worst(
     samples: usize,
     form: NllForm,
 ) -> f64 {
-    let shape =
-        MlpShape { inputs: D, hidden: vec![11, 3], outputs: likelihood.n_outputs(3), activation, likelihood };
-    let network = Network::new(shape, method);
+    let shape = NetworkShape::mlp(D, vec![11, 3], likelihood.n_outputs(3), activation, likelihood);
+    let network = Network::new(shape, method).unwrap();
     let parameters: Vec<f64> = initialize(&network, 3)
         .unwrap()
         .iter()
@@ -124,7 +123,7 @@ fn baseline_gradients_are_those_of_central_differences() {
         |estimator| Method::MeanField(MeanField { estimator, initial_std: 0.1, ..MeanField::default() });
     for method in [
         Method::Deterministic,
-        Method::McDropout(McDropout { rate: 0.3, inputs: true }),
+        Method::McDropout(McDropout { rate: 0.3, inputs: true, ..McDropout::default() }),
         mean_field(Estimator::Reparameterized),
         mean_field(Estimator::Flipout),
         Method::BatchEnsemble(BatchEnsemble { members: 3, sign_init: 0.5 }),

@@ -15,7 +15,7 @@ use rank1_models::engine::{Batch, DrawKey, Engine, NllRequest};
 use rank1_models::method::{
     BatchEnsemble, Estimator, Granularity, McDropout, MeanField, Method, Rank1, Stochastic,
 };
-use rank1_models::network::{Activation, MlpShape, Network};
+use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_priors::{PosteriorFamily, PriorSpec};
 
 const TOLERANCE: f32 = 1e-4;
@@ -53,8 +53,8 @@ const FAMILIES: [PosteriorFamily; 7] = [
 fn methods() -> Vec<Method> {
     let mut methods = vec![
         Method::Deterministic,
-        Method::McDropout(McDropout { rate: 0.25, inputs: false }),
-        Method::McDropout(McDropout { rate: 0.25, inputs: true }),
+        Method::McDropout(McDropout { rate: 0.25, ..McDropout::default() }),
+        Method::McDropout(McDropout { rate: 0.25, inputs: true, ..McDropout::default() }),
         Method::BatchEnsemble(BatchEnsemble { members: 3, sign_init: -0.5 }),
     ];
     for estimator in [Estimator::Reparameterized, Estimator::Flipout] {
@@ -98,8 +98,8 @@ fn targets(likelihood: Likelihood) -> Targets {
 /// A network with parameters away from zero, ordinary scales and no accidental symmetry.
 fn network(method: &Method, activation: Activation, likelihood: Likelihood) -> (Network, Vec<f32>) {
     let outputs = likelihood.n_outputs(CLASSES);
-    let shape = MlpShape { inputs: D_IN, hidden: vec![11, 2], outputs, activation, likelihood };
-    let network = Network::new(shape, method);
+    let shape = NetworkShape::mlp(D_IN, vec![11, 2], outputs, activation, likelihood);
+    let network = Network::new(shape, method).unwrap();
     let noise: Array1<f32> = normals(77, network.layout.len());
     let mut parameters = noise.mapv(|v| 0.4 * v).to_vec();
     for spec in network.layout.specs() {

@@ -9,7 +9,7 @@ use rank1_core::targets::Targets;
 use rank1_models::Error;
 use rank1_models::checkpoint::Slot;
 use rank1_models::fit::{FitOptions, Fitted, TrainingData, fit};
-use rank1_models::network::{Activation, MlpShape, Network};
+use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_models::predict::predict;
 use rank1_models::recipe::{CheckedRecipe, Override, parse};
 use rank1_models::train::{Observer, Rows, TrainState, TrainingSets, engine, train};
@@ -32,14 +32,8 @@ fn recipe(sets: &[&str]) -> CheckedRecipe {
     parse(RECIPE, &sets).unwrap()
 }
 
-fn shape() -> MlpShape {
-    MlpShape {
-        inputs: 1,
-        hidden: vec![17],
-        outputs: 2,
-        activation: Activation::Tanh,
-        likelihood: Likelihood::HeteroscedasticGaussian,
-    }
+fn shape() -> NetworkShape {
+    NetworkShape::mlp(1, vec![17], 2, Activation::Tanh, Likelihood::HeteroscedasticGaussian)
 }
 
 /// `n` rows of y = sin(3 x) + 0.1 noise on [-1, 1]; `site` picks the noise and the grid's offset.
@@ -53,7 +47,8 @@ fn rows(n: usize, site: u32) -> (Array2<f32>, Targets) {
 
 fn fitted(recipe: &CheckedRecipe) -> Fitted {
     let (inputs, targets) = rows(101, 1);
-    let data = TrainingData { inputs, targets, validation: (0..101).step_by(5).collect() };
+    let data =
+        TrainingData { inputs, targets, validation: (0..101).step_by(5).collect(), augmentation: None };
     fit(recipe, &shape(), &data, FitOptions { threads: 1, checkpoint: None, progress: &|_| {} }).unwrap()
 }
 
@@ -116,7 +111,7 @@ fn a_search_chooses_the_trial_with_the_best_validation_and_trains_it_on_all_rows
 #[test]
 fn a_gradient_that_overflows_ends_the_run_with_step_and_quantity() {
     let (inputs, targets) = rows(31, 1);
-    let data = TrainingData { inputs, targets, validation: Vec::new() };
+    let data = TrainingData { inputs, targets, validation: Vec::new(), augmentation: None };
     let wild = recipe(&["train.optimizer={ kind = \"sgd\", learning_rate = 1e30 }"]);
     let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
     let error = fit(&wild, &shape(), &data, options).unwrap_err();
@@ -127,7 +122,7 @@ fn a_gradient_that_overflows_ends_the_run_with_step_and_quantity() {
 fn an_input_that_is_not_finite_is_refused_before_the_first_step() {
     let (mut inputs, targets) = rows(31, 1);
     inputs[[7, 0]] = f32::NAN;
-    let data = TrainingData { inputs, targets, validation: Vec::new() };
+    let data = TrainingData { inputs, targets, validation: Vec::new(), augmentation: None };
     let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
     let error = fit(&recipe(&[]), &shape(), &data, options).unwrap_err();
     assert!(error.to_string().contains("[7, 0]"), "{error}");
@@ -158,10 +153,13 @@ fn a_run_stopped_after_any_epoch_resumes_to_the_same_bits() {
         "method={ kind = \"mc_dropout\", rate = 0.1 }",
     ] {
         let recipe = recipe(&[method, "train.epochs=5"]);
-        let network = Network::new(shape(), &recipe.get().method);
+        let network = Network::new(shape(), &recipe.get().method).unwrap();
         let (inputs, targets) = rows(37, 1);
-        let sets =
-            TrainingSets { train: Rows { inputs: inputs.view(), targets: &targets }, validation: None };
+        let sets = TrainingSets {
+            train: Rows { inputs: inputs.view(), targets: &targets },
+            validation: None,
+            augmentation: None,
+        };
         let start = TrainState::start(&network, recipe.get(), 9).unwrap();
         let whole =
             train(&network, recipe.get(), sets, start.clone(), &mut rank1_models::train::Silent).unwrap();

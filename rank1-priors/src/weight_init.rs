@@ -128,6 +128,8 @@ pub enum WeightInit {
         /// Standard deviation.
         std: f64,
     },
+    /// Random orthonormal rows of a `[fan_in, fan_out]` matrix, or columns where it is taller than wide.
+    Orthogonal,
     /// All zeros.
     Zeros,
 }
@@ -142,7 +144,7 @@ impl WeightInit {
     /// [`Error::Parameter`] for a zero fan or a standard deviation that is not positive; nothing is written then.
     ///
     /// # Source
-    /// Keras' initializers of the same names.
+    /// Keras' initializers of the same names; orthogonal: Saxe et al. 2014.
     pub fn fill<T: Real, R: Rng + ?Sized>(
         &self,
         out: &mut [T],
@@ -163,6 +165,7 @@ impl WeightInit {
                     *entry = T::of(limit * (2.0 * u - 1.0));
                 }
             }
+            Self::Orthogonal => orthogonal(out, fan_in, fan_out, rng)?,
             Self::Zeros => out.fill(T::of(0.0)),
         }
         Ok(())
@@ -175,12 +178,72 @@ fn draw_all<T: Real, R: Rng + ?Sized>(out: &mut [T], law: impl Distribution<f64>
     }
 }
 
+/// Gram-Schmidt on standard normal vectors; uniform over orthonormal frames because their law is rotation-invariant.
+fn orthogonal<T: Real, R: Rng + ?Sized>(
+    out: &mut [T],
+    fan_in: usize,
+    fan_out: usize,
+    rng: &mut R,
+) -> Result<(), Error> {
+    const OP: &str = "WeightInit::Orthogonal";
+    positive(OP, "fan_in", fan_in as f64)?;
+    positive(OP, "fan_out", fan_out as f64)?;
+    let (count, length) = (fan_in.min(fan_out), fan_in.max(fan_out));
+    let mut frame: Vec<Vec<f64>> = Vec::with_capacity(count);
+    while frame.len() < count {
+        let mut vector: Vec<f64> = (0..length).map(|_| StandardNormal.sample(rng)).collect();
+        // Twice: one pass leaves rounding errors of the size of the projections.
+        for _ in 0..2 {
+            for other in &frame {
+                let along: f64 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
+                vector.iter_mut().zip(other).for_each(|(a, b)| *a -= along * b);
+            }
+        }
+        let norm = vector.iter().map(|v| v * v).sum::<f64>().sqrt();
+        // A vector that was nearly in the span of the others is drawn again.
+        if norm > 1e-6 {
+            vector.iter_mut().for_each(|v| *v /= norm);
+            frame.push(vector);
+        }
+    }
+    for (index, entry) in out.iter_mut().enumerate() {
+        let (row, column) = (index / fan_out, index % fan_out);
+        let value = if fan_in <= fan_out { frame[row][column] } else { frame[column][row] };
+        *entry = T::of(value);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use rand::SeedableRng;
     use rand::rngs::Xoshiro256PlusPlus;
+
+    #[test]
+    fn orthogonal_rows_or_columns_are_orthonormal() {
+        for (rows, columns) in [(5, 11), (11, 5), (7, 7), (1, 3)] {
+            let mut m = vec![0.0f64; rows * columns];
+            let rng = &mut Xoshiro256PlusPlus::seed_from_u64(3);
+            WeightInit::Orthogonal.fill(&mut m, rows, columns, rng).unwrap();
+            let count = rows.min(columns);
+            let at = |i: usize, j: usize| {
+                if rows <= columns { m[i * columns + j] } else { m[j * columns + i] }
+            };
+            for a in 0..count {
+                for b in 0..count {
+                    let product: f64 = (0..rows.max(columns)).map(|j| at(a, j) * at(b, j)).sum();
+                    approx::assert_abs_diff_eq!(product, f64::from(u8::from(a == b)), epsilon = 1e-12);
+                }
+            }
+        }
+        assert!(
+            WeightInit::Orthogonal
+                .fill(&mut [0.0f64; 0], 0, 3, &mut Xoshiro256PlusPlus::seed_from_u64(1))
+                .is_err()
+        );
+    }
 
     #[test]
     fn fans_and_scales_match_keras() {

@@ -6,9 +6,10 @@ use anyhow::{Result, bail};
 use rank1_data::{CsvOptions, LoadOptions, TestPart, catalogue, inspect, load, load_ood, load_table};
 
 use crate::args::DataCommand;
+use crate::commands::{corrupt, fetch};
 use crate::tables;
 
-/// Lists or inspects.
+/// Lists, downloads, corrupts or inspects.
 ///
 /// # Errors
 /// Unknown sets with the nearest name, and every error of the readers.
@@ -22,6 +23,8 @@ pub fn run(command: &DataCommand) -> Result<()> {
             }
             Ok(())
         }
+        DataCommand::Fetch(args) => fetch::run(args),
+        DataCommand::Corrupt(args) => corrupt::run(args),
         DataCommand::Inspect { set, data, target, json } => {
             let dataset = if Path::new(set).is_file() {
                 let Some(target) = target else {
@@ -36,6 +39,7 @@ pub fn run(command: &DataCommand) -> Result<()> {
                     feature_names: (0..ood.split.n_features()).map(|i| format!("pixel{i}")).collect(),
                     class_names: Vec::new(),
                     image: ood.image,
+                    layout: ood.layout,
                     provenance: ood.provenance,
                     train: ood.split.clone(),
                     test: ood.split,

@@ -1,11 +1,13 @@
 //! `rank1 evaluate`: a finished run measured on a split, optionally under a shift.
 
 use anyhow::{Result, bail};
-use rank1_data::{Shift, Split};
+use rank1_data::{PhysionetScaler, Split};
+use rank1_models::recipe::Recipe;
 
 use crate::args::{EvaluateArgs, SplitName};
 use crate::evaluation::{self, Request};
 use crate::model::Model;
+use crate::shift::{InputShift, Rows};
 use crate::{run_folder, source, tables};
 
 /// Evaluates and prints; the plain evaluation of the test split is also stored in the run folder.
@@ -15,7 +17,14 @@ use crate::{run_folder, source, tables};
 pub fn run(args: &EvaluateArgs) -> Result<()> {
     let mut model = Model::open(&args.run)?;
     let recipe = model.recipe.get().clone();
-    let source = source::open(&recipe, args.data.as_deref())?;
+    if let Some(scaler) = model.document.scaler.clone() {
+        return clinical(args, &mut model, &recipe, &scaler);
+    }
+    if let SplitName::Set(_) = args.split {
+        bail!("--split {}: only runs on clinical stays have lettered sets", args.split);
+    }
+    let mut source = source::open(&recipe, args.data.as_deref())?;
+    source.dataset.train = source::training_rows(&recipe, source.dataset.train)?;
     if source.schema != model.document.schema {
         bail!(
             "{}: {} has other columns, levels or values than when the model was trained",
@@ -26,16 +35,17 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let dataset = &source.dataset;
     let mut split = pick(args.split, dataset.train.clone(), dataset.test.clone(), &recipe)?;
     if let Some(text) = &args.shift {
-        let shift: Shift = text.parse()?;
-        split = shift.apply(&split, dataset.image, recipe.seed)?;
+        let shift: InputShift = text.parse()?;
+        split = shift.apply(&split, Rows::of(dataset), recipe.seed)?;
     }
     if args.split == SplitName::Validation && recipe.train.early_stopping.is_none() {
         tables::note("note: the model was trained on all training rows, these among them");
     }
     let plain = args.split == SplitName::Test && args.shift.is_none() && args.samples.is_none();
+    let split_name = args.split.to_string();
     let request = Request {
         set: &dataset.name,
-        split: args.split.name(),
+        split: &split_name,
         shift: args.shift.clone(),
         samples: model.n_samples(args.samples),
         shifts: if plain { &recipe.evaluate.shifts } else { &[] },
@@ -55,9 +65,36 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
-fn pick(name: SplitName, train: Split, test: Split, recipe: &rank1_models::recipe::Recipe) -> Result<Split> {
+/// Stays are read with the scaling of the training stays, so that a set that training never saw can stand alone.
+fn clinical(args: &EvaluateArgs, model: &mut Model, recipe: &Recipe, scaler: &PhysionetScaler) -> Result<()> {
+    if args.shift.is_some() {
+        bail!("--shift: no shift is defined for clinical sequences");
+    }
+    let root = args.data.as_deref();
+    let split = match args.split {
+        SplitName::Test => source::clinical_stays(root, None, scaler)?,
+        SplitName::Set(set) => source::clinical_stays(root, Some(set), scaler)?,
+        SplitName::Train | SplitName::Validation => {
+            let train = source::training_rows(recipe, source::clinical_stays(root, Some('a'), scaler)?)?;
+            pick(args.split, train.clone(), train, recipe)?
+        }
+    };
+    let split_name = args.split.to_string();
+    let request = Request {
+        set: source::PHYSIONET,
+        split: &split_name,
+        samples: model.n_samples(args.samples),
+        curves: args.split == SplitName::Test && args.samples.is_none(),
+        seed: recipe.seed,
+        ..Request::default()
+    };
+    let evaluation = evaluation::evaluate(model, &split, &request)?;
+    if args.json { tables::print_json(&evaluation) } else { tables::print_evaluation(&evaluation) }
+}
+
+fn pick(name: SplitName, train: Split, test: Split, recipe: &Recipe) -> Result<Split> {
     match name {
-        SplitName::Test => Ok(test),
+        SplitName::Test | SplitName::Set(_) => Ok(test),
         SplitName::Train => Ok(train),
         SplitName::Validation => {
             let rows = source::validation_rows(&recipe.data, recipe.seed, train.len())?;

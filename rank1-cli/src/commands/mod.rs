@@ -1,7 +1,10 @@
 //! The verbs of the command line, one file each: arguments as typed become work on the building blocks.
 
+pub mod corrupt;
 pub mod data;
 pub mod evaluate;
+pub mod fetch;
+pub mod info;
 pub mod predict;
 pub mod report;
 pub mod train;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use rank1_data::Normalizer;
 use rank1_models::fit::{FitOptions, fit};
-use rank1_models::recipe::{self, CheckedRecipe, Override};
+use rank1_models::recipe::{CheckedRecipe, Override};
 use toml::Value;
 
 use crate::args::TrainArgs;
@@ -14,7 +14,7 @@ use crate::evaluation::{self, Request};
 use crate::model::{Model, ModelDocument, checkpoint_folder, write_document};
 use crate::progress::TrainingProgress;
 use crate::run_folder::{self, RunFacts};
-use crate::{source, tables};
+use crate::{recipe_file, source, tables};
 
 /// Trains, evaluates on the test split and writes the run folder.
 ///
@@ -25,10 +25,12 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let recipe = read_recipe(args)?;
     let settings = recipe.get();
     let named = |section| format!("{}: {section}", args.recipe.display());
-    let source = source::open(settings, args.data.as_deref()).with_context(|| named("data"))?;
-    let normalizer = Normalizer::fit(&source.dataset.train, source.dataset.image.is_some())?;
-    let data =
-        source::training_data(settings, &source.dataset.train, &normalizer).with_context(|| named("data"))?;
+    let mut source = source::open(settings, args.data.as_deref()).with_context(|| named("data"))?;
+    source.dataset.train =
+        source::training_rows(settings, source.dataset.train).with_context(|| named("data"))?;
+    let normalizer = Normalizer::fit(&source.dataset.train, source.dataset.layout)?;
+    let data = source::training_data(settings, &source.dataset.train, source.dataset.layout, &normalizer)
+        .with_context(|| named("data"))?;
     let shape = source::shape(settings, &source.dataset).with_context(|| named("model"))?;
     evaluation::check(settings, &source.dataset).with_context(|| named("evaluate"))?;
     let run = args.out.clone().unwrap_or_else(|| default_run(&recipe));
@@ -55,6 +57,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         normalizer,
         schema: source.schema,
         image: source.dataset.image,
+        layout: source.dataset.layout,
+        scaler: source.scaler,
         feature_names: source.dataset.feature_names.clone(),
         class_names: source.dataset.class_names.clone(),
     };
@@ -118,14 +122,12 @@ fn show_stored(run: &Path, args: &TrainArgs) -> Result<()> {
 }
 
 fn read_recipe(args: &TrainArgs) -> Result<CheckedRecipe> {
-    let text = std::fs::read_to_string(&args.recipe)
-        .with_context(|| format!("cannot read recipe {}", args.recipe.display()))?;
     let mut overrides = args.overrides.clone();
     if let Some(seed) = args.seed {
         let seed = i64::try_from(seed).context("--seed: at most 2^63 - 1")?;
         overrides.push(Override::new("seed", Value::Integer(seed)));
     }
-    recipe::parse(&text, &overrides).with_context(|| args.recipe.display().to_string())
+    recipe_file::read(&args.recipe, &overrides)
 }
 
 fn check_device(device: &str) -> Result<()> {

@@ -6,12 +6,13 @@ mod values;
 use anyhow::{Result, bail};
 use rank1_core::metrics::{OodScore, ood_metrics};
 use rank1_core::targets::Targets;
-use rank1_data::{Dataset, OodSet, Shift, Split, Task, load_ood};
+use rank1_data::{Dataset, OodSet, Split, Task, load_ood};
 use rank1_models::predict::Predictive;
 use rank1_models::recipe::Recipe;
 
 use crate::model::Model;
 use crate::report::input::{EntropyHistogram, Evaluation, Metrics, ShiftPoint};
+use crate::shift::{InputShift, Rows};
 
 /// Numbers of samples at which the NLL is measured, up to the recipe's.
 const SAMPLE_STEPS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -47,7 +48,7 @@ pub struct Request<'a> {
 pub fn check(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
     let one_row = dataset.test.select(&[0]);
     for text in &recipe.evaluate.shifts {
-        text.parse::<Shift>()?.apply(&one_row, dataset.image, recipe.seed)?;
+        text.parse::<InputShift>()?.apply(&one_row, Rows::of(dataset), recipe.seed)?;
     }
     let Some(name) = &recipe.evaluate.ood else { return Ok(()) };
     let ood = load_ood(name)?;
@@ -62,7 +63,7 @@ pub fn check(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
 /// # Errors
 /// Rows that do not fit, shifts that do not apply, metrics that are not defined.
 pub fn evaluate(model: &mut Model, split: &Split, request: &Request<'_>) -> Result<Evaluation> {
-    let image = model.document.image;
+    let rows = Rows { image: model.document.image, layout: model.document.layout };
     let predictive = model.predict(split.inputs.view(), request.samples)?;
     let mut evaluation = Evaluation {
         set: request.set.into(),
@@ -77,16 +78,18 @@ pub fn evaluate(model: &mut Model, split: &Split, request: &Request<'_>) -> Resu
     if request.curves {
         evaluation.nll_by_samples = nll_by_samples(model, split, request.samples, &predictive)?;
     }
+    let mut corrupted = Vec::new();
     for text in request.shifts {
-        let shift: Shift = text.parse()?;
-        let shifted = shift.apply(split, image, request.seed)?;
+        let shift: InputShift = text.parse()?;
+        let shifted = shift.apply(split, rows, request.seed)?;
         let predictive = model.predict(shifted.inputs.view(), request.samples)?;
-        evaluation.shifts.push(ShiftPoint {
-            kind: shift.kind.name().into(),
-            severity: shift.severity,
-            metrics: metrics(&predictive, &shifted.targets)?,
-        });
+        let metrics = metrics(&predictive, &shifted.targets)?;
+        if let InputShift::Corruption(_) = shift {
+            corrupted.push(metrics.clone());
+        }
+        evaluation.shifts.push(ShiftPoint { kind: shift.kind(), severity: shift.severity(), metrics });
     }
+    mean_corruption(&corrupted, &mut evaluation.metrics);
     if let Some(name) = request.ood {
         let ood = load_ood(name)?;
         measure_ood(model, &predictive, &ood, request.samples, &mut evaluation)?;
@@ -108,6 +111,16 @@ fn metrics(predictive: &Predictive, targets: &Targets) -> Result<Metrics> {
     let mut out = Evaluation::default();
     measure(predictive, targets, &mut out)?;
     Ok(out.metrics)
+}
+
+/// Means over all measured corruptions, each severity of each kind with equal weight.
+fn mean_corruption(corrupted: &[Metrics], out: &mut Metrics) {
+    for key in ["nll", "accuracy", "ece"] {
+        let values: Option<Vec<f64>> = corrupted.iter().map(|metrics| metrics.get(key).copied()).collect();
+        if let Some(values) = values.filter(|values| !values.is_empty()) {
+            out.insert(format!("corrupted_{key}"), values.iter().sum::<f64>() / values.len() as f64);
+        }
+    }
 }
 
 /// Mixture NLL with the first S samples, S doubling up to all of them.

@@ -18,6 +18,15 @@ fn the_catalogue_is_a_json_list_with_the_known_sets() {
 fn the_catalogue_is_a_table_for_people() {
     let text = Bench::new().succeed(&["data", "list"]).stdout;
     assert!(text.contains("boston") && text.contains("regression") && text.contains("embedded"), "{text}");
+    let line = |set: &str| text.lines().find(|line| line.trim_start().starts_with(set)).unwrap().to_owned();
+    for (set, features) in [
+        ("cifar100 ", " 32x32x3 "),
+        ("mnist10k ", " 28x28x1 "),
+        ("boston ", " 13 "),
+        ("physionet2012 ", " 48 steps of 112 + 156 "),
+    ] {
+        assert!(line(set).contains(features), "{}", line(set));
+    }
 }
 
 #[test]

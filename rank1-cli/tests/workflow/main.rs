@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod classification;
+mod corruption;
 mod data;
+mod download;
+mod info;
 mod regression;
 mod report;
 #[path = "../workbench/mod.rs"]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::options::CsvOptions;
 use super::read::Table;
 use super::schema::CsvSchema;
-use crate::{Dataset, Error, holdout_indices};
+use crate::{Dataset, Error, InputLayout, holdout_indices};
 
 /// Where the test rows of a table come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +66,7 @@ pub fn load_table(
         feature_names: schema.feature_names(),
         class_names: schema.class_names().to_vec(),
         image: None,
+        layout: InputLayout::Columns,
         provenance: format!("the user's table {origin}"),
     };
     Ok((dataset, schema))

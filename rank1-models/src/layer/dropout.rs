@@ -58,4 +58,20 @@ impl Dropout {
         expect_shape("Dropout::forward", "mask", &mask, x.dims())?;
         Ok(x * mask)
     }
+
+    /// Filter-wise dropout: whole channels of a feature map are kept or dropped.
+    ///
+    /// # Shapes
+    /// `x`: `[R, C, H, W]`; `mask`: `[R, C]`, as [`Dropout::mask`] draws it with width C; returns the shape of `x`.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if the mask has another shape.
+    ///
+    /// # Source
+    /// Tompson et al. 2015, arXiv:1411.4280 ("spatial dropout"); rates per filter as in Gal and Ghahramani 2016.
+    pub fn forward_channels(&self, x: Tensor<4>, mask: Tensor<2>) -> Result<Tensor<4>, Error> {
+        let [rows, channels, ..] = x.dims();
+        expect_shape("Dropout::forward_channels", "mask", &mask, [rows, channels])?;
+        Ok(x * mask.reshape([rows, channels, 1, 1]))
+    }
 }

@@ -208,3 +208,54 @@ fn per_batch_draws_and_no_clipping_are_settings() {
     layer.input_factor.as_mut().unwrap().clip = Some(ClipBounds { min: 1.0, max: 1.0 });
     assert_ne!(free, values(layer.forward(x, &noise).unwrap()));
 }
+
+#[test]
+fn a_flipout_convolution_with_equal_signs_is_the_reparameterized_one() {
+    let device = Device::flex();
+    let config = MeanFieldConv2dConfig { initial_std: 0.3, ..MeanFieldConv2dConfig::new(3, 2, [3, 2]) };
+    let layer = config.init(&device).unwrap();
+    let x = normals(2 * B, 3 * 7 * 5, 1, &device).reshape([2 * B, 3, 7, 5]);
+    let mut noise = layer.noise(&rows(2, 1), Estimator::Flipout);
+    let flat = |y: Tensor<4>| y.into_data().try_to_vec::<f32>().unwrap();
+    let flipped = flat(layer.forward(x.clone(), &noise).unwrap());
+    // By hand: the two signs of a row multiply its images before and after a convolution with the perturbation.
+    let signs = noise.signs.clone().unwrap();
+    let by_channel = |x: Tensor<4>, signs: Tensor<2>| {
+        let [rows, channels] = signs.dims();
+        x * signs.reshape([rows, channels, 1, 1])
+    };
+    let mut parts = Vec::new();
+    for (s, x) in x.clone().split(B, 0).into_iter().enumerate() {
+        let [own_in, own_out] = [&signs.input, &signs.output].map(|signs| signs.clone().narrow(0, s * B, B));
+        let draw = noise.weight.clone().narrow(0, s, 1).reshape([18, 2]);
+        let noisy = layer
+            .geometry
+            .convolve(by_channel(x.clone(), own_in), positive_scale(layer.raw_scale.val()) * draw);
+        parts.push(
+            layer.geometry.convolve(x, layer.mean.val()).unwrap() + by_channel(noisy.unwrap(), own_out),
+        );
+    }
+    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
+    assert!(distance(&flipped, &flat(Tensor::cat(parts, 0))) < 1e-4);
+    let signs = noise.signs.as_mut().unwrap();
+    (signs.input, signs.output) = (signs.input.ones_like(), signs.output.ones_like());
+    let unflipped = flat(layer.forward(x.clone(), &noise).unwrap());
+    noise.signs = None;
+    assert!(distance(&unflipped, &flat(layer.forward(x.clone(), &noise).unwrap())) < 1e-4);
+    assert!(distance(&flipped, &unflipped) > 1e-2, "the signs must matter");
+    noise.weight = Tensor::zeros([3, 18, 2], &device);
+    assert!(layer.forward(x, &noise).is_err(), "3 samples do not divide 10 rows");
+}
+
+#[test]
+fn filter_wise_dropout_drops_whole_channels() {
+    let device = Device::flex();
+    let dropout = Dropout::new(0.5).unwrap();
+    let mask = dropout.mask(&rows(1, K), 3, &device);
+    let y = dropout.forward_channels(Tensor::ones([K * B, 3, 2, 7], &device), mask.clone()).unwrap();
+    let y = y.into_data().try_to_vec::<f32>().unwrap();
+    for (channel, kept) in y.chunks_exact(14).zip(values(mask.clone())) {
+        assert!(channel.iter().all(|&v| v == kept) && (kept == 0.0 || kept == 2.0));
+    }
+    assert!(dropout.forward_channels(Tensor::ones([K * B, 2, 2, 7], &device), mask).is_err());
+}

@@ -1,105 +1,16 @@
-//! Types and values of a recipe: every problem is collected, none hides another.
+//! Values of a recipe: every problem is collected, none hides another. Types are read in [`super::sections`].
 
-use std::collections::BTreeMap;
-
-use serde::de::DeserializeOwned;
-use toml::{Table, Value};
+use toml::Value;
 
 use rank1_core::objective::NllForm;
 use rank1_priors::PriorSpec;
 
-use super::{DataRecipe, EvaluateRecipe, ModelRecipe, Override, PredictRecipe, Problem, Recipe, TrainRecipe};
-use crate::method::Method;
+use super::sections::Sections;
+use super::{DataRecipe, ModelRecipe, Override, Problem, Recipe, TrainRecipe};
+use crate::method::{Estimator, Method};
+use crate::network::Body;
 use crate::optimizer::OptimizerSpec;
 use crate::schedule::Schedule;
-
-/// The sections of a recipe that could be read; each is parsed on its own, so that all report.
-#[derive(Default)]
-pub(super) struct Sections {
-    name: Option<String>,
-    seed: Option<u64>,
-    data: Option<DataRecipe>,
-    model: Option<ModelRecipe>,
-    method: Option<Method>,
-    train: Option<TrainRecipe>,
-    predict: Option<PredictRecipe>,
-    evaluate: Option<EvaluateRecipe>,
-    search: Option<BTreeMap<String, Vec<Value>>>,
-}
-
-impl Sections {
-    /// Parses what can be parsed; the rest is a problem each.
-    pub(super) fn parse(table: &Table, problems: &mut Vec<Problem>) -> Self {
-        Self {
-            name: section(table, "name", None, problems),
-            seed: section(table, "seed", Some(0), problems),
-            data: section(table, "data", None, problems),
-            model: section(table, "model", None, problems),
-            method: section(table, "method", None, problems),
-            train: section(table, "train", None, problems),
-            predict: section(table, "predict", Some(Default::default()), problems),
-            evaluate: section(table, "evaluate", Some(Default::default()), problems),
-            search: section(table, "search", Some(Default::default()), problems),
-        }
-    }
-
-    /// The recipe, if every section is there.
-    pub(super) fn complete(self) -> Option<Recipe> {
-        Some(Recipe {
-            name: self.name?,
-            seed: self.seed?,
-            data: self.data?,
-            model: self.model?,
-            method: self.method?,
-            train: self.train?,
-            predict: self.predict?,
-            evaluate: self.evaluate?,
-            search: self.search?,
-        })
-    }
-}
-
-impl From<Recipe> for Sections {
-    fn from(r: Recipe) -> Self {
-        Self {
-            name: Some(r.name),
-            seed: Some(r.seed),
-            data: Some(r.data),
-            model: Some(r.model),
-            method: Some(r.method),
-            train: Some(r.train),
-            predict: Some(r.predict),
-            evaluate: Some(r.evaluate),
-            search: Some(r.search),
-        }
-    }
-}
-
-fn section<T: DeserializeOwned>(
-    table: &Table,
-    key: &str,
-    default: Option<T>,
-    problems: &mut Vec<Problem>,
-) -> Option<T> {
-    let Some(value) = table.get(key) else {
-        if default.is_none() {
-            problems.push(Problem { key: key.into(), message: "missing".into() });
-        }
-        return default;
-    };
-    match value.clone().try_into() {
-        Ok(value) => Some(value),
-        Err(e) => {
-            // The parser's text is "<what>\nin `field`\n".
-            let text = e.to_string();
-            let (what, place) = text.trim().split_once("\nin `").unwrap_or((text.trim(), ""));
-            let inner = place.trim_end_matches('`');
-            let key = if inner.is_empty() { key.to_string() } else { format!("{key}.{inner}") };
-            problems.push(Problem { key, message: what.replace('\n', " ") });
-            None
-        }
-    }
-}
 
 struct Values<'a>(&'a mut Vec<Problem>);
 
@@ -124,8 +35,10 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
         data(d, &mut v);
     }
     if let Some(m) = &r.model {
-        let positive = m.hidden.iter().all(|&w| w > 0);
-        v.need(positive, "model.hidden", "widths above 0", format!("{:?}", m.hidden));
+        model(m, &mut v);
+    }
+    if let (Some(model), Some(method)) = (&r.model, &r.method) {
+        fits(model, method.network(), &mut v);
     }
     if let Some(m) = &r.method {
         method(m, "method", &mut v);
@@ -149,7 +62,44 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Sizes of an architecture; whether the inputs fit it is known when there are rows.
+fn model(m: &ModelRecipe, v: &mut Values<'_>) {
+    let depth = |v: &mut Values<'_>, depth: usize, least: usize, offset: usize, expected: &str| {
+        v.need(depth >= least && (depth - offset).is_multiple_of(6), "model.depth", expected, depth);
+    };
+    let hidden = match &m.body {
+        Body::Mlp { hidden, .. } | Body::Lstm { hidden, .. } => hidden.as_slice(),
+        _ => &[],
+    };
+    v.need(hidden.iter().all(|&w| w > 0), "model.hidden", "widths above 0", format!("{hidden:?}"));
+    match &m.body {
+        Body::ResNet { depth: d, width, .. } => {
+            depth(v, *d, 8, 2, "6 n + 2: 8, 14, 20, 32, 44, 56");
+            v.need(*width > 0, "model.width", "at least 1", width);
+        }
+        Body::WideResnet { depth: d, widen, .. } => {
+            depth(v, *d, 10, 4, "6 n + 4: 10, 16, 22, 28, 40");
+            v.need(*widen > 0, "model.widen", "at least 1", widen);
+        }
+        Body::Lstm { units, .. } => v.need(*units > 0, "model.units", "at least 1", units),
+        _ => {}
+    }
+}
+
+/// What an architecture cannot have.
+fn fits(model: &ModelRecipe, method: &Method, v: &mut Values<'_>) {
+    if let (Body::Lstm { .. }, Method::MeanField(m)) = (&model.body, method) {
+        v.need(
+            m.estimator == Estimator::Reparameterized,
+            "method.estimator",
+            "`reparameterized` for `lstm`, whose weights are drawn once per sequence",
+            "`flipout`",
+        );
+    }
+}
+
 fn data(d: &DataRecipe, v: &mut Values<'_>) {
+    v.need(d.train_rows != Some(0), "data.train_rows", "at least 1", 0);
     v.need((0.0..0.9).contains(&d.validation), "data.validation", "a fraction in [0, 0.9)", d.validation);
     if let Some(f) = d.test_fraction {
         v.need(f > 0.0 && f < 0.9, "data.test_fraction", "a fraction in (0, 0.9)", f);

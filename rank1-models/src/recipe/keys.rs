@@ -9,9 +9,21 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
     ("", &["name", "seed", "data", "model", "method", "train", "predict", "evaluate", "search"]),
     (
         "data",
-        &["set", "split", "gap", "validation", "file", "target", "categorical", "missing", "test_fraction"],
+        &[
+            "set",
+            "split",
+            "gap",
+            "validation",
+            "file",
+            "target",
+            "categorical",
+            "missing",
+            "test_fraction",
+            "augment",
+            "train_rows",
+        ],
     ),
-    ("model", &["kind", "hidden", "activation", "likelihood"]),
+    ("data.augment", &["pad", "flip"]),
     (
         "train",
         &[
@@ -26,6 +38,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "kl_annealing",
             "posterior_temperature",
             "l2",
+            "l2_norms",
             "clip_norm",
             "early_stopping",
             "checkpoint_every",
@@ -41,7 +54,13 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
 /// Tables whose keys depend on their `kind`.
 const BY_KIND: &[(&str, &str, &[&str])] = &[
     ("method", "deterministic", &[]),
-    ("method", "mc_dropout", &["rate", "inputs"]),
+    ("model", "mlp", &["hidden", "activation", "likelihood"]),
+    ("model", "lenet5", &["activation", "likelihood"]),
+    ("model", "resnet", &["depth", "width", "norm", "likelihood"]),
+    ("model", "wide_resnet", &["depth", "widen", "norm", "likelihood"]),
+    ("model", "resnet50", &["norm", "likelihood"]),
+    ("model", "lstm", &["units", "embedding", "hidden", "activation", "likelihood"]),
+    ("method", "mc_dropout", &["rate", "inputs", "placement"]),
     ("method", "mean_field", &["estimator", "prior", "initial_std"]),
     ("method", "batch_ensemble", &["members", "sign_init"]),
     (

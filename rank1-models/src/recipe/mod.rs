@@ -6,6 +6,7 @@
 mod check;
 mod keys;
 mod overrides;
+mod sections;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::method::Method;
-use crate::network::Activation;
+use crate::network::Body;
 use crate::optimizer::{LearningRateMultipliers, OptimizerSpec};
 use crate::schedule::Schedule;
 
@@ -82,6 +83,31 @@ pub struct DataRecipe {
     /// Fraction of the table's rows held out as the test split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_fraction: Option<f64>,
+    /// Random changes of training images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augment: Option<AugmentRecipe>,
+    /// Use only this many training rows, the first of a seeded order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_rows: Option<usize>,
+}
+
+/// Random changes of training images: a shifted crop and a mirror image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AugmentRecipe {
+    /// Pixels added on every side before a crop of the old size.
+    #[serde(default = "default_pad")]
+    pub pad: usize,
+    /// Whether half of the images are mirrored left to right.
+    #[serde(default = "default_true")]
+    pub flip: bool,
+}
+
+fn default_pad() -> usize {
+    4
+}
+fn default_true() -> bool {
+    true
 }
 
 fn default_validation() -> f64 {
@@ -90,31 +116,13 @@ fn default_validation() -> f64 {
 
 /// The network, apart from what the data decide.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ModelRecipe {
-    /// Architecture; `mlp`.
-    pub kind: ModelKind,
-    /// Widths of the hidden layers.
-    pub hidden: Vec<usize>,
-    /// Nonlinearity between layers.
-    #[serde(default = "default_activation")]
-    pub activation: Activation,
+    /// Architecture, by `kind`.
+    #[serde(flatten)]
+    pub body: Body,
     /// What the outputs parameterize; by default categorical or heteroscedastic Gaussian, as the task asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub likelihood: Option<Likelihood>,
-}
-
-/// Architectures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ModelKind {
-    /// Multilayer perceptron.
-    Mlp,
-}
-
-fn default_activation() -> Activation {
-    Activation::Relu
 }
 
 /// The optimization.
@@ -152,6 +160,9 @@ pub struct TrainRecipe {
     /// L2 penalty: this times the sum of squares of weights and biases, not divided by N.
     #[serde(default)]
     pub l2: f64,
+    /// Whether the L2 penalty takes in the scales and shifts of normalizations, as the published CIFAR recipes do.
+    #[serde(default = "default_true")]
+    pub l2_norms: bool,
     /// Longest allowed gradient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
@@ -321,7 +332,7 @@ pub fn parse(text: &str, overrides: &[Override]) -> Result<CheckedRecipe, Error>
         // Unknown keys would be reported a second time by the typed parser; remove what is not known.
         keys::retain_known(&mut table);
     }
-    let sections = check::Sections::parse(&table, &mut problems);
+    let sections = sections::Sections::parse(&table, &mut problems);
     finish(sections, problems)
 }
 
@@ -333,7 +344,7 @@ pub fn check(recipe: Recipe) -> Result<CheckedRecipe, Error> {
     finish(recipe.into(), Vec::new())
 }
 
-fn finish(sections: check::Sections, mut problems: Vec<Problem>) -> Result<CheckedRecipe, Error> {
+fn finish(sections: sections::Sections, mut problems: Vec<Problem>) -> Result<CheckedRecipe, Error> {
     check::values(&sections, &mut problems);
     if problems.is_empty()
         && let Some(recipe) = sections.complete()

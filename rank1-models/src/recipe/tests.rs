@@ -18,6 +18,8 @@ target = "y"
 categorical = ["color"]
 missing = "mean"
 test_fraction = 0.2
+train_rows = 100
+augment = { pad = 2, flip = false }
 [model]
 kind = "mlp"
 hidden = [7, 5]
@@ -80,7 +82,7 @@ fn known_keys_are_those_of_the_types() {
 fn every_method_schedule_and_optimizer_passes_its_own_keys() {
     for method in [
         r#"{ kind = "deterministic" }"#,
-        r#"{ kind = "mc_dropout", rate = 0.1, inputs = true }"#,
+        r#"{ kind = "mc_dropout", rate = 0.1, inputs = true, placement = "filters" }"#,
         r#"{ kind = "mean_field", estimator = "flipout", prior = { family = "tied_mean", std = 0.1 }, initial_std = 0.1 }"#,
         r#"{ kind = "batch_ensemble", members = 2, sign_init = 0.5 }"#,
         r#"{ kind = "rank1", members = 2, posterior = "cauchy", prior = { family = "cauchy", location = 1.0, scale = 0.1 }, sign_init = -0.5, dropout_rate = 0.1, stochastic = "input", granularity = "per_batch", perturbation = "additive", clip = { min = -1.0, max = 1.0 }, member_kl = "mean" }"#,
@@ -91,12 +93,35 @@ fn every_method_schedule_and_optimizer_passes_its_own_keys() {
         let again = parse(&recipe.to_toml(), &[]).unwrap();
         assert_eq!(recipe.hash(), again.hash(), "{method}");
     }
+    for model in [
+        r#"{ kind = "lenet5", activation = "tanh" }"#,
+        r#"{ kind = "resnet", depth = 20, width = 8, norm = "per_member" }"#,
+        r#"{ kind = "wide_resnet", depth = 28, widen = 10, norm = "shared" }"#,
+        r#"{ kind = "resnet50", norm = "shared", likelihood = "categorical" }"#,
+        r#"{ kind = "lstm", units = 8, embedding = 3, hidden = [4], activation = "relu6" }"#,
+    ] {
+        let recipe = parse(FULL, &[format!("model={model}").parse().unwrap()]).unwrap();
+        assert_eq!(recipe.hash(), parse(&recipe.to_toml(), &[]).unwrap().hash(), "{model}");
+    }
     for set in [
         r#"train.optimizer={ kind = "sgd", learning_rate = 0.1, momentum = 0.9, nesterov = true }"#,
         r#"train.schedule={ kind = "cosine", warmup_epochs = 1.0, final_fraction = 0.1 }"#,
         r#"train.schedule={ kind = "constant", warmup_epochs = 1.0 }"#,
     ] {
         parse(FULL, &[set.parse().unwrap()]).unwrap();
+    }
+}
+
+#[test]
+fn a_wrong_type_inside_a_table_of_a_kind_names_its_field() {
+    for (set, start) in [
+        ("model.hidden=50", "model.hidden: invalid type"),
+        (r#"model={ kind = "lstm", units = "many" }"#, "model.units: invalid type"),
+        ("method.members=\"four\"", "method.members: invalid type"),
+        (r#"model={ kind = "resnet", depth = 21 }"#, "model.depth: expected 6 n + 2"),
+    ] {
+        let found = problems(FULL, &[set]);
+        assert!(found.len() == 1 && found[0].starts_with(start), "{set}: {found:?}");
     }
 }
 

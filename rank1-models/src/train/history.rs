@@ -60,9 +60,9 @@ impl EpochRecord {
         self.output_spread = network.layers.iter().map(|l| spread(&l.output_factor)).collect();
     }
 
-    /// Column names of `metrics.csv` for a network with `n_layers` layers.
+    /// Column names of `metrics.csv` for a network with layers of these names.
     #[must_use]
-    pub fn csv_header(n_layers: usize) -> Vec<String> {
+    pub fn csv_header<'a>(layers: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let mut names: Vec<String> = [
             "network",
             "epoch",
@@ -77,7 +77,7 @@ impl EpochRecord {
         ]
         .map(String::from)
         .to_vec();
-        for layer in (0..n_layers).map(Network::layer_name) {
+        for layer in layers {
             names.push(format!("kl/{layer}"));
             names.push(format!("spread/{layer}/input"));
             names.push(format!("spread/{layer}/output"));

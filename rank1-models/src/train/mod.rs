@@ -32,6 +32,17 @@ pub struct Rows<'a> {
     pub targets: &'a Targets,
 }
 
+/// Random changes of a training row, anew in every epoch.
+///
+/// A pure function of its arguments: a resumed run changes the same rows in the same way.
+pub trait Augmentation: Send + Sync + std::fmt::Debug {
+    /// Changes the normalized row `index` of the training rows in place.
+    ///
+    /// # Shapes
+    /// `row`: `[D]`.
+    fn apply(&self, row: &mut [f32], seed: u64, epoch: usize, index: usize);
+}
+
 /// What a network is trained on, and what it is stopped by.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainingSets<'a> {
@@ -39,6 +50,8 @@ pub struct TrainingSets<'a> {
     pub train: Rows<'a>,
     /// Rows held out of the training rows; needed for early stopping.
     pub validation: Option<Rows<'a>>,
+    /// Applied to training rows, never to validation rows.
+    pub augmentation: Option<&'a dyn Augmentation>,
 }
 
 /// Everything that a network's training carries from epoch to epoch.
@@ -196,8 +209,8 @@ impl<'a> Run<'a> {
             sets,
             engine: engine(recipe.train.engine, network),
             penalty: Penalty::new(network),
-            gradient: vec![0.0; network.n_parameters()],
-            inputs: Array2::zeros((0, network.shape.inputs)),
+            gradient: vec![0.0; network.layout.len()],
+            inputs: Array2::zeros((0, network.shape.inputs())),
             annealing: KlAnnealing { steps: annealed.round() as u64 },
             steps_per_epoch,
             epochs,
@@ -236,10 +249,13 @@ impl<'a> Run<'a> {
         let n = self.sets.train.inputs.nrows();
         let step = state.optimizer.steps;
         if self.inputs.nrows() != rows.len() {
-            self.inputs = Array2::zeros((rows.len(), self.network.shape.inputs));
+            self.inputs = Array2::zeros((rows.len(), self.network.shape.inputs()));
         }
         for (mut to, &from) in self.inputs.rows_mut().into_iter().zip(rows) {
             to.assign(&self.sets.train.inputs.index_axis(Axis(0), from));
+            if let (Some(augmentation), Some(row)) = (self.sets.augmentation, to.as_slice_mut()) {
+                augmentation.apply(row, state.seed, state.epoch, from);
+            }
         }
         let targets = self.sets.train.targets.select(rows);
         self.gradient.fill(0.0);
@@ -254,12 +270,13 @@ impl<'a> Run<'a> {
         let weights = PenaltyWeights {
             kl: kl_weight * t.posterior_temperature / n as f64,
             l2: t.l2,
+            l2_norms: t.l2_norms,
             seed: state.seed,
             step: step as u32,
         };
         let parts = self.penalty.add_gradient(&state.parameters, &mut self.gradient, weights)?;
         let objective = nll + weights.kl * parts.kl_total() + parts.l2;
-        let norm = clip_global_norm(&mut self.gradient, t.clip_norm);
+        let norm = clip_global_norm(&mut self.gradient[..self.network.n_parameters()], t.clip_norm);
         for (quantity, value) in [("the objective", objective), ("the gradient's norm", norm)] {
             if !value.is_finite() {
                 return Err(Error::Diverged { step, epoch: state.epoch, quantity, value });

@@ -1,16 +1,18 @@
-//! `dense_rank1_trainable.json`: every posterior family with known noise, gradients for unconstrained parameters, KL.
+//! `dense_rank1_trainable.json` and what trainable convolutions share with it: every posterior family with known noise, gradients for unconstrained parameters, KL.
 
+use burn::tensor::Tensor;
 use ndarray::{Array2, Array3};
 use rank1_core::factor::ClipBounds;
 use rank1_core::layout::member_major;
 use rank1_priors::{PosteriorFamily, PriorSpec, d_scale_d_raw, kl_and_grad, raw_to_scale};
 
 use crate::burn_dense::{self, BurnFactor};
+use crate::conv_trainable;
 use crate::dense::Dense;
 use crate::json::{Outcome, Record, Values};
 use crate::report::{Precision, Verdict};
 
-const CLIP: ClipBounds = ClipBounds::REFERENCE;
+pub(crate) const CLIP: ClipBounds = ClipBounds::REFERENCE;
 
 pub(crate) fn check(root: &Record<'_>) -> Outcome<()> {
     let fixed_scale = fixed_scale(root)?;
@@ -32,7 +34,8 @@ fn fixed_scale(root: &Record<'_>) -> Outcome<f64> {
 }
 
 /// One factor's posterior as the file gives it.
-struct Posterior {
+#[derive(Debug)]
+pub(crate) struct Posterior {
     family: PosteriorFamily,
     location_key: &'static str,
     scale_key: Option<&'static str>,
@@ -45,7 +48,13 @@ struct Posterior {
 }
 
 impl Posterior {
-    fn read(record: &Record<'_>, side: &str, width: usize, dense: &Dense, fixed: f64) -> Outcome<Self> {
+    pub(crate) fn read(
+        record: &Record<'_>,
+        side: &str,
+        width: usize,
+        (k, e): (usize, usize),
+        fixed: f64,
+    ) -> Outcome<Self> {
         let (family, location_key, scale_key) = match record.text("posterior")? {
             "normal" => (PosteriorFamily::Normal, "mean", Some("stddev")),
             "cauchy" => (PosteriorFamily::Cauchy, "loc", Some("scale")),
@@ -57,7 +66,7 @@ impl Posterior {
             other => return record.fault("posterior", format!("is {other:?}, which is not known")),
         };
         let params = record.child(&format!("{side}_params_raw"))?;
-        params.expect_shape(location_key, &[dense.k, width])?;
+        params.expect_shape(location_key, &[k, width])?;
         let location = params.matrix(location_key)?;
         let raw = scale_key.map(|key| params.values(key)).transpose()?;
         let raw_shape = raw.as_ref().map(|raw| raw.shape.clone()).unwrap_or_default();
@@ -69,7 +78,7 @@ impl Posterior {
             None => None,
         };
         record.report.unread.borrow_mut().extend(params.unread());
-        let noise = Self::noise(record, side, family, width, dense)?;
+        let noise = Self::noise(record, side, family, [e, k, width])?;
         Ok(Self { family, location_key, scale_key, location, raw, raw_shape, noise })
     }
 
@@ -77,10 +86,8 @@ impl Posterior {
         record: &Record<'_>,
         side: &str,
         family: PosteriorFamily,
-        width: usize,
-        dense: &Dense,
+        shape: [usize; 3],
     ) -> Outcome<Array3<f64>> {
-        let shape = [dense.e, dense.k, width];
         if family == PosteriorFamily::PointMass {
             return Ok(Array3::zeros(shape));
         }
@@ -113,7 +120,7 @@ impl Posterior {
     }
 
     /// Draws before clipping, `[E, K, D]`.
-    fn draws(&self, record: &Record<'_>) -> Outcome<Array3<f64>> {
+    pub(crate) fn draws(&self, record: &Record<'_>) -> Outcome<Array3<f64>> {
         let scales = self.scales();
         let mut draws = Array3::zeros(self.noise.dim());
         for ((e, k), mut out) in indices(&self.noise).zip(rows_mut(&mut draws)) {
@@ -159,7 +166,7 @@ impl Posterior {
         Values::from(d_raw).reshaped(&self.raw_shape)
     }
 
-    fn burn(&self) -> BurnFactor {
+    pub(crate) fn burn(&self) -> BurnFactor {
         let noise = (self.family != PosteriorFamily::PointMass).then_some(&self.noise);
         BurnFactor::new(self.family, &self.location, self.raw.as_ref(), noise, Some(CLIP))
     }
@@ -177,47 +184,109 @@ fn rows_mut(array: &mut Array3<f64>) -> impl Iterator<Item = ndarray::ArrayViewM
 fn run(record: &Record<'_>, fixed: f64) -> Outcome<Verdict> {
     match record.text("layer")? {
         "dense" => {}
+        "conv" => return conv_trainable::run(record, fixed),
         other => return Ok(Verdict::NotImplemented(format!("layer {other}"))),
     }
     record.note(&["noise"]);
     let dense = Dense::read(record)?;
-    let (d_in, d_out) = dense.kernel.dim();
-    let sides = [("alpha", d_in), ("gamma", d_out)];
-    let posteriors = [
-        Posterior::read(record, "alpha", d_in, &dense, fixed)?,
-        Posterior::read(record, "gamma", d_out, &dense, fixed)?,
-    ];
-    let draws = [posteriors[0].draws(record)?, posteriors[1].draws(record)?];
-    let [s, r] = [&draws[0], &draws[1]].map(|d| member_major(CLIP.forward(d.view()).view()));
-    let (grad, mut gradients) = dense.run(record, &[(s, r)])?.check(record)?;
-    let (s, r) = gradients.remove(0);
-    for ((((side, _), posterior), draws), gradient) in sides.iter().zip(&posteriors).zip(&draws).zip([s, r]) {
-        record.check(&format!("{side}_samples_unclipped"), draws.clone(), Precision::Double)?;
-        let gradient = record.ok(CLIP.backward(draws.view(), member_major(gradient.view()).view()))?;
-        let (location, raw) = posterior.pathwise(record, &gradient)?;
-        grad.check(&format!("{side}_{}", posterior.location_key), location, Precision::Double)?;
-        if let (Some(key), Some(raw)) = (posterior.scale_key, raw) {
-            grad.check(&format!("{side}_{key}"), raw, Precision::Double)?;
-        }
-    }
-    let factors = [posteriors[0].burn(), posteriors[1].burn()];
-    let burn = burn_dense::run(record, &dense, &[(factors[0].clone(), factors[1].clone())])?;
+    let sides = Sides::read(record, dense.kernel.dim(), (dense.k, dense.e), fixed)?;
+    let draws = sides.draws(record)?;
+    let (grad, mut gradients) = dense.run(record, &[Sides::clipped(&draws)])?.check(record)?;
+    sides.check_double(record, &grad, &draws, gradients.remove(0))?;
+    let factors = sides.burn();
+    let burn = burn_dense::run(record, &dense, std::slice::from_ref(&factors))?;
     burn.check(record, &grad)?;
-    let (location, raw) = (&burn.location[0], &burn.raw_scale[0]);
-    for ((posterior, (side, _)), (location, raw)) in
-        posteriors.iter().zip(sides).zip([(&location.0, &raw.0), (&location.1, &raw.1)])
-    {
-        grad.check(&format!("{side}_{}", posterior.location_key), location.clone(), Precision::Burn)?;
-        if let (Some(key), Some(raw)) = (posterior.scale_key, raw) {
-            let raw = Values::from(raw.clone()).reshaped(&posterior.raw_shape);
-            grad.check(&format!("{side}_{key}"), raw, Precision::Burn)?;
-        }
-    }
+    sides.check_burn(&grad, &burn.location[0], &burn.raw_scale[0], Precision::Burn)?;
     record.report.unread.borrow_mut().extend(grad.unread());
-    if record.has("kl_regularizer") {
-        divergences(record, sides.map(|(side, _)| side), &posteriors, &factors)?;
-    }
+    sides.check_divergences(record, &factors)?;
     Ok(Verdict::Compared)
+}
+
+/// The posteriors of input and output factor of one layer.
+#[derive(Debug)]
+pub(crate) struct Sides([Posterior; 2]);
+
+const NAMES: [&str; 2] = ["alpha", "gamma"];
+
+impl Sides {
+    pub(crate) fn read(
+        record: &Record<'_>,
+        (d_in, d_out): (usize, usize),
+        rows: (usize, usize),
+        fixed: f64,
+    ) -> Outcome<Self> {
+        Ok(Self([
+            Posterior::read(record, NAMES[0], d_in, rows, fixed)?,
+            Posterior::read(record, NAMES[1], d_out, rows, fixed)?,
+        ]))
+    }
+
+    /// Draws of both sides before clipping, `[E, K, D]`.
+    pub(crate) fn draws(&self, record: &Record<'_>) -> Outcome<[Array3<f64>; 2]> {
+        Ok([self.0[0].draws(record)?, self.0[1].draws(record)?])
+    }
+
+    /// Clipped draws of both sides, `[K, E, D]`.
+    pub(crate) fn clipped(draws: &[Array3<f64>; 2]) -> (Array3<f64>, Array3<f64>) {
+        let clip = |d: &Array3<f64>| member_major(CLIP.forward(d.view()).view());
+        (clip(&draws[0]), clip(&draws[1]))
+    }
+
+    /// Draws, and gradients for locations and raw scales from those for the clipped draws, `[K, E, D]`.
+    pub(crate) fn check_double(
+        &self,
+        record: &Record<'_>,
+        grad: &Record<'_>,
+        draws: &[Array3<f64>; 2],
+        (s, r): (Array3<f64>, Array3<f64>),
+    ) -> Outcome<()> {
+        for (((side, posterior), draws), gradient) in NAMES.iter().zip(&self.0).zip(draws).zip([s, r]) {
+            record.check(&format!("{side}_samples_unclipped"), draws.clone(), Precision::Double)?;
+            let gradient = record.ok(CLIP.backward(draws.view(), member_major(gradient.view()).view()))?;
+            let (location, raw) = posterior.pathwise(record, &gradient)?;
+            grad.check(&format!("{side}_{}", posterior.location_key), location, Precision::Double)?;
+            if let (Some(key), Some(raw)) = (posterior.scale_key, raw) {
+                grad.check(&format!("{side}_{key}"), raw, Precision::Double)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn burn(&self) -> (BurnFactor, BurnFactor) {
+        (self.0[0].burn(), self.0[1].burn())
+    }
+
+    /// Gradients of the Burn layer for locations and raw scales.
+    pub(crate) fn check_burn(
+        &self,
+        grad: &Record<'_>,
+        location: &(Tensor<2>, Tensor<2>),
+        raw: &(Option<Tensor<2>>, Option<Tensor<2>>),
+        precision: Precision,
+    ) -> Outcome<()> {
+        for ((posterior, side), (location, raw)) in
+            self.0.iter().zip(NAMES).zip([(&location.0, &raw.0), (&location.1, &raw.1)])
+        {
+            grad.check(&format!("{side}_{}", posterior.location_key), location.clone(), precision)?;
+            if let (Some(key), Some(raw)) = (posterior.scale_key, raw) {
+                let raw = Values::from(raw.clone()).reshaped(&posterior.raw_shape);
+                grad.check(&format!("{side}_{key}"), raw, precision)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Divergences with their gradients, if the case has them.
+    pub(crate) fn check_divergences(
+        &self,
+        record: &Record<'_>,
+        factors: &(BurnFactor, BurnFactor),
+    ) -> Outcome<()> {
+        if record.has("kl_regularizer") {
+            divergences(record, NAMES, &self.0, [&factors.0, &factors.1])?;
+        }
+        Ok(())
+    }
 }
 
 /// The prior of a text such as `normal_kl(1,0.1)`.
@@ -236,7 +305,7 @@ fn divergences(
     record: &Record<'_>,
     sides: [&str; 2],
     posteriors: &[Posterior; 2],
-    factors: &[BurnFactor; 2],
+    factors: [&BurnFactor; 2],
 ) -> Outcome<()> {
     let prior = prior(record)?;
     let grad = record.child("kl_grad")?;

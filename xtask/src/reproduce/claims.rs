@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
+use super::experiment::Published;
 use super::summary::Estimate;
 
 /// The file as a whole.
@@ -68,40 +69,67 @@ impl Claims {
         Ok(claims)
     }
 
-    /// The first figure for a method on a set of a benchmark.
-    pub(crate) fn find(&self, benchmark: &str, set: &str, method: &str, metric: &str) -> Option<Claim<'_>> {
-        let of_set = |row: &&Row| row.set.as_deref().is_none_or(|name| name == set) && row.method == method;
-        let row = self.claims.get(benchmark)?.iter().find(of_set)?;
+    /// The figure of the first row that fits, in our units: accuracies as fractions, parameters as a number.
+    pub(crate) fn find(
+        &self,
+        benchmark: &str,
+        set: &str,
+        published: &Published,
+        metric: &str,
+    ) -> Option<Claim<'_>> {
+        let row = self.rows(benchmark, published).find(|row| row.is_of(set))?;
+        let (metric, unit) = match metric {
+            "accuracy" | "corrupted_accuracy" => (metric, 0.01),
+            "run.parameters" => ("parameters", 1e6),
+            _ => (metric, 1.0),
+        };
         let estimate = match *row.figures.get(metric)? {
-            Figure::Value(mean) => Estimate { mean, error: None, n: 0 },
-            Figure::WithError([mean, error]) => Estimate { mean, error: Some(error), n: 0 },
+            Figure::Value(mean) => Estimate { mean: mean * unit, error: None, n: 0 },
+            Figure::WithError([mean, error]) => {
+                Estimate { mean: mean * unit, error: Some(error * unit), n: 0 }
+            }
         };
         Some(Claim { estimate, source: &self.source.get(&row.source)?.text })
     }
 
-    /// The sources of a benchmark in words, for the note under a table.
-    pub(crate) fn sources(&self, benchmark: &str, methods: &[&str]) -> Vec<String> {
+    /// The rows that fit, over all sets.
+    fn rows<'a>(&'a self, benchmark: &str, published: &'a Published) -> impl Iterator<Item = &'a Row> {
         let rows = self.claims.get(benchmark).into_iter().flatten();
-        let mut ids: Vec<&str> = rows
-            .filter(|row| methods.contains(&row.method.as_str()))
-            .map(|row| row.source.as_str())
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let words = |id: &&str| {
+        rows.filter(|row| {
+            let samples = row.figures.get("samples");
+            row.method == published.method
+                && published.source.as_ref().is_none_or(|source| *source == row.source)
+                && published.samples.is_none_or(|n| samples == Some(&Figure::Value(n as f64)))
+        })
+    }
+
+    /// The sources of a benchmark in words, for the note under a table: only those that [`Claims::find`] reads.
+    pub(crate) fn sources(&self, benchmark: &str, published: &[Published]) -> Vec<String> {
+        let mut used: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for item in published {
+            let mut sets = Vec::new();
+            for row in self.rows(benchmark, item) {
+                let methods = used.entry(&row.source).or_default();
+                if !sets.contains(&&row.set) && !methods.contains(&item.method.as_str()) {
+                    methods.push(&item.method);
+                }
+                sets.push(&row.set);
+            }
+        }
+        used.retain(|_, methods| !methods.is_empty());
+        let words = |(id, methods): (&&str, &Vec<&str>)| {
             let source = self.source.get(*id)?;
-            let methods: Vec<&str> = methods
-                .iter()
-                .filter(|method| {
-                    self.claims[benchmark].iter().any(|row| row.method == **method && row.source == *id)
-                })
-                .copied()
-                .collect();
             let error = source.error.as_deref().map(|error| format!("; error {error}")).unwrap_or_default();
             let note = source.note.as_deref().map(|note| format!("; {note}")).unwrap_or_default();
             Some(format!("{}: {}{error}{note}", methods.join(", "), source.text))
         };
-        ids.iter().filter_map(words).collect()
+        used.iter().filter_map(words).collect()
+    }
+}
+
+impl Row {
+    fn is_of(&self, set: &str) -> bool {
+        self.set.as_deref().is_none_or(|name| name == set)
     }
 }
 
@@ -115,8 +143,12 @@ mod tests {
         Claims::read(&Workspace::locate().unwrap().root.join("recipes/claims.toml")).unwrap()
     }
 
+    fn named(method: &str) -> Published {
+        Published { method: method.to_owned(), ..Published::default() }
+    }
+
     fn pair(set: &str, method: &str, metric: &str) -> (f64, Option<f64>) {
-        let estimate = committed().find("uci", set, method, metric).unwrap().estimate;
+        let estimate = committed().find("uci", set, &named(method), metric).unwrap().estimate;
         (estimate.mean, estimate.error)
     }
 
@@ -127,7 +159,7 @@ mod tests {
         for set in ["boston", "concrete", "energy", "kin8nm", "naval", "power", "protein", "wine", "yacht"] {
             for method in ["pbp", "mc_dropout", "mc_dropout_corrected", "deep_ensemble_5"] {
                 for metric in ["rmse", "nll"] {
-                    let claim = claims.find("uci", set, method, metric);
+                    let claim = claims.find("uci", set, &named(method), metric);
                     let claim = claim.unwrap_or_else(|| panic!("{set} {method} {metric} is missing"));
                     assert!(claim.estimate.mean.is_finite());
                     assert!(
@@ -161,7 +193,8 @@ mod tests {
     #[test]
     fn image_and_mortality_rows_hold_the_papers_own_figures() {
         let claims = committed();
-        let nll = |benchmark: &str, method: &str| claims.find(benchmark, benchmark, method, "nll").unwrap();
+        let nll =
+            |benchmark: &str, method: &str| claims.find(benchmark, benchmark, &named(method), "nll").unwrap();
         assert_eq!(nll("cifar10", "rank1_cauchy").estimate.mean, 0.120);
         assert_eq!(nll("cifar100", "rank1_gaussian").estimate.mean, 0.692);
         assert_eq!(nll("imagenet", "rank1_gaussian").estimate.mean, 0.886);
@@ -173,6 +206,48 @@ mod tests {
             rows.iter().map(|row| row.figures["samples"]).collect::<Vec<_>>(),
             [1.0, 4.0, 25.0, 4.0].map(Figure::Value)
         );
+    }
+
+    #[test]
+    fn a_source_and_a_number_of_samples_choose_among_the_rows_of_a_method() {
+        let claims = committed();
+        let nll = |source: Option<&str>, samples| {
+            let published =
+                Published { source: source.map(str::to_owned), samples, ..named("rank1_gaussian") };
+            claims.find("cifar10", "cifar10", &published, "nll").map(|claim| claim.estimate.mean)
+        };
+        assert_eq!(nll(None, None), Some(0.128));
+        assert_eq!(nll(Some("paper_table_8"), Some(25)), Some(0.125));
+        assert_eq!(nll(Some("paper_table_8"), Some(7)), None);
+        let chosen = Published { source: Some("uncertainty_baselines".into()), ..named("rank1_gaussian") };
+        let sources = claims.sources("cifar10", &[chosen, named("batch_ensemble")]);
+        assert_eq!(sources.len(), 2, "{sources:?}");
+        assert!(sources[0].starts_with("batch_ensemble: Dusenberry"), "{sources:?}");
+        assert!(sources[1].starts_with("rank1_gaussian: google/uncertainty-baselines"), "{sources:?}");
+    }
+
+    #[test]
+    fn figures_come_in_the_units_of_our_own_metrics() {
+        let claims = committed();
+        let figure =
+            |metric| claims.find("cifar10", "cifar10", &named("rank1_cauchy"), metric).unwrap().estimate.mean;
+        assert!((figure("accuracy") - 0.965).abs() < 1e-12);
+        assert!((figure("corrupted_accuracy") - 0.805).abs() < 1e-12);
+        assert_eq!((figure("ece"), figure("run.parameters")), (0.009, 36.6e6));
+    }
+
+    #[test]
+    fn third_party_reproductions_and_figures_read_by_eye_say_so() {
+        let claims = committed();
+        for row in claims.claims.values().flatten() {
+            let source = &claims.source[&row.source];
+            let words = format!("{} {}", source.text, source.note.as_deref().unwrap_or_default());
+            assert_eq!(row.source.starts_with("third_party"), words.contains("third party"), "{words}");
+            assert_eq!(row.source.starts_with("paper_figure"), words.contains("read by eye"), "{words}");
+        }
+        let again = Published { source: Some("third_party_rank1".into()), ..named("rank1_gaussian") };
+        let claim = claims.find("cifar100", "cifar100", &again, "accuracy").unwrap();
+        assert!((claim.estimate.mean - 0.8083).abs() < 1e-12);
     }
 
     #[test]
@@ -205,7 +280,7 @@ mod tests {
 
     #[test]
     fn sources_name_the_methods_they_cover() {
-        let sources = committed().sources("uci", &["pbp", "mc_dropout_corrected"]);
+        let sources = committed().sources("uci", &["pbp", "mc_dropout_corrected"].map(named));
         assert_eq!(sources.len(), 2);
         assert!(sources[0].starts_with("pbp: Lakshminarayanan"), "{sources:?}");
         assert!(sources[1].starts_with("mc_dropout_corrected: Gal"), "{sources:?}");

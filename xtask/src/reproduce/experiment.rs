@@ -91,6 +91,9 @@ pub(crate) struct Set {
     pub(crate) splits: Option<usize>,
     /// Part of the repository; otherwise `--data` is needed.
     pub(crate) embedded: bool,
+    /// Why `rank1 train` cannot be given this set, whatever is in the data folder.
+    #[serde(default)]
+    pub(crate) blocked: Option<String>,
 }
 
 /// A method of a block.
@@ -104,6 +107,9 @@ pub(crate) struct Method {
     /// Training cost relative to the deterministic network.
     #[serde(default = "unit")]
     pub(crate) cost: f64,
+    /// Recipe keys set for this method only, dotted; they win over those of the block.
+    #[serde(default)]
+    pub(crate) settings: Table,
 }
 
 /// A metric of a table.
@@ -130,12 +136,18 @@ pub(crate) enum Better {
     Neither,
 }
 
-/// A column of published figures.
-#[derive(Debug, Clone, Deserialize)]
+/// A column or row of published figures: the first row of `claims.toml` that fits.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Published {
     pub(crate) method: String,
     pub(crate) label: String,
+    /// Only figures from this source.
+    #[serde(default)]
+    pub(crate) source: Option<String>,
+    /// Only figures made with this number of samples at evaluation.
+    #[serde(default)]
+    pub(crate) samples: Option<usize>,
 }
 
 /// A line under the table: one of our methods against another or against a published one.
@@ -243,8 +255,16 @@ impl Experiment {
 
     /// Names of sets that are not part of the repository.
     pub(crate) fn external_sets(&self) -> Vec<&str> {
-        let sets = self.blocks.iter().flat_map(|block| &block.sets);
-        sets.filter(|set| !set.embedded).map(|set| set.name.as_str()).collect()
+        self.sets().filter(|set| !set.embedded).map(|set| set.name.as_str()).collect()
+    }
+
+    /// Why the experiment cannot be run by any means, if it cannot.
+    pub(crate) fn blocked(&self) -> Option<&str> {
+        self.sets().find_map(|set| set.blocked.as_deref())
+    }
+
+    fn sets(&self) -> impl Iterator<Item = &Set> {
+        self.blocks.iter().flat_map(|block| &block.sets)
     }
 }
 
@@ -257,6 +277,10 @@ impl Block {
         }
         let settings: BTreeMap<String, String> =
             quick.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect();
+        // What shortens a run shortens every method, also one with a setting of its own.
+        for method in &mut self.methods {
+            method.settings.retain(|key, _| !quick.settings.contains_key(key));
+        }
         self.settings.extend(quick.settings);
         let changed: Vec<String> = settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         Ok(format!("{}: --quick ({} repetitions; {})", self.name, self.seeds, changed.join(", ")))
@@ -282,6 +306,12 @@ impl Block {
         ensure!(!self.sets.is_empty() && !self.methods.is_empty(), "no sets or no methods");
         ensure!(self.seeds > 0 && self.max_splits != Some(0), "no repetitions");
         ensure!(self.layout == Layout::Sets || self.sets.len() == 1, "the layout `methods` is for one set");
+        let mut names: Vec<&str> = self.methods.iter().map(|method| method.name.as_str()).collect();
+        names.sort_unstable();
+        // Their runs would share a folder.
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            bail!("two methods are called {}", pair[0]);
+        }
         let known = |name: &str| self.methods.iter().any(|method| method.name == name);
         for comparison in &self.comparisons {
             let Comparison { ours, method, published, metric } = comparison;
@@ -290,6 +320,11 @@ impl Block {
             ensure!(
                 method.is_some() != published.is_some(),
                 "a comparison has either `method` or `published`"
+            );
+            let shown = |name: &String| self.published.iter().any(|item| item.method == *name);
+            ensure!(
+                published.as_ref().is_none_or(shown),
+                "comparison names {published:?}, which is not among the published"
             );
             ensure!(self.columns.iter().any(|column| column.metric == *metric), "no column shows {metric}");
         }

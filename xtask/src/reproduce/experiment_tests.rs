@@ -95,6 +95,18 @@ fn quick_shortens_and_says_how() {
 }
 
 #[test]
+fn quick_settings_win_over_those_of_a_method_and_leave_the_others() {
+    let own = "settings = { \"train.epochs\" = 9, \"method.members\" = 8 } }";
+    let mut experiment =
+        load_base(|text| text.replace("\"uci/m.toml\" }", &format!("\"uci/m.toml\", {own}"))).unwrap();
+    assert_eq!(experiment.blocks[0].methods[0].settings.len(), 2);
+    experiment.adjust(&ReproduceOptions { quick: true, ..ReproduceOptions::default() }).unwrap();
+    let block = &experiment.blocks[0];
+    assert_eq!(block.methods[0].settings.keys().collect::<Vec<_>>(), ["method.members"]);
+    assert_eq!(block.settings["train.epochs"].as_integer(), Some(2));
+}
+
+#[test]
 fn mistakes_are_found_before_anything_is_trained() {
     let cases = [
         ("layout = \"sets\"", "layout = \"rows\"", "unknown variant"),
@@ -105,6 +117,12 @@ fn mistakes_are_found_before_anything_is_trained() {
         ("cost = \"C\"", "cots = \"C\"", "unknown field `cots`"),
         ("[[block]]", "[[block]]\nonly = [\"gone\"]", "has no set gone"),
         ("[[block]]", "[[block]]\nmax_splits = 0", "no repetitions"),
+        ("published = \"pbp\"", "published = \"gone\"", "not among the published"),
+        (
+            "recipe = \"uci/m.toml\" }",
+            "recipe = \"uci/m.toml\" }, { name = \"m\", label = \"N\", recipe = \"x\" }",
+            "two methods are called m",
+        ),
     ];
     for (from, to, expected) in cases {
         let error = load_base(|text| text.replace(from, to)).unwrap_err();
@@ -129,7 +147,9 @@ fn committed() -> Vec<Experiment> {
 fn every_experiment_of_the_repository_loads() {
     let experiments = committed();
     let names: Vec<&str> = experiments.iter().map(|experiment| experiment.name.as_str()).collect();
-    for expected in ["default", "mnist10k", "uci", "uci-gap"] {
+    for expected in
+        ["cifar10", "cifar100", "cifar10-jpeg", "default", "imagenet", "mimic3", "mnist10k", "uci"]
+    {
         assert!(names.contains(&expected), "{names:?}");
     }
 }
@@ -142,6 +162,43 @@ fn every_experiment_names_recipes_that_exist() {
     let missing: Vec<String> =
         methods.map(|method| method.recipe).filter(|recipe| !recipes.join(recipe).is_file()).collect();
     assert!(missing.is_empty(), "recipes that do not exist: {missing:?}");
+}
+
+#[test]
+fn experiments_without_a_reader_or_without_data_say_which() {
+    for experiment in committed() {
+        let blocked = experiment.blocked().is_some();
+        assert_eq!(
+            blocked,
+            ["imagenet", "mimic3"].contains(&experiment.name.as_str()),
+            "{}",
+            experiment.name
+        );
+        assert!(!blocked || !experiment.external_sets().is_empty(), "{}", experiment.name);
+    }
+}
+
+#[test]
+fn ablations_change_one_recipe_by_settings_of_their_methods() {
+    let ablations: Vec<Experiment> =
+        committed().into_iter().filter(|experiment| experiment.name.starts_with("cifar10-")).collect();
+    assert!(ablations.len() >= 8, "{}", ablations.len());
+    let settings = |name: &str, method: &str| -> Table {
+        let experiment = ablations.iter().find(|experiment| experiment.name == name).unwrap();
+        let found = experiment.blocks[0].methods.iter().find(|item| item.name == method);
+        found.unwrap_or_else(|| panic!("{name} has no {method}")).settings.clone()
+    };
+    assert_eq!(settings("cifar10-factors", "output")["method.stochastic"].as_str(), Some("output"));
+    assert_eq!(settings("cifar10-objective", "mixture")["train.objective"].as_str(), Some("mixture_nll"));
+    // The rows of a step stay 512 and the rate follows the new images.
+    for members in [1_usize, 2, 4, 8, 16] {
+        let settings = settings("cifar10-members", &format!("k{members}"));
+        let images = settings["train.batch_size"].as_integer().unwrap();
+        let rate = settings["train.optimizer.learning_rate"].as_float().unwrap();
+        assert_eq!(settings["method.members"].as_integer(), Some(members as i64));
+        assert_eq!(images * members as i64, 512);
+        assert!((rate - 0.1 * images as f64 / 128.0).abs() < 1e-12);
+    }
 }
 
 #[test]

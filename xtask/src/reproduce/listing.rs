@@ -20,10 +20,13 @@ pub(crate) fn data_folder(given: Option<&Path>, variable: Option<PathBuf>) -> Re
     }
 }
 
-/// Refuses an experiment whose sets are not here, before anything is built.
+/// Refuses an experiment whose sets are not here or have no reader, before anything is built.
 pub(crate) fn require_data(experiment: &Experiment, data: Option<&Path>) -> Result<()> {
     let external = experiment.external_sets();
     let name = &experiment.name;
+    if let Some(reason) = experiment.blocked() {
+        bail!("experiment {name} cannot be run: {reason}");
+    }
     let Some(folder) = data else {
         ensure!(
             external.is_empty(),
@@ -32,13 +35,69 @@ pub(crate) fn require_data(experiment: &Experiment, data: Option<&Path>) -> Resu
         );
         return Ok(());
     };
-    ensure!(
-        external.is_empty() || holds_uci(folder),
-        "{} holds no UCI archive or folder; experiment {name} needs it for {}",
-        folder.display(),
-        external.join(", ")
-    );
+    for (index, set) in external.iter().enumerate() {
+        let files = Files::of(set);
+        if !files.are_in(folder, set) {
+            let others = &external[index..];
+            let needing: Vec<&str> =
+                others.iter().filter(|other| Files::of(other) == files).copied().collect();
+            bail!(
+                "{} holds no {}; experiment {name} needs it for {}",
+                folder.display(),
+                files.name(set),
+                needing.join(", ")
+            );
+        }
+    }
     Ok(())
+}
+
+/// What the reader of a set looks for, in the data folder or in the set's own folder below it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Files {
+    /// One of these files or folders.
+    Places(&'static [&'static str]),
+    Uci,
+}
+
+impl Files {
+    fn of(set: &str) -> Self {
+        match set {
+            "cifar10" => Self::Places(&[
+                "cifar-10-binary.tar.gz",
+                "cifar-10-python.tar.gz",
+                "cifar-10-batches-bin",
+                "cifar-10-batches-py",
+            ]),
+            "cifar100" => Self::Places(&[
+                "cifar-100-binary.tar.gz",
+                "cifar-100-python.tar.gz",
+                "cifar-100-binary",
+                "cifar-100-python",
+            ]),
+            "cifar10-jpeg" => Self::Places(&["cifar10-jpeg.tar.gz", "train"]),
+            "physionet2012" => {
+                Self::Places(&["set-a.tar.gz", "set-a.tgz", "set-a.tar", "set-a.tar.xz", "set-a"])
+            }
+            _ => Self::Uci,
+        }
+    }
+
+    fn are_in(self, folder: &Path, set: &str) -> bool {
+        match self {
+            Self::Places(places) => [folder.to_owned(), folder.join(set)]
+                .iter()
+                .any(|folder| places.iter().any(|place| folder.join(place).exists())),
+            Self::Uci => holds_uci(folder),
+        }
+    }
+
+    fn name(self, set: &str) -> String {
+        match self {
+            Self::Places(places) => format!("`{}` or `{set}/{}`", places[0], places[0]),
+            Self::Uci => "UCI archive or folder".to_owned(),
+        }
+    }
 }
 
 /// Either `uci/` with something in it, or the archive or its two folders directly.
@@ -69,6 +128,9 @@ pub(crate) fn list(experiments: &[Experiment], data: Option<&Path>) -> Table {
         let state = match require_data(experiment, data) {
             Ok(()) if experiment.external_sets().is_empty() => "embedded".to_owned(),
             Ok(()) => "found".to_owned(),
+            Err(_) if experiment.blocked().is_some() => {
+                format!("cannot run: {}", experiment.blocked().unwrap_or_default())
+            }
             Err(_) => format!("missing: {}", experiment.external_sets().join(", ")),
         };
         let sets = sets.collect::<Vec<_>>().join(", ");
@@ -116,6 +178,39 @@ mod tests {
             std::fs::write(path, "").unwrap();
             assert!(require_data(&experiment, Some(data.path())).is_ok(), "{layout}");
         }
+    }
+
+    #[test]
+    fn image_and_clinical_sets_are_found_in_the_folder_or_in_their_own() {
+        let (_dir, mut experiment) = sample::experiment();
+        experiment.blocks[1].sets[0].embedded = false;
+        for (set, place) in [
+            ("cifar10-jpeg", "cifar10-jpeg/cifar10-jpeg.tar.gz"),
+            ("physionet2012", "physionet2012/set-a.tar.gz"),
+            ("physionet2012", "set-a.tar.gz"),
+            ("cifar10", "cifar-10-python.tar.gz"),
+            ("cifar100", "cifar100/cifar-100-binary.tar.gz"),
+        ] {
+            experiment.blocks[1].sets[0].name = set.to_owned();
+            let data = tempfile::tempdir().unwrap();
+            // Another set's files do not count.
+            std::fs::create_dir_all(data.path().join("uci/standard")).unwrap();
+            let error = require_data(&experiment, Some(data.path())).unwrap_err().to_string();
+            assert!(error.contains("holds no `") && error.ends_with(&format!("for {set}")), "{error}");
+            let path = data.path().join(place);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+            assert!(require_data(&experiment, Some(data.path())).is_ok(), "{set} {place}");
+        }
+    }
+
+    #[test]
+    fn a_set_without_a_reader_is_refused_and_listed_with_the_reason_wherever_its_files_are() {
+        let (_dir, mut experiment) = sample::experiment();
+        experiment.blocks[0].sets[0].blocked = Some("no reader".to_owned());
+        let error = require_data(&experiment, None).unwrap_err().to_string();
+        assert_eq!(error, "experiment sample cannot be run: no reader");
+        assert!(list(&[experiment], None).to_string().contains("cannot run: no reader"));
     }
 
     #[test]

@@ -41,11 +41,15 @@ impl Outcome {
         outcome.insert("run.", &facts);
         outcome.insert("", &evaluation.metrics);
         outcome.insert_shifts(&evaluation.shifts);
+        for (name, mean) in corrupted(&evaluation.shifts) {
+            outcome.numbers.entry(name).or_insert(mean);
+        }
         Ok(outcome)
     }
 
-    /// A number by name: a metric of the evaluation (`nll`), the mean of a metric over all shifts (`shift_mean.nll`), a
-    /// metric under one shift (`shift.rotation:30.nll`) or a number of `run.json` (`run.parameters`).
+    /// A number by name: a metric of the evaluation (`nll`), the mean of a metric over all shifts (`shift_mean.nll`) or over
+    /// the standard corruptions (`corrupted_nll`), a metric under one shift (`shift.rotation:30.nll`) or a number of
+    /// `run.json` (`run.parameters`).
     pub(crate) fn get(&self, name: &str) -> Option<f64> {
         self.numbers.get(name).copied()
     }
@@ -80,6 +84,49 @@ impl Outcome {
     }
 }
 
+/// The fifteen corruptions that the published benchmarks average over.
+const STANDARD_CORRUPTIONS: [&str; 15] = [
+    // Plain `gaussian_noise` is additive noise on raw inputs, with a standard deviation for a severity.
+    "corrupt/gaussian_noise",
+    "shot_noise",
+    "impulse_noise",
+    "defocus_blur",
+    "glass_blur",
+    "motion_blur",
+    "zoom_blur",
+    "snow",
+    "frost",
+    "fog",
+    "brightness",
+    "contrast",
+    "elastic_transform",
+    "pixelate",
+    "jpeg_compression",
+];
+
+fn is_standard_corruption(kind: &str) -> bool {
+    let bare = kind.strip_prefix("corrupt/").unwrap_or(kind);
+    STANDARD_CORRUPTIONS.iter().any(|known| *known == kind || *known == bare)
+}
+
+/// `corrupted_METRIC`: the mean over the kinds at each severity, then over the severities.
+fn corrupted(shifts: &[Shift]) -> Vec<(String, f64)> {
+    let mut severities: BTreeMap<String, Vec<&Shift>> = BTreeMap::new();
+    for shift in shifts.iter().filter(|shift| is_standard_corruption(&shift.kind)) {
+        severities.entry(shift.severity.to_string()).or_default().push(shift);
+    }
+    let Some(first) = severities.values().flatten().next() else { return Vec::new() };
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let over_severities = |name: &String| {
+        let of = |shift: &&Shift| shift.metrics.get(name).and_then(Value::as_f64);
+        // One value that is not there leaves no mean: without it the mean would flatter.
+        let of_severity = |kinds: &Vec<&Shift>| kinds.iter().map(of).collect::<Option<Vec<f64>>>();
+        let means = severities.values().map(|kinds| Some(mean(&of_severity(kinds)?)));
+        Some((format!("corrupted_{name}"), mean(&means.collect::<Option<Vec<f64>>>()?)))
+    };
+    first.metrics.keys().filter_map(over_severities).collect()
+}
+
 fn json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let bytes = std::fs::read(path).map_err(|error| format!("the run has no {name}: {error}"))?;
@@ -90,6 +137,25 @@ fn json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    const CORRUPTED: &str = r#"{"metrics": {"nll": 0.25, "corrupted_ece": 0.5}, "shifts": [
+        {"kind": "fog", "severity": 1, "metrics": {"nll": 1.0, "ece": 0.1, "accuracy": 0.5}},
+        {"kind": "corrupt/gaussian_noise", "severity": 1, "metrics": {"nll": 3.0, "ece": 0.1, "accuracy": 0.7}},
+        {"kind": "fog", "severity": 5, "metrics": {"nll": 8.0, "ece": 0.1, "accuracy": null}},
+        {"kind": "saturate", "severity": 5, "metrics": {"nll": 90.0, "ece": 0.1, "accuracy": 0.1}},
+        {"kind": "rotation", "severity": 5, "metrics": {"nll": 90.0, "ece": 0.1, "accuracy": 0.1}},
+        {"kind": "gaussian_noise", "severity": 1, "metrics": {"nll": 90.0, "ece": 0.1, "accuracy": 0.1}}]}"#;
+
+    #[test]
+    fn corrupted_metrics_are_means_over_kinds_and_then_over_severities() {
+        let outcome = read(RUN, CORRUPTED).unwrap();
+        // Severity 1: (1 + 3) / 2; severity 5: 8. Rotation, additive noise and the four extra kinds do not count.
+        assert_eq!(outcome.get("corrupted_nll"), Some(5.0));
+        // A number of the program itself stays, and a value that is not finite leaves no mean.
+        assert_eq!(outcome.get("corrupted_ece"), Some(0.5));
+        assert_eq!(outcome.get("corrupted_accuracy"), None);
+        assert_eq!(read(RUN, EVALUATION).unwrap().get("corrupted_nll"), None);
+    }
 
     const RUN: &str = r#"{"version": "0.1.0", "commit": "abc", "device": "cpu", "parameters": 203530, "wall_seconds": 1.5,
         "set": "mnist10k"}"#;

@@ -143,7 +143,7 @@ fn rows<'a>(view: &'a BlockView<'a>) -> Vec<Row<'a>> {
             for column in &view.block.columns {
                 let (method, metric) = (&published.method, &column.metric);
                 let benchmark = view.block.benchmark.as_deref().unwrap_or_default();
-                let Some(claim) = view.claims.find(benchmark, set, method, metric) else { continue };
+                let Some(claim) = view.claims.find(benchmark, set, published, metric) else { continue };
                 let (mean, error, source) = (claim.estimate.mean, claim.estimate.error, claim.source);
                 rows.push(Row {
                     block,

@@ -59,7 +59,8 @@ fn job(
     let mut settings = vec![format!("data.set=\"{}\"", set.name)];
     settings.extend(split.map(|split| format!("data.split={split}")));
     settings.extend(block.gap.then(|| "data.gap=true".to_owned()));
-    settings.extend(block.settings.iter().map(|(key, value)| format!("{key}={value}")));
+    let of_block = block.settings.iter().filter(|(key, _)| !method.settings.contains_key(*key));
+    settings.extend(of_block.chain(&method.settings).map(|(key, value)| format!("{key}={value}")));
     // On published splits every split has its own seed too, so that initial values do not repeat.
     let leaf = if split.is_some() { format!("split-{number:02}") } else { format!("seed-{number}") };
     let key = fingerprint(&[recipe_text, &format!("{number}"), &settings.join("\n")]);
@@ -184,6 +185,25 @@ mod tests {
         let expected = "train recipes/digits/good.toml --out o/runs/digits/mnist10k/good/seed-0 --seed 0 \
                         --set data.set=\"mnist10k\" --set evaluate.shifts=[\"rotation:30\"] --quiet --threads 1";
         assert_eq!(line("runs/digits/mnist10k/good/seed-0", None), expected);
+    }
+
+    #[test]
+    fn settings_of_a_method_replace_those_of_its_block_and_reach_no_other_method() {
+        let (dir, mut experiment) = sample::experiment();
+        let none = toml::Value::Array(Vec::new());
+        let prior = toml::Value::Table("family = \"normal\"\nstd = 0.3".parse().unwrap());
+        let own = [("method.prior", prior), ("evaluate.shifts", none)];
+        experiment.blocks[0].methods[0].settings.extend(own.map(|(key, value)| (key.to_owned(), value)));
+        let jobs = jobs(dir.path(), &experiment).unwrap();
+        let settings = |method: &str| {
+            let job = jobs.iter().find(|job| job.block == 0 && job.method == method).unwrap();
+            job.settings.join(" ")
+        };
+        // A table is written on one line, as `--set` reads it.
+        let expected =
+            "data.set=\"mnist10k\" evaluate.shifts=[] method.prior={ family = \"normal\", std = 0.3 }";
+        assert_eq!(settings("good"), expected);
+        assert_eq!(settings("other"), "data.set=\"mnist10k\" evaluate.shifts=[\"rotation:30\"]");
     }
 
     #[test]

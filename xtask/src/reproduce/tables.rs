@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::ASCII_MARKDOWN};
 
 use super::claims::Claims;
-use super::experiment::{Better, Block, Column, Comparison, Layout};
+use super::experiment::{Better, Block, Column, Comparison, Layout, Published};
 use super::summary::{Cell, Estimate, is_better, paired_difference};
 
 /// One block with its runs and the published figures.
@@ -63,7 +63,20 @@ impl BlockView<'_> {
                 .map(|column| cell(column).map_or_else(missing, |(cell, column)| self.ours(cell, column)));
             table.add_row(std::iter::once(method.label.clone()).chain(texts));
         }
+        let Some(set) = self.block.sets.first() else { return table };
+        for published in &self.block.published {
+            let texts = columns.iter().map(|column| {
+                let claim = self.claim(&set.name, published, &column.metric);
+                claim.map_or_else(missing, |estimate| as_printed(estimate, column))
+            });
+            table.add_row(std::iter::once(format!("{}†", published.label)).chain(texts));
+        }
         table
+    }
+
+    fn claim(&self, set: &str, published: &Published, metric: &str) -> Option<Estimate> {
+        let benchmark = self.block.benchmark.as_deref()?;
+        self.claims.find(benchmark, set, published, metric).map(|claim| claim.estimate)
     }
 
     fn by_set(&self, column: &Column) -> Table {
@@ -112,10 +125,9 @@ impl BlockView<'_> {
 
     fn published<'b>(&'b self, set: &'b str, column: &'b Column) -> impl Iterator<Item = String> + 'b {
         self.block.published.iter().map(move |published| {
-            let benchmark = self.block.benchmark.as_deref().unwrap_or_default();
-            let claim = self.claims.find(benchmark, set, &published.method, &column.metric);
+            let claim = self.claim(set, published, &column.metric);
             // Printed with two decimals in its source, whatever our column uses.
-            claim.map_or_else(missing, |claim| number(claim.estimate, 2))
+            claim.map_or_else(missing, |estimate| number(estimate, 2))
         })
     }
 
@@ -154,15 +166,14 @@ impl BlockView<'_> {
         let (mut wins, mut losses) = (0, Vec::new());
         for set in &self.block.sets {
             let mine = cell(&set.name, &comparison.ours).and_then(|cell| cell.estimate(&comparison.metric));
-            let theirs = match (&comparison.method, &comparison.published, &self.block.benchmark) {
-                (Some(method), _, _) => {
-                    cell(&set.name, method).and_then(|cell| cell.estimate(&comparison.metric))
-                }
-                (None, Some(published), Some(benchmark)) => self
-                    .claims
-                    .find(benchmark, &set.name, published, &comparison.metric)
-                    .map(|claim| claim.estimate),
-                _ => None,
+            let theirs = match &comparison.method {
+                Some(method) => cell(&set.name, method).and_then(|cell| cell.estimate(&comparison.metric)),
+                None => self
+                    .block
+                    .published
+                    .iter()
+                    .find(|item| Some(&item.method) == comparison.published.as_ref())
+                    .and_then(|item| self.claim(&set.name, item, &comparison.metric)),
             };
             match (mine, theirs) {
                 (Some(mine), Some(theirs)) if is_better(column.better, mine.mean, theirs.mean) => wins += 1,
@@ -187,11 +198,9 @@ impl BlockView<'_> {
 
     fn published_sources(&self) -> Vec<String> {
         let Some(benchmark) = &self.block.benchmark else { return Vec::new() };
-        let methods: Vec<&str> =
-            self.block.published.iter().map(|published| published.method.as_str()).collect();
         let mut notes: Vec<String> = self
             .claims
-            .sources(benchmark, &methods)
+            .sources(benchmark, &self.block.published)
             .into_iter()
             .map(|source| format!("- published {source}"))
             .collect();
@@ -245,6 +254,18 @@ fn formatted(estimate: Estimate, column: &Column) -> String {
     number(scaled, column.decimals + extra)
 }
 
+/// A published figure without zeros at its end, which its source may not have printed.
+fn as_printed(estimate: Estimate, column: &Column) -> String {
+    let trimmed = |value: f64| {
+        let text = format!("{:.*}", column.decimals, value * column.scale);
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    };
+    match estimate.error {
+        Some(error) => format!("{}±{}", trimmed(estimate.mean), trimmed(error)),
+        None => trimmed(estimate.mean),
+    }
+}
+
 fn number(estimate: Estimate, decimals: usize) -> String {
     match estimate.error {
         // A count that is the same in every run needs no error.
@@ -262,6 +283,13 @@ mod tests {
 
     fn column(decimals: usize, scale: f64) -> Column {
         Column { metric: "m".into(), header: "M".into(), better: Better::Lower, decimals, scale }
+    }
+
+    #[test]
+    fn a_published_figure_gets_no_digits_that_its_source_lacks() {
+        assert_eq!(as_printed(estimate(0.963, None), &column(2, 100.0)), "96.3");
+        assert_eq!(as_printed(estimate(0.008, Some(0.0005)), &column(4, 1.0)), "0.008±0.0005");
+        assert_eq!(as_printed(estimate(36.6e6, None), &column(0, 1.0)), "36600000");
     }
 
     fn estimate(mean: f64, error: Option<f64>) -> Estimate {

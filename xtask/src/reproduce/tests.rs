@@ -107,6 +107,26 @@ fn the_tables_show_ours_beside_the_published_figures() {
 }
 
 #[test]
+fn a_table_of_methods_ends_with_the_published_rows() {
+    let bench = Bench::new();
+    let path = bench.root.path().join("recipes/experiments/sample.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let published =
+        "benchmark = \"cifar10\"\npublished = [{ method = \"rank1_gaussian\", label = \"Paper\" }]";
+    std::fs::write(&path, text.replacen("seeds = 2", &format!("seeds = 2\n{published}"), 1)).unwrap();
+    assert!(bench.run());
+    let text = bench.text("tables.md");
+    for expected in [
+        "| Paper† |        0.128 |       96.3 |           - |   36600000 |",
+        "- published rank1_gaussian: Dusenberry et al. 2020, arXiv:2005.07186, Table 2",
+    ] {
+        assert!(text.contains(expected), "{expected}\nis missing from\n{text}");
+    }
+    let accuracy = bench.result("mnist10k", "rank1_gaussian", "accuracy").0;
+    assert!((accuracy - 0.963).abs() < 1e-12);
+}
+
+#[test]
 fn a_failed_run_is_a_row_and_the_others_still_count() {
     let bench = Bench::new();
     bench.recipe("digits/good.toml", "fail = 1");

@@ -52,7 +52,7 @@ pub(crate) fn kind_label(kind: &str) -> (String, String) {
         "rotation" | "rotate" => ("rotation", "rotation (degrees)"),
         "gaussian_noise" | "noise" => ("Gaussian noise", "noise (standard deviation)"),
         other => {
-            let words = other.replace('_', " ");
+            let words = other.replace("corrupt/", "corruption ").replace('_', " ");
             return (words.clone(), format!("{words} (severity)"));
         }
     };

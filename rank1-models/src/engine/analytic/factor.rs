@@ -5,29 +5,14 @@ use rank1_core::noise::{NoiseKind, Rows as NoiseRows};
 use rank1_core::numeric::{sigmoid, softplus};
 use rank1_core::perturb::Perturbation;
 use rank1_priors::{PosteriorFamily, SCALE_FLOOR};
+use rayon::prelude::*;
 
 use crate::engine::{DrawKey, Site};
 use crate::method::Granularity;
 use crate::network::{FactorPlan, Network};
 use crate::params::ParamLayout;
 
-/// Number of samples, members and examples; row `(s K + k) B + b` is sample s of member k on example b.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rows {
-    pub(super) samples: usize,
-    pub(super) members: usize,
-    pub(super) examples: usize,
-}
-
-impl Rows {
-    pub(super) fn len(self) -> usize {
-        self.samples * self.members * self.examples
-    }
-
-    pub(super) fn member(self, row: usize) -> usize {
-        (row / self.examples) % self.members
-    }
-}
+use super::rows::{PARALLEL_VALUES, Rows, Source};
 
 /// Draws of a factor and what its backward pass needs.
 #[derive(Debug)]
@@ -41,6 +26,8 @@ pub(super) struct FactorBuffers<F> {
     /// Gradient with respect to the constrained scales.
     scale_gradient: Vec<F>,
     raw_noise: Vec<f32>,
+    /// Gradient with respect to each row's factor, `[S K B, D]`.
+    row_gradient: Vec<F>,
     width: usize,
     rows_per_draw: RowsPerDraw,
 }
@@ -61,6 +48,7 @@ impl<F: Real> FactorBuffers<F> {
             scale: Vec::new(),
             scale_gradient: Vec::new(),
             raw_noise: Vec::new(),
+            row_gradient: Vec::new(),
             width: 0,
             rows_per_draw: RowsPerDraw::One,
         }
@@ -193,76 +181,139 @@ impl<F: Real> FactorBuffers<F> {
         }
     }
 
-    /// `out = source ∘ draw` (or `source + draw`) for one row.
+    /// `out = source ∘ draw` (or `source + draw`) for all rows, at every position.
     pub(super) fn apply(
         &self,
         plan: &FactorPlan,
         perturbation: Perturbation,
         rows: Rows,
-        row: usize,
-        source: &[F],
+        source: Source<'_, F>,
         out: &mut [F],
     ) {
-        if matches!(plan, FactorPlan::Absent) {
-            out.copy_from_slice(source);
-            return;
-        }
-        let factor = self.row(self.draw_index(rows, row));
-        let parts = out.iter_mut().zip(source).zip(factor);
-        match perturbation {
-            Perturbation::Multiplicative => parts.for_each(|((o, &x), &f)| *o = x * f),
-            Perturbation::Additive => parts.for_each(|((o, &x), &f)| *o = x + f),
+        let width = out.len() / rows.len();
+        let one = |(row, out): (usize, &mut [F])| {
+            let source = source.row(rows, row, width);
+            if matches!(plan, FactorPlan::Absent) {
+                out.copy_from_slice(source);
+                return;
+            }
+            let factor = self.row(self.draw_index(rows, row));
+            for (out, source) in out.chunks_exact_mut(self.width).zip(source.chunks_exact(self.width)) {
+                let parts = out.iter_mut().zip(source).zip(factor);
+                match perturbation {
+                    Perturbation::Multiplicative => parts.for_each(|((o, &x), &f)| *o = x * f),
+                    Perturbation::Additive => parts.for_each(|((o, &x), &f)| *o = x + f),
+                }
+            }
+        };
+        if out.len() < PARALLEL_VALUES {
+            out.chunks_exact_mut(width).enumerate().for_each(one);
+        } else {
+            out.par_chunks_exact_mut(width).enumerate().for_each(one);
         }
     }
 
-    /// Turns `gradient` of the perturbed row into that of `source`, and adds the factor's own gradient.
+    /// Turns `gradient` of the perturbed rows into that of `source`, and adds the factor's own gradient.
     pub(super) fn backward(
         &mut self,
         plan: &FactorPlan,
         perturbation: Perturbation,
         rows: Rows,
-        row: usize,
-        source: &[F],
+        source: Source<'_, F>,
         gradient: &mut [F],
         location_gradient: &mut [F],
     ) {
-        let index = self.draw_index(rows, row);
-        let width = self.width;
-        let at = index * width..(index + 1) * width;
-        let member = rows.member(row) * width..(rows.member(row) + 1) * width;
+        if matches!(plan, FactorPlan::Absent) {
+            return;
+        }
+        let learns = !matches!(plan, FactorPlan::Dropout { .. });
+        let width = gradient.len() / rows.len();
+        let mut row_gradient = std::mem::take(&mut self.row_gradient);
+        row_gradient.clear();
+        row_gradient.resize(rows.len() * self.width, F::zero());
         let multiplicative = perturbation == Perturbation::Multiplicative;
-        match plan {
-            FactorPlan::Absent => {}
-            FactorPlan::Dropout { .. } => {
-                for (g, &f) in gradient.iter_mut().zip(&self.draw[at]) {
-                    *g *= f;
+        let one = |((row, gradient), own): ((usize, &mut [F]), &mut [F])| {
+            let source = source.row(rows, row, width);
+            let factor = self.row(self.draw_index(rows, row));
+            for (gradient, source) in
+                gradient.chunks_exact_mut(self.width).zip(source.chunks_exact(self.width))
+            {
+                let parts = gradient.iter_mut().zip(source).zip(factor).zip(own.iter_mut());
+                if !multiplicative {
+                    parts.for_each(|(((g, _), _), own)| *own += *g);
+                } else if learns {
+                    parts.for_each(|(((g, &x), &f), own)| {
+                        *own += *g * x;
+                        *g *= f;
+                    });
+                } else {
+                    parts.for_each(|(((g, _), &f), _)| *g *= f);
                 }
             }
-            FactorPlan::Point { .. } => {
-                let parts = gradient.iter_mut().zip(source).zip(&self.draw[at]);
-                for (((g, &x), &f), d) in parts.zip(&mut location_gradient[member]) {
-                    *d += if multiplicative { *g * x } else { *g };
-                    *g = if multiplicative { *g * f } else { *g };
+        };
+        if gradient.len() < PARALLEL_VALUES {
+            let parts = gradient.chunks_exact_mut(width).enumerate();
+            parts.zip(row_gradient.chunks_exact_mut(self.width)).for_each(one);
+        } else {
+            let parts = gradient.par_chunks_exact_mut(width).enumerate();
+            parts.zip(row_gradient.par_chunks_exact_mut(self.width)).for_each(one);
+        }
+        if learns {
+            self.add_row_gradients(plan, rows, &row_gradient, location_gradient);
+        }
+        self.row_gradient = row_gradient;
+    }
+
+    /// Adds gradients with respect to the factors of all rows, `[S K B, D]`, to those of the parameters.
+    ///
+    /// Rows are added one after the other: the sum does not depend on the number of threads.
+    pub(super) fn add_row_gradients(
+        &mut self,
+        plan: &FactorPlan,
+        rows: Rows,
+        row_gradient: &[F],
+        location_gradient: &mut [F],
+    ) {
+        let width = self.width;
+        for (row, own) in row_gradient.chunks_exact(width).enumerate() {
+            let index = self.draw_index(rows, row);
+            let at = index * width..(index + 1) * width;
+            let member = rows.member(row) * width..(rows.member(row) + 1) * width;
+            match plan {
+                FactorPlan::Absent | FactorPlan::Dropout { .. } => {}
+                FactorPlan::Point { .. } => {
+                    for (d, &own) in location_gradient[member].iter_mut().zip(own) {
+                        *d += own;
+                    }
+                }
+                FactorPlan::Random { family, clip, .. } => {
+                    let clip = clip.filter(|_| *family != PosteriorFamily::PointMass);
+                    let low = clip.map_or(F::neg_infinity(), |c| F::of(c.min));
+                    let high = clip.map_or(F::infinity(), |c| F::of(c.max));
+                    let exponential = *family == PosteriorFamily::LogNormal;
+                    let parts = own.iter().zip(&self.draw[at.clone()]).zip(&self.noise[at]);
+                    let sinks =
+                        location_gradient[member.clone()].iter_mut().zip(&mut self.scale_gradient[member]);
+                    for (((&own, &f), &n), (d_location, d_scale)) in parts.zip(sinks) {
+                        let inside = f > low && f < high;
+                        let own = if exponential { own * f } else { own };
+                        let own = if inside { own } else { F::zero() };
+                        *d_location += own;
+                        *d_scale += own * n;
+                    }
                 }
             }
-            FactorPlan::Random { family, clip, .. } => {
-                let clip = clip.filter(|_| *family != PosteriorFamily::PointMass);
-                let low = clip.map_or(F::neg_infinity(), |c| F::of(c.min));
-                let high = clip.map_or(F::infinity(), |c| F::of(c.max));
-                let exponential = *family == PosteriorFamily::LogNormal;
-                let parts = gradient.iter_mut().zip(source).zip(&self.draw[at.clone()]).zip(&self.noise[at]);
-                let sinks =
-                    location_gradient[member.clone()].iter_mut().zip(&mut self.scale_gradient[member]);
-                for ((((g, &x), &f), &n), (d_location, d_scale)) in parts.zip(sinks) {
-                    let inside = f > low && f < high;
-                    let own = if multiplicative { *g * x } else { *g };
-                    let own = if exponential { own * f } else { own };
-                    let own = if inside { own } else { F::zero() };
-                    *d_location += own;
-                    *d_scale += own * n;
-                    *g = if multiplicative { *g * f } else { *g };
-                }
-            }
+        }
+    }
+
+    /// The factor of every row, `[S K B, D]`; nothing where there is none.
+    pub(super) fn rows_into(&self, plan: &FactorPlan, rows: Rows, out: &mut Vec<F>) {
+        out.clear();
+        if matches!(plan, FactorPlan::Absent) {
+            return;
+        }
+        for row in 0..rows.len() {
+            out.extend_from_slice(self.row(self.draw_index(rows, row)));
         }
     }
 

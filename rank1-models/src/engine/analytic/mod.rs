@@ -1,11 +1,16 @@
-//! The hand-derived engine: forward and backward passes of a perceptron on ndarray products.
+//! The hand-derived engine: forward and backward passes of a network on ndarray products.
 //!
 //! Generic over the scalar, so that the whole gradient is checked against central differences in `f64`; in
-//! `f32` it is the training path of every MLP on the CPU. Buffers are kept between steps.
+//! `f32` it is the training path on the CPU. It interprets the operations of [`Network`]; buffers are kept between steps.
 
 mod activation;
 mod factor;
 mod layer;
+mod mean_field;
+mod operation;
+mod product;
+mod recurrent;
+mod rows;
 
 use ndarray::{Array3, ArrayView2};
 use rank1_core::Real;
@@ -13,20 +18,25 @@ use rank1_core::likelihood::Likelihood;
 use rank1_core::objective::nll_from_outputs;
 use rank1_core::targets::Targets;
 
-use self::factor::Rows;
-use self::layer::{LayerBuffers, Source};
+use self::layer::LayerBuffers;
+use self::operation::OperationBuffers;
+use self::rows::{Pass, Rows, Source};
 use super::{Batch, DrawKey, Engine, NllRequest};
 use crate::error::Error;
-use crate::network::Network;
+use crate::network::{Network, Op, Origin};
 
 /// A network with the buffers of its passes.
 #[derive(Debug)]
 pub struct AnalyticEngine<F> {
     network: Network,
     layers: Vec<LayerBuffers<F>>,
-    /// Gradient with respect to the rows between two layers.
-    gradient_rows: Vec<F>,
-    spare_rows: Vec<F>,
+    operations: Vec<OperationBuffers<F>>,
+    /// Rows that each operation gave.
+    values: Vec<Vec<F>>,
+    /// Gradient with respect to them; empty where nothing has arrived yet.
+    gradients: Vec<Vec<F>>,
+    /// Gradient with respect to what an operation reads.
+    below: Vec<F>,
 }
 
 impl<F: Real> AnalyticEngine<F> {
@@ -34,7 +44,10 @@ impl<F: Real> AnalyticEngine<F> {
     #[must_use]
     pub fn new(network: Network) -> Self {
         let layers = network.layers.iter().map(|_| LayerBuffers::new()).collect();
-        Self { network, layers, gradient_rows: Vec::new(), spare_rows: Vec::new() }
+        let operations = network.nodes.iter().map(|_| OperationBuffers::new()).collect();
+        let values = network.nodes.iter().map(|_| Vec::new()).collect();
+        let gradients = network.nodes.iter().map(|_| Vec::new()).collect();
+        Self { network, layers, operations, values, gradients, below: Vec::new() }
     }
 
     fn forward(
@@ -43,21 +56,34 @@ impl<F: Real> AnalyticEngine<F> {
         inputs: ArrayView2<'_, F>,
         key: DrawKey,
         rows: Rows,
+        training: bool,
     ) -> Result<(), Error> {
-        if inputs.ncols() != self.network.shape.inputs {
+        if inputs.ncols() != self.network.shape.inputs() {
             return Err(Error::Mismatch {
                 what: "number of input features",
-                expected: self.network.shape.inputs,
+                expected: self.network.shape.inputs(),
                 got: inputs.ncols(),
             });
         }
-        for index in 0..self.layers.len() {
-            let (before, rest) = self.layers.split_at_mut(index);
-            let source = match before.last() {
-                Some(previous) => Source::Rows(previous.output()),
-                None => Source::Examples(inputs),
+        let network = &self.network;
+        let pass = Pass { network, parameters, rows, key, training };
+        for (index, node) in network.nodes.iter().enumerate() {
+            let (before, rest) = self.values.split_at_mut(index);
+            let source = |origin| match origin {
+                Origin::Input => Source::Examples(inputs),
+                Origin::Node(place) => Source::Rows(&before[place]),
             };
-            rest[0].forward(&self.network, index, parameters, source, rows, key);
+            let out = &mut rest[0];
+            match node.op {
+                Op::Layer(layer) => {
+                    self.layers[layer].forward(pass, layer, source(node.origin), out)?;
+                }
+                Op::Lstm(plan) => {
+                    let buffers = &mut self.operations[index].recurrent;
+                    buffers.forward(pass, plan, &mut self.layers, source(node.origin), inputs, out)?;
+                }
+                _ => self.operations[index].forward(pass, index, source, out)?,
+            }
         }
         Ok(())
     }
@@ -83,7 +109,7 @@ impl<F: Real> AnalyticEngine<F> {
             });
         }
         let rows = Rows { samples: request.n_samples, members: self.network.n_members, examples };
-        self.forward(parameters, batch.inputs, key, rows)?;
+        self.forward(parameters, batch.inputs, key, rows, true)?;
         let raw_noise = self.network.noise.map(|id| self.network.layout.vector(parameters, id));
         let likelihood = self.network.shape.likelihood;
         let nll =
@@ -93,15 +119,17 @@ impl<F: Real> AnalyticEngine<F> {
                 *g += d;
             }
         }
-        self.gradient_rows.clear();
-        self.gradient_rows.extend(nll.outputs.iter().copied());
-        self.backward(parameters, gradient, batch.inputs, rows);
+        if let Some(last) = self.gradients.last_mut() {
+            last.clear();
+            last.extend(nll.outputs.iter().copied());
+        }
+        self.backward(parameters, gradient, batch.inputs, rows, key)?;
         Ok(nll.value.wide())
     }
 
     fn last_outputs(&self, rows: Rows) -> Result<ndarray::ArrayView4<'_, F>, Error> {
         let shape = (rows.samples, rows.members, rows.examples, self.network.shape.outputs);
-        let flat = self.layers.last().map_or(&[][..], LayerBuffers::output);
+        let flat = self.values.last().map_or(&[][..], Vec::as_slice);
         ndarray::ArrayView4::from_shape(shape, flat).map_err(|_| Error::Mismatch {
             what: "number of network outputs",
             expected: rows.len() * self.network.shape.outputs,
@@ -109,25 +137,76 @@ impl<F: Real> AnalyticEngine<F> {
         })
     }
 
-    fn backward(&mut self, parameters: &[F], gradient: &mut [F], inputs: ArrayView2<'_, F>, rows: Rows) {
-        for index in (0..self.layers.len()).rev() {
-            let (before, rest) = self.layers.split_at_mut(index);
-            let source = match before.last() {
-                Some(previous) => Source::Rows(previous.output()),
-                None => Source::Examples(inputs),
+    fn backward(
+        &mut self,
+        parameters: &[F],
+        gradient: &mut [F],
+        inputs: ArrayView2<'_, F>,
+        rows: Rows,
+        key: DrawKey,
+    ) -> Result<(), Error> {
+        let network = &self.network;
+        let pass = Pass { network, parameters, rows, key, training: true };
+        for (index, node) in network.nodes.iter().enumerate().rev() {
+            let mut own = std::mem::take(&mut self.gradients[index]);
+            if own.is_empty() {
+                continue;
+            }
+            let (before, rest) = self.values.split_at(index);
+            let source = |origin| match origin {
+                Origin::Input => Source::Examples(inputs),
+                Origin::Node(place) => Source::Rows(&before[place]),
             };
-            rest[0].backward(
-                &self.network,
-                index,
-                parameters,
-                gradient,
-                source,
-                rows,
-                &mut self.gradient_rows,
-                &mut self.spare_rows,
-            );
-            std::mem::swap(&mut self.gradient_rows, &mut self.spare_rows);
+            self.below.clear();
+            let below = &mut self.below;
+            match node.op {
+                Op::Layer(layer) => self.layers[layer].backward(
+                    pass,
+                    layer,
+                    gradient,
+                    source(node.origin),
+                    &rest[0],
+                    &mut own,
+                    below,
+                )?,
+                Op::Lstm(plan) => {
+                    let buffers = &mut self.operations[index].recurrent;
+                    let wanted = matches!(node.origin, Origin::Node(_));
+                    buffers.backward(
+                        pass,
+                        plan,
+                        &mut self.layers,
+                        gradient,
+                        &own,
+                        wanted.then_some(below),
+                    )?;
+                }
+                Op::Add(other) | Op::Concat(other) => {
+                    let mut side = Vec::new();
+                    operation::split(node, network, &own, below, &mut side, rows);
+                    if let Origin::Node(place) = other {
+                        arrive(&mut self.gradients[place], &mut side);
+                    }
+                }
+                _ => {
+                    self.operations[index].backward(
+                        pass,
+                        index,
+                        gradient,
+                        source(node.origin),
+                        &rest[0],
+                        &mut own,
+                        below,
+                    )?;
+                }
+            }
+            if let Origin::Node(place) = node.origin {
+                arrive(&mut self.gradients[place], &mut self.below);
+            }
+            own.clear();
+            self.gradients[index] = own;
         }
+        Ok(())
     }
 
     /// Network outputs of one sample of all members.
@@ -144,8 +223,17 @@ impl<F: Real> AnalyticEngine<F> {
         key: DrawKey,
     ) -> Result<Array3<F>, Error> {
         let rows = Rows { samples: 1, members: self.network.n_members, examples: inputs.nrows() };
-        self.forward(parameters, inputs, key, rows)?;
+        self.forward(parameters, inputs, key, rows, false)?;
         Ok(self.last_outputs(rows)?.index_axis(ndarray::Axis(0), 0).to_owned())
+    }
+}
+
+/// Adds `arriving` to what has arrived before; the first to arrive is taken as it is.
+fn arrive<F: Real>(slot: &mut Vec<F>, arriving: &mut Vec<F>) {
+    if slot.is_empty() {
+        std::mem::swap(slot, arriving);
+    } else {
+        slot.iter_mut().zip(arriving.iter()).for_each(|(s, &a)| *s += a);
     }
 }
 

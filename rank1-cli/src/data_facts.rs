@@ -1,0 +1,118 @@
+//! What a network must know of its data: input layout, task and classes, for catalogued sets without reading them.
+//!
+//! Not for rows; see [`crate::source`].
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use rank1_core::likelihood::Likelihood;
+use rank1_data::{Dataset, InputLayout, SetInfo, Task, benchmark};
+use rank1_models::network::{InputShape, NetworkShape};
+use rank1_models::recipe::Recipe;
+
+use crate::source;
+
+/// ImageNet as networks read it; its files have no reader by name yet.
+const IMAGENET: (&str, usize, InputShape) =
+    ("imagenet", 1_000, InputShape::Image { height: 224, width: 224, channels: 3 });
+
+/// What decides a network's inputs and outputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFacts {
+    /// Name of the set.
+    pub name: String,
+    /// What is predicted.
+    pub task: Task,
+    /// Classes; none for regression.
+    pub n_classes: Option<usize>,
+    /// What the columns of a row are.
+    pub input: InputShape,
+}
+
+impl DataFacts {
+    /// The facts of rows that were read.
+    #[must_use]
+    pub fn of(dataset: &Dataset) -> Self {
+        Self {
+            name: dataset.name.clone(),
+            task: dataset.task,
+            n_classes: dataset.n_classes(),
+            input: input_shape(dataset.layout, dataset.n_features()),
+        }
+    }
+
+    /// The facts that a recipe's set is known to have; only a user's own table is read.
+    ///
+    /// # Errors
+    /// An unknown set with the nearest name, and the errors of the table reader.
+    pub fn ahead(recipe: &Recipe, root: Option<&Path>) -> Result<Self> {
+        let set = recipe.data.set.as_str();
+        if set == "csv" {
+            return Ok(Self::of(&source::open(recipe, root)?.dataset));
+        }
+        let (imagenet, n_classes, input) = IMAGENET;
+        if set == imagenet {
+            let n_classes = Some(n_classes);
+            return Ok(Self { name: set.into(), task: Task::Classification, n_classes, input });
+        }
+        Ok(benchmark(set)?.into())
+    }
+
+    /// The network that a recipe wants for such data.
+    ///
+    /// # Errors
+    /// A likelihood that does not fit the task.
+    pub fn network(self, recipe: &Recipe) -> Result<NetworkShape> {
+        let likelihood = recipe.model.likelihood.unwrap_or(match self.task {
+            Task::Classification => Likelihood::Categorical,
+            Task::Regression => Likelihood::HeteroscedasticGaussian,
+        });
+        let outputs = match (likelihood, self.n_classes) {
+            (Likelihood::Categorical, Some(classes)) => classes,
+            (Likelihood::Bernoulli, Some(2)) | (Likelihood::Gaussian, None) => 1,
+            (Likelihood::HeteroscedasticGaussian, None) => 2,
+            (Likelihood::Bernoulli, Some(classes)) => {
+                bail!("likelihood `bernoulli` needs two classes, {} has {classes}", self.name)
+            }
+            _ => bail!("likelihood {likelihood:?} does not fit a {} task ({})", self.task, self.name),
+        };
+        Ok(NetworkShape { input: self.input, body: recipe.model.body.clone(), outputs, likelihood })
+    }
+}
+
+impl From<&SetInfo> for DataFacts {
+    fn from(info: &SetInfo) -> Self {
+        Self {
+            name: info.name.into(),
+            task: info.task,
+            n_classes: info.n_classes,
+            input: input_shape(info.layout(), info.features),
+        }
+    }
+}
+
+fn input_shape(layout: InputLayout, n_features: usize) -> InputShape {
+    match layout {
+        InputLayout::Columns => InputShape::Columns { width: n_features },
+        InputLayout::Image { height, width, channels } => InputShape::Image { height, width, channels },
+        InputLayout::Sequence { steps, features, context, ragged } => {
+            InputShape::Sequence { steps, features, context, ragged }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rank1_data::{LoadOptions, catalogue, load};
+
+    use super::*;
+
+    #[test]
+    fn what_the_catalogue_says_is_what_the_readers_give() {
+        for info in catalogue().iter().filter(|info| info.embedded && info.splits > 0) {
+            let read = load(info.name, &LoadOptions::default()).unwrap();
+            assert_eq!(DataFacts::from(info), DataFacts::of(&read), "{}", info.name);
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! Batch normalization over samples, examples and positions, for all members together or each on its own.
+//!
+//! Not for moving averages: the caller keeps them from [`NormSaved`]; see [`unbiased`] for the convention.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::error::check_len;
+use crate::partition::{CHUNKS, ranges, split_mut};
+use crate::{Error, Real, layout};
+
+/// Sizes of a batch whose rows are `(s K + k) B + b`, each with `positions` vectors of `channels`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NormShape {
+    /// Posterior samples `S`.
+    pub n_samples: usize,
+    /// Members `K`.
+    pub n_members: usize,
+    /// Examples per member `B`.
+    pub n_examples: usize,
+    /// Height times width; 1 after a dense layer.
+    pub positions: usize,
+    /// Channels `C`, each normalized by itself.
+    pub channels: usize,
+    /// Whether every member has statistics and parameters of its own.
+    pub per_member: bool,
+}
+
+impl NormShape {
+    /// Groups that share statistics: `K` if each member has its own, else 1.
+    ///
+    /// # Source
+    /// Definition.
+    pub fn groups(&self) -> usize {
+        if self.per_member { self.n_members } else { 1 }
+    }
+
+    /// Rows of the batch, `S K B`.
+    ///
+    /// # Source
+    /// Definition.
+    pub fn rows(&self) -> usize {
+        self.n_samples * self.n_members * self.n_examples
+    }
+
+    /// Values behind each mean.
+    ///
+    /// # Source
+    /// Definition.
+    pub fn count(&self) -> usize {
+        self.rows() / self.groups() * self.positions
+    }
+
+    fn group(&self, row: usize) -> usize {
+        if !self.per_member {
+            return 0;
+        }
+        layout::member_and_example(row, self.n_examples).0 % self.n_members
+    }
+
+    fn row_len(&self) -> usize {
+        self.positions * self.channels
+    }
+
+    fn check(&self, op: &'static str, slices: &[(&'static str, usize, Extent)]) -> Result<(), Error> {
+        for (argument, size) in [
+            ("n_samples", self.n_samples),
+            ("n_members", self.n_members),
+            ("n_examples", self.n_examples),
+            ("positions", self.positions),
+            ("channels", self.channels),
+        ] {
+            if size == 0 {
+                return Err(Error::OutOfRange { op, argument, value: 0.0, expected: "at least 1" });
+            }
+        }
+        slices.iter().try_for_each(|&(argument, got, extent)| {
+            let expected = match extent {
+                Extent::Batch => self.rows() * self.row_len(),
+                Extent::Groups => self.groups() * self.channels,
+            };
+            check_len(op, argument, got, expected)
+        })
+    }
+}
+
+/// What a slice runs over.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// `[S*K*B, positions, C]`.
+    Batch,
+    /// `[G, C]`.
+    Groups,
+}
+
+/// Statistics of a batch, `[G, C]` each; kept by the caller between steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NormSaved<F> {
+    /// Mean.
+    pub mean: Vec<F>,
+    /// Biased variance: the mean squared deviation.
+    pub variance: Vec<F>,
+    /// `1 / sqrt(variance + epsilon)`.
+    pub inverse_std: Vec<F>,
+}
+
+impl<F> Default for NormSaved<F> {
+    fn default() -> Self {
+        Self { mean: Vec::new(), variance: Vec::new(), inverse_std: Vec::new() }
+    }
+}
+
+/// Normalizes by the statistics of this batch and keeps them in `saved`.
+///
+/// # Shapes
+/// `x`, `out`: `[S*K*B, positions, C]`, `out` overwritten; `scale`, `shift`: `[G, C]`.
+///
+/// # Errors
+/// [`Error::ShapeMismatch`] names the slice whose length does not fit, [`Error::OutOfRange`] a size of 0 or an epsilon that is
+/// negative or NaN.
+///
+/// # Numerics
+/// Sums run in double precision on differences from the first value of each channel, over eight chunks of rows whose
+/// sums are added in order: accurate far from zero and the same for any number of threads.
+///
+/// # Source
+/// Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1.
+pub fn train_forward<F: Real>(
+    shape: &NormShape,
+    x: &[F],
+    scale: &[F],
+    shift: &[F],
+    epsilon: f64,
+    out: &mut [F],
+    saved: &mut NormSaved<F>,
+) -> Result<(), Error> {
+    const OP: &str = "batch_norm::train_forward";
+    let slices = [
+        ("x", x.len(), Extent::Batch),
+        ("scale", scale.len(), Extent::Groups),
+        ("shift", shift.len(), Extent::Groups),
+        ("out", out.len(), Extent::Batch),
+    ];
+    shape.check(OP, &slices)?;
+    check_epsilon(OP, epsilon)?;
+    let c = shape.channels;
+    let origin: Vec<f64> = (0..shape.groups())
+        .flat_map(|group| {
+            // Row of the first sample's first example of this member.
+            let first = layout::row(group, 0, shape.n_examples) * shape.row_len();
+            x[first..first + c].iter().map(|value| value.wide())
+        })
+        .collect();
+    let sums = reduce(shape, x, x, |group, value, _| {
+        let deviation = value.wide() - origin[group];
+        [deviation, deviation * deviation]
+    });
+    let count = shape.count() as f64;
+    for values in [&mut saved.mean, &mut saved.variance, &mut saved.inverse_std] {
+        values.clear();
+    }
+    for (&origin, [sum, squares]) in origin.iter().zip(sums) {
+        let offset = sum / count;
+        // A NaN stays one: `max` would turn it into 0.
+        let variance = squares / count - offset * offset;
+        let variance = if variance < 0.0 { 0.0 } else { variance };
+        saved.mean.push(F::of(origin + offset));
+        saved.variance.push(F::of(variance));
+        saved.inverse_std.push(F::of(1.0 / (variance + epsilon).sqrt()));
+    }
+    normalize(shape, x, &saved.mean, &saved.inverse_std, scale, shift, out);
+    Ok(())
+}
+
+/// Normalizes by given statistics, usually moving averages.
+///
+/// # Shapes
+/// `x`, `out`: `[S*K*B, positions, C]`, `out` overwritten; the others `[G, C]`.
+///
+/// # Errors
+/// As [`train_forward`].
+///
+/// # Source
+/// Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 2.
+pub fn eval_forward<F: Real>(
+    shape: &NormShape,
+    x: &[F],
+    scale: &[F],
+    shift: &[F],
+    mean: &[F],
+    variance: &[F],
+    epsilon: f64,
+    out: &mut [F],
+) -> Result<(), Error> {
+    const OP: &str = "batch_norm::eval_forward";
+    let slices = [
+        ("x", x.len(), Extent::Batch),
+        ("scale", scale.len(), Extent::Groups),
+        ("shift", shift.len(), Extent::Groups),
+        ("mean", mean.len(), Extent::Groups),
+        ("variance", variance.len(), Extent::Groups),
+        ("out", out.len(), Extent::Batch),
+    ];
+    shape.check(OP, &slices)?;
+    check_epsilon(OP, epsilon)?;
+    let inverse_std: Vec<F> =
+        variance.iter().map(|variance| F::of(1.0 / (variance.wide() + epsilon).sqrt())).collect();
+    normalize(shape, x, mean, &inverse_std, scale, shift, out);
+    Ok(())
+}
+
+/// Gradients of [`train_forward`], through the statistics too.
+///
+/// # Shapes
+/// `x`, `d_out`, `d_x`: `[S*K*B, positions, C]`, `d_x` overwritten; `scale`: `[G, C]`; `d_scale`, `d_shift`: `[G, C]`, added to.
+///
+/// # Errors
+/// As [`train_forward`]; [`Error::OutOfRange`] also if `saved` was not made with this `epsilon`.
+///
+/// # Numerics
+/// As [`train_forward`].
+///
+/// # Source
+/// Chain rule on [`train_forward`]; checked against central differences.
+pub fn backward<F: Real>(
+    shape: &NormShape,
+    x: &[F],
+    scale: &[F],
+    saved: &NormSaved<F>,
+    epsilon: f64,
+    d_out: &[F],
+    d_x: &mut [F],
+    d_scale: &mut [F],
+    d_shift: &mut [F],
+) -> Result<(), Error> {
+    const OP: &str = "batch_norm::backward";
+    let slices = [
+        ("x", x.len(), Extent::Batch),
+        ("scale", scale.len(), Extent::Groups),
+        ("saved.mean", saved.mean.len(), Extent::Groups),
+        ("saved.variance", saved.variance.len(), Extent::Groups),
+        ("saved.inverse_std", saved.inverse_std.len(), Extent::Groups),
+        ("d_out", d_out.len(), Extent::Batch),
+        ("d_x", d_x.len(), Extent::Batch),
+        ("d_scale", d_scale.len(), Extent::Groups),
+        ("d_shift", d_shift.len(), Extent::Groups),
+    ];
+    shape.check(OP, &slices)?;
+    check_epsilon(OP, epsilon)?;
+    for (variance, inverse_std) in saved.variance.iter().zip(&saved.inverse_std) {
+        if (inverse_std.wide() * (variance.wide() + epsilon).sqrt() - 1.0).abs() > 1e-5 {
+            let expected = "the epsilon of the forward pass";
+            return Err(Error::OutOfRange { op: OP, argument: "epsilon", value: epsilon, expected });
+        }
+    }
+    let NormSaved { mean, inverse_std, .. } = saved;
+    let sums = reduce(shape, x, d_out, |at, value, g| {
+        let normalized = (value - mean[at]) * inverse_std[at];
+        [g.wide(), (g * normalized).wide()]
+    });
+    let count = shape.count() as f64;
+    let mut means = Vec::with_capacity(sums.len());
+    for (at, [shift, scale]) in sums.into_iter().enumerate() {
+        d_shift[at] += F::of(shift);
+        d_scale[at] += F::of(scale);
+        means.push([F::of(shift / count), F::of(scale / count)]);
+    }
+    let (c, row_len) = (shape.channels, shape.row_len());
+    let rows = d_x.par_chunks_mut(row_len).zip(x.par_chunks(row_len)).zip(d_out.par_chunks(row_len));
+    rows.enumerate().for_each(|(row, ((d_x, x), d_out))| {
+        let at = shape.group(row) * c;
+        let group = at..at + c;
+        let (mean, inverse_std, scale) =
+            (&mean[group.clone()], &inverse_std[group.clone()], &scale[group.clone()]);
+        let means = &means[group];
+        let pixels = d_x.chunks_exact_mut(c).zip(x.chunks_exact(c)).zip(d_out.chunks_exact(c));
+        for ((d_x, x), d_out) in pixels {
+            for j in 0..c {
+                let normalized = (x[j] - mean[j]) * inverse_std[j];
+                d_x[j] = scale[j] * inverse_std[j] * (d_out[j] - means[j][0] - normalized * means[j][1]);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// The unbiased variance of `count` values from the biased one, `variance count / (count - 1)`; unchanged for one value.
+///
+/// Normalization always uses the biased variance. Keras' fused batch normalization (single precision, channels last)
+/// moves its average with the unbiased one, its other forms and the reference code's per-member layer with the biased.
+///
+/// # Source
+/// Bessel's correction; the convention as measured on the reference code.
+pub fn unbiased<F: Real>(variance: F, count: usize) -> F {
+    if count < 2 { variance } else { F::of(variance.wide() * (count as f64 / (count - 1) as f64)) }
+}
+
+fn normalize<F: Real>(
+    shape: &NormShape,
+    x: &[F],
+    mean: &[F],
+    inverse_std: &[F],
+    scale: &[F],
+    shift: &[F],
+    out: &mut [F],
+) {
+    let (c, row_len) = (shape.channels, shape.row_len());
+    let slope: Vec<F> =
+        inverse_std.iter().zip(scale).map(|(&inverse_std, &scale)| inverse_std * scale).collect();
+    out.par_chunks_mut(row_len).zip(x.par_chunks(row_len)).enumerate().for_each(|(row, (out, x))| {
+        let at = shape.group(row) * c;
+        let (mean, slope, shift) = (&mean[at..at + c], &slope[at..at + c], &shift[at..at + c]);
+        for (out, x) in out.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
+            for j in 0..c {
+                out[j] = (x[j] - mean[j]) * slope[j] + shift[j];
+            }
+        }
+    });
+}
+
+/// Two sums per group and channel of a function of `(index in [G, C], x, y)`, in an order fixed by the shape.
+fn reduce<F: Real>(
+    shape: &NormShape,
+    x: &[F],
+    y: &[F],
+    term: impl Fn(usize, F, F) -> [f64; 2] + Sync,
+) -> Vec<[f64; 2]> {
+    let (c, row_len, width) = (shape.channels, shape.row_len(), shape.groups() * shape.channels);
+    let mut partial = vec![[0.0; 2]; CHUNKS * width];
+    let one_each = ranges(CHUNKS, CHUNKS);
+    let work: Vec<(Range<usize>, &mut [[f64; 2]])> =
+        ranges(shape.rows(), CHUNKS).zip(split_mut(&mut partial, width, one_each)).collect();
+    work.into_par_iter().for_each(|(rows, sums)| {
+        for row in rows {
+            let (at, offset) = (shape.group(row) * c, row * row_len);
+            let sums = &mut sums[at..at + c];
+            let (x, y) = (&x[offset..offset + row_len], &y[offset..offset + row_len]);
+            for (x, y) in x.chunks_exact(c).zip(y.chunks_exact(c)) {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    let [first, second] = term(at + j, x[j], y[j]);
+                    sum[0] += first;
+                    sum[1] += second;
+                }
+            }
+        }
+    });
+    let mut total = vec![[0.0; 2]; width];
+    for chunk in partial.chunks_exact(width) {
+        for (total, part) in total.iter_mut().zip(chunk) {
+            total[0] += part[0];
+            total[1] += part[1];
+        }
+    }
+    total
+}
+
+fn check_epsilon(op: &'static str, epsilon: f64) -> Result<(), Error> {
+    if epsilon >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::OutOfRange { op, argument: "epsilon", value: epsilon, expected: "at least 0" })
+}
+
+#[cfg(test)]
+mod tests;

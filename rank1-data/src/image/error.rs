@@ -1,0 +1,226 @@
+//! What the image readers refuse: one line with the file, the place in it, what was expected and what came.
+//!
+//! Not for missing files of named sets and truncated archives; see [`crate::Error`].
+
+use std::path::PathBuf;
+
+use thiserror::Error as ThisError;
+
+/// A refused image, image file or argument of the image readers.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// A buffer has another length than its sizes say.
+    #[error("{op}: `{argument}` holds {got} values, expected {expected}")]
+    Length {
+        /// The refusing function.
+        op: &'static str,
+        /// The argument.
+        argument: &'static str,
+        /// Expected number of values.
+        expected: usize,
+        /// Number that came.
+        got: usize,
+    },
+    /// A size or setting is zero or too large.
+    #[error("{op}: `{argument}` is {got}, expected {expected}")]
+    Setting {
+        /// The refusing function.
+        op: &'static str,
+        /// The argument.
+        argument: &'static str,
+        /// What was expected, in words.
+        expected: &'static str,
+        /// What came.
+        got: String,
+    },
+    /// A file is not as long as its format says.
+    #[error("{}: {got} bytes, expected {expected}", path.display())]
+    FileSize {
+        /// The file.
+        path: PathBuf,
+        /// The accepted sizes, in words.
+        expected: String,
+        /// Bytes found.
+        got: u64,
+    },
+    /// A label is not below the number of classes.
+    #[error("{}: label {label} at position {position}, expected a label from 0 to {}", path.display(), n_classes - 1)]
+    LabelOutOfRange {
+        /// The label file.
+        path: PathBuf,
+        /// 0-based position of the label.
+        position: usize,
+        /// The label.
+        label: i64,
+        /// The number of classes.
+        n_classes: usize,
+    },
+    /// Images and labels differ in number.
+    #[error("{}: {n_labels} labels for {n_images} images", path.display())]
+    LabelCount {
+        /// The label file.
+        path: PathBuf,
+        /// Number of images.
+        n_images: usize,
+        /// Number of labels.
+        n_labels: usize,
+    },
+    /// A list of class names has another length than the format says.
+    #[error("{}: {got} class names, expected {expected}", path.display())]
+    ClassNames {
+        /// The file.
+        path: PathBuf,
+        /// Number of classes.
+        expected: usize,
+        /// Number of names.
+        got: usize,
+    },
+    /// A pickle says that it follows another protocol.
+    #[error("{}: pickle protocol {got}, expected 2, 3 or 4", path.display())]
+    PickleProtocol {
+        /// The file.
+        path: PathBuf,
+        /// The number in the file.
+        got: u8,
+    },
+    /// A pickle holds an opcode that data sets do not need; nothing is ever executed.
+    #[error("{}: byte {offset}: pickle opcode 0x{opcode:02x} is not accepted here", path.display())]
+    PickleOpcode {
+        /// The file.
+        path: PathBuf,
+        /// 0-based position of the opcode.
+        offset: usize,
+        /// The opcode.
+        opcode: u8,
+    },
+    /// A pickle is truncated or holds something else than arrays, lists and texts.
+    #[error("{}: byte {offset}: {problem}", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// 0-based position.
+        offset: usize,
+        /// What is wrong, in words.
+        problem: String,
+    },
+    /// A pickle lacks an entry or has it in another form.
+    #[error("{}: entry `{key}`: {problem}", path.display())]
+    PickleEntry {
+        /// The file.
+        path: PathBuf,
+        /// The key in the dictionary.
+        key: &'static str,
+        /// What is wrong, in words.
+        problem: String,
+    },
+    /// The header of a NumPy file is not accepted.
+    #[error("{}: NumPy header: {problem}", path.display())]
+    NpyHeader {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in words.
+        problem: String,
+    },
+    /// A NumPy array has another element type or shape.
+    #[error("{}: array of {got}, expected {expected}", path.display())]
+    NpyArray {
+        /// The file.
+        path: PathBuf,
+        /// The expected type and shape.
+        expected: String,
+        /// The type and shape that came.
+        got: String,
+    },
+    /// An image file cannot be decoded or converted.
+    #[error("{}: {problem}", path.display())]
+    BadImage {
+        /// The file; `archive:member` for members of archives.
+        path: PathBuf,
+        /// What is wrong, in words.
+        problem: String,
+    },
+    /// Two images of one set differ in height or width.
+    #[error(
+        "{}: image of {} x {} pixels (height x width), but {} has {} x {}; a set needs one size",
+        path.display(), got.0, got.1, first.display(), expected.0, expected.1
+    )]
+    MixedSizes {
+        /// The first image of the set.
+        first: PathBuf,
+        /// Its height and width.
+        expected: (usize, usize),
+        /// The first image of another size.
+        path: PathBuf,
+        /// Its height and width.
+        got: (usize, usize),
+    },
+    /// A class folder holds no usable image.
+    #[error("{}: no image of class `{class}`", path.display())]
+    EmptyClass {
+        /// The folder, or `archive:folder`.
+        path: PathBuf,
+        /// The class.
+        class: String,
+    },
+    /// The test part has a class that the training part lacks.
+    #[error("{}: class `{class}` does not occur in the training part", path.display())]
+    UnknownClass {
+        /// The folder or archive.
+        path: PathBuf,
+        /// The class.
+        class: String,
+    },
+    /// A folder or archive lacks what was looked for.
+    #[error("{}: no {looked_for}", path.display())]
+    NotFound {
+        /// The folder or archive.
+        path: PathBuf,
+        /// What was looked for, in words.
+        looked_for: String,
+    },
+    /// An archive cannot be read in place because it is compressed.
+    #[error("{}: a compressed archive cannot be read in place; unpack it or store it as a plain .tar", path.display())]
+    CompressedArchive {
+        /// The archive.
+        path: PathBuf,
+    },
+    /// A tar archive ends too early.
+    #[error("{}: truncated tar archive: {problem}", path.display())]
+    TruncatedTar {
+        /// The archive.
+        path: PathBuf,
+        /// What is missing, in words.
+        problem: String,
+    },
+    /// The set has no corruption of this name.
+    #[error("{}: no corruption `{name}`{}; there are: {}", path.display(), crate::error::hint_text(hint), known.join(", "))]
+    UnknownCorruption {
+        /// The folder or archive.
+        path: PathBuf,
+        /// The name that came.
+        name: String,
+        /// The nearest known name.
+        hint: Option<String>,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A list of labels has an unreadable or unknown line.
+    #[error("{}: row {row}: `{value}` is not {expected}", path.display())]
+    LabelLine {
+        /// The file.
+        path: PathBuf,
+        /// 1-based line.
+        row: usize,
+        /// What stands there.
+        value: String,
+        /// What was expected, in words.
+        expected: String,
+    },
+    /// A worker of the prefetching loader panicked.
+    #[error("batch {batch}: the source of the examples panicked")]
+    WorkerPanicked {
+        /// 0-based number of the batch.
+        batch: usize,
+    },
+}

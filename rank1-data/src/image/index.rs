@@ -1,0 +1,180 @@
+//! A list of image files and their labels, decoded one by one when they are needed.
+//!
+//! Not for holding pixels; a set of ImageNet's size stays on disk, as files or within uncompressed tar archives.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::decode::has_image_extension;
+use super::folder::sorted_names;
+use super::section::Section;
+use super::{Channels, ImageError, Picture, Preprocess, decode_image};
+use crate::Error;
+
+/// Where one file lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    File(Box<Path>),
+    /// A part of the archive.
+    Member {
+        name: Box<str>,
+        offset: u64,
+        length: u64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    place: Place,
+    label: u32,
+}
+
+/// Image files with labels, read lazily; reading needs no lock, so that many threads may decode at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageIndex {
+    archive: Option<PathBuf>,
+    entries: Vec<Entry>,
+    class_names: Vec<String>,
+    channels: Channels,
+}
+
+impl ImageIndex {
+    /// The files of a folder with a sub-folder per class, by class and file name (`val/<wnid>/*.JPEG`, or one severity
+    /// of ImageNet-C). Names that start with a dot and names that do not end as those of images are ignored.
+    ///
+    /// # Errors
+    /// [`ImageError::NotFound`] for a folder without sub-folders, [`ImageError::EmptyClass`], [`Error::Io`].
+    pub fn from_class_folders(folder: &Path) -> Result<Self, Error> {
+        let (mut entries, mut class_names) = (Vec::new(), Vec::new());
+        for class in sorted_names(folder)? {
+            let class_folder = folder.join(&class);
+            if !class_folder.is_dir() {
+                continue;
+            }
+            let (label, before) = (class_names.len() as u32, entries.len());
+            for name in sorted_names(&class_folder)?.iter().filter(|name| has_image_extension(name)) {
+                let place = Place::File(class_folder.join(name).into_boxed_path());
+                entries.push(Entry { place, label });
+            }
+            if entries.len() == before {
+                return Err(ImageError::EmptyClass { path: class_folder, class }.into());
+            }
+            class_names.push(class);
+        }
+        if class_names.is_empty() {
+            return Err(
+                ImageError::NotFound { path: folder.into(), looked_for: "class sub-folders".into() }.into()
+            );
+        }
+        Ok(Self { archive: None, entries, class_names, channels: Channels::RgbOrCmyk })
+    }
+
+    /// Sections of one file with their labels, in the order given.
+    pub(super) fn from_sections(
+        archive: &Path,
+        sections: Vec<(Section, usize)>,
+        class_names: Vec<String>,
+    ) -> Result<Self, Error> {
+        if sections.is_empty() {
+            return Err(ImageError::NotFound { path: archive.into(), looked_for: "image".into() }.into());
+        }
+        let entries = sections.into_iter().map(|(section, label)| {
+            let name = section.member_name().into_boxed_str();
+            let place = Place::Member { name, offset: section.offset, length: section.length };
+            Entry { place, label: label as u32 }
+        });
+        let (archive, entries) = (Some(archive.to_owned()), entries.collect());
+        Ok(Self { archive, entries, class_names, channels: Channels::RgbOrCmyk })
+    }
+
+    /// Files with their labels, in the order given.
+    pub(super) fn from_files(files: Vec<(PathBuf, usize)>, class_names: Vec<String>) -> Self {
+        let entry = |(path, label): (PathBuf, usize)| Entry {
+            place: Place::File(path.into_boxed_path()),
+            label: label as u32,
+        };
+        let entries = files.into_iter().map(entry).collect();
+        Self { archive: None, entries, class_names, channels: Channels::RgbOrCmyk }
+    }
+
+    /// The same files with another treatment of channels; [`Channels::RgbOrCmyk`] unless changed.
+    #[must_use]
+    pub fn with_channels(mut self, channels: Channels) -> Self {
+        self.channels = channels;
+        self
+    }
+
+    /// Number of files.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no file (never for an index that was read).
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// One name per class.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// The class of file `i`.
+    ///
+    /// # Panics
+    /// If `i` is not below [`ImageIndex::len`].
+    #[track_caller]
+    pub fn label(&self, i: usize) -> usize {
+        self.entries[i].label as usize
+    }
+
+    /// The file `i` as messages name it; `archive:member` for members of archives.
+    ///
+    /// # Panics
+    /// If `i` is not below [`ImageIndex::len`].
+    #[track_caller]
+    pub fn name(&self, i: usize) -> PathBuf {
+        match (&self.entries[i].place, &self.archive) {
+            (Place::File(path), _) => path.to_path_buf(),
+            (Place::Member { name, .. }, Some(archive)) => {
+                PathBuf::from(format!("{}:{name}", archive.display()))
+            }
+            (Place::Member { name, .. }, None) => PathBuf::from(&**name),
+        }
+    }
+
+    /// Reads and decodes file `i`.
+    ///
+    /// # Errors
+    /// [`ImageError::BadImage`], [`Error::Io`].
+    ///
+    /// # Panics
+    /// If `i` is not below [`ImageIndex::len`].
+    #[track_caller]
+    pub fn picture(&self, i: usize) -> Result<Picture, Error> {
+        let name = self.name(i);
+        let bytes = match (&self.entries[i].place, &self.archive) {
+            (Place::Member { offset, length, .. }, Some(archive)) => {
+                let (path, name) = (archive.clone(), name.clone());
+                Section { path, name, offset: *offset, length: *length }.read()?
+            }
+            _ => fs::read(&name).map_err(Error::io(&name))?,
+        };
+        Ok(decode_image(&bytes, &name, self.channels)?)
+    }
+
+    /// Reads, decodes, crops and resizes file `i`; pixels from 0 to 1 (see [`Preprocess::apply`]).
+    ///
+    /// # Shapes
+    /// Returns `[size, size, channels]`.
+    ///
+    /// # Errors
+    /// As [`ImageIndex::picture`] and [`Preprocess::apply`].
+    ///
+    /// # Panics
+    /// If `i` is not below [`ImageIndex::len`].
+    #[track_caller]
+    pub fn decode(&self, i: usize, preprocess: Preprocess, key: u64) -> Result<Vec<f32>, Error> {
+        Ok(preprocess.apply(&self.picture(i)?, key)?)
+    }
+}

@@ -1,0 +1,52 @@
+//! Image sets: CIFAR and its corrupted copies, MNIST-C, image folders and ImageNet; augmentation and loading ahead.
+//!
+//! Not for MNIST as published (see [`crate::mnist`]), not for making corruptions, not for networks that read images.
+//!
+//! | what | where |
+//! |---|---|
+//! | sets in memory, bytes | [`Images`], [`ImageSet`] |
+//! | CIFAR-10 and CIFAR-100 as published | [`Cifar::read`] |
+//! | CIFAR-10-C, CIFAR-100-C, MNIST-C | [`CifarC`], [`MnistC`] |
+//! | class sub-folders or their archive | [`read_image_folder`], [`load_image_folder`] |
+//! | ImageNet and ImageNet-C, decoded when needed | [`imagenet_train`], [`imagenet_val`], [`ImageNetC`], [`ImageIndex`] |
+//! | crops and flips | [`Augment`], [`Preprocess`], [`example_key`] |
+//! | batches prepared ahead | [`Prefetch`] |
+
+mod augment;
+mod cifar;
+mod cifar_c;
+mod cifar_names;
+mod decode;
+mod draws;
+pub mod error;
+mod folder;
+mod folder_part;
+mod imagenet;
+mod imagenet_labels;
+mod images;
+mod index;
+mod mnist_c;
+mod npy;
+mod pickle;
+mod pickle_value;
+mod prefetch;
+mod preprocess;
+mod resize;
+mod section;
+pub(crate) mod sets;
+
+pub use augment::Augment;
+pub use cifar::Cifar;
+pub use cifar_c::CifarC;
+pub use decode::{Channels, Picture, decode_image};
+pub use draws::example_key;
+pub use error::ImageError;
+pub use folder::{FolderOptions, OnBadImage, load_image_folder, read_image_folder};
+pub use imagenet::{ImageNetC, imagenet_train, imagenet_val};
+pub use imagenet_labels::ValLabels;
+pub use images::{ImageSet, Images, SkippedImage};
+pub use index::ImageIndex;
+pub use mnist_c::{MnistC, Part};
+pub use npy::{NpyArray, NpyValues, read_npy};
+pub use prefetch::{Batch, Prefetch, PrefetchOptions};
+pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Preprocess, standardize_imagenet};

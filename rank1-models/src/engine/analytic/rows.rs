@@ -1,0 +1,61 @@
+//! The rows of a pass, and where an operation reads them from.
+
+use ndarray::ArrayView2;
+
+use crate::engine::DrawKey;
+use crate::network::Network;
+
+/// Number of samples, members and examples; row `(s K + k) B + b` is sample s of member k on example b.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub(super) samples: usize,
+    pub(super) members: usize,
+    pub(super) examples: usize,
+}
+
+impl Rows {
+    pub(super) fn len(self) -> usize {
+        self.samples * self.members * self.examples
+    }
+
+    pub(super) fn per_sample(self) -> usize {
+        self.members * self.examples
+    }
+
+    pub(super) fn member(self, row: usize) -> usize {
+        (row / self.examples) % self.members
+    }
+}
+
+/// What every operation of a pass reads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pass<'a, F> {
+    pub(super) network: &'a Network,
+    pub(super) parameters: &'a [F],
+    pub(super) rows: Rows,
+    pub(super) key: DrawKey,
+    /// Whether normalizations take the statistics of the batch.
+    pub(super) training: bool,
+}
+
+/// What an operation reads: the batch's examples (shared by members and samples), or the rows of an earlier one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source<'a, F> {
+    Examples(ArrayView2<'a, F>),
+    Rows(&'a [F]),
+}
+
+impl<'a, F> Source<'a, F> {
+    pub(super) fn row(self, rows: Rows, row: usize, width: usize) -> &'a [F] {
+        match self {
+            Self::Rows(flat) => &flat[row * width..(row + 1) * width],
+            Self::Examples(inputs) => {
+                let row = inputs.index_axis_move(ndarray::Axis(0), row % rows.examples);
+                row.to_slice().expect("batches are contiguous by construction")
+            }
+        }
+    }
+}
+
+/// Values below which splitting work over threads costs more than it saves.
+pub(super) const PARALLEL_VALUES: usize = 1 << 16;

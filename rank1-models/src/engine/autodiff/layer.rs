@@ -1,0 +1,128 @@
+//! One perturbed layer as a Burn module: linear or a convolution, with factors, dropout or a random weight.
+//!
+//! The matrices of recurrent layers are in [`super::recurrent`].
+
+use burn::tensor::Tensor;
+use rank1_core::conv::ConvShape;
+use rank1_priors::PosteriorFamily;
+
+use super::Pass;
+use super::leaves::Leaves;
+use super::value::Value;
+use crate::error::Error;
+use crate::layer::{
+    ConvGeometry, Dropout, Factor, MeanFieldConv2d, MeanFieldLinear, Rank1Conv2d, Rank1Linear,
+};
+use crate::method::{Estimator, Granularity};
+use crate::network::{FactorPlan, LayerPlan, Product, Volume, WeightPlan};
+use crate::params::ParamId;
+
+/// The value of layer `index`, its activation included.
+pub(super) fn forward(pass: &Pass<'_>, index: usize, x: Value) -> Result<Value, Error> {
+    let layer = &pass.network.layers[index];
+    let y = match layer.product {
+        Product::Conv(shape) => {
+            let volume = Volume { height: shape.height, width: shape.width, channels: shape.c_in };
+            Value::Image(convolve(pass, index, &shape, x.image(volume))?)
+        }
+        Product::Linear | Product::Recurrent => Value::Columns(multiply(pass, index, x.columns())?),
+    };
+    Ok(y.activate(layer.activation))
+}
+
+fn multiply(pass: &Pass<'_>, index: usize, mut x: Tensor<2>) -> Result<Tensor<2>, Error> {
+    let Pass { network, leaves, .. } = *pass;
+    let (layer, rows) = (&network.layers[index], pass.rows(index));
+    if let Some((dropout, mask)) = mask(pass, index)? {
+        x = dropout.forward(x, mask)?;
+    }
+    if let Some((scale, estimator)) = mean_field(layer) {
+        let linear = MeanFieldLinear {
+            mean: leaves.param(layer.weight),
+            raw_scale: leaves.param(scale),
+            bias: layer.bias.map(|id| leaves.param(id)),
+        };
+        return linear.forward(x, &linear.noise(&rows, estimator));
+    }
+    let linear = Rank1Linear {
+        weight: leaves.param(layer.weight),
+        bias: layer.bias.map(|id| leaves.param(id)),
+        input_factor: factor(&layer.input_factor, leaves),
+        output_factor: factor(&layer.output_factor, leaves),
+        perturbation: layer.perturbation,
+        n_members: network.n_members,
+    };
+    linear.forward(x, &linear.noise(&rows)?)
+}
+
+fn convolve(pass: &Pass<'_>, index: usize, shape: &ConvShape, mut x: Tensor<4>) -> Result<Tensor<4>, Error> {
+    let Pass { network, leaves, .. } = *pass;
+    let (layer, rows) = (&network.layers[index], pass.rows(index));
+    let geometry = ConvGeometry {
+        kernel: shape.kernel.into(),
+        stride: shape.stride.into(),
+        dilation: shape.dilation.into(),
+        padding: shape.padding,
+    };
+    if let Some((dropout, mask)) = mask(pass, index)? {
+        x = dropout.forward_channels(x, mask)?;
+    }
+    if let Some((scale, estimator)) = mean_field(layer) {
+        let conv = MeanFieldConv2d {
+            mean: leaves.param(layer.weight),
+            raw_scale: leaves.param(scale),
+            bias: layer.bias.map(|id| leaves.param(id)),
+            geometry,
+        };
+        return conv.forward(x, &conv.noise(&rows, estimator));
+    }
+    let conv = Rank1Conv2d {
+        weight: leaves.param(layer.weight),
+        bias: layer.bias.map(|id| leaves.param(id)),
+        input_factor: factor(&layer.input_factor, leaves),
+        output_factor: factor(&layer.output_factor, leaves),
+        geometry,
+        perturbation: layer.perturbation,
+        n_members: network.n_members,
+    };
+    conv.forward(x, &conv.noise(&rows)?)
+}
+
+/// The scales and the estimator of a layer with a random weight.
+pub(super) fn mean_field(layer: &LayerPlan) -> Option<(ParamId, Estimator)> {
+    match layer.weight_plan {
+        WeightPlan::Point => None,
+        WeightPlan::MeanField { scale, estimator, .. } => Some((scale, estimator)),
+    }
+}
+
+/// Dropout on the inputs of a layer and its mask, `[S*K*B, D_in]`, where the method has it.
+pub(super) fn mask(pass: &Pass<'_>, index: usize) -> Result<Option<(Dropout, Tensor<2>)>, Error> {
+    let layer = &pass.network.layers[index];
+    let FactorPlan::Dropout { rate } = layer.input_factor else { return Ok(None) };
+    let dropout = Dropout::new(rate)?;
+    let mask = dropout.mask(&pass.rows(index), layer.d_in, &pass.device.clone().without_autodiff());
+    Ok(Some((dropout, mask)))
+}
+
+/// The factor of a plan with this call's parameters; dropout masks are no factors here.
+pub(super) fn factor(plan: &FactorPlan, leaves: &Leaves) -> Option<Factor> {
+    match plan {
+        FactorPlan::Absent | FactorPlan::Dropout { .. } => None,
+        FactorPlan::Point { location, .. } => Some(Factor {
+            location: leaves.param(*location),
+            raw_scale: None,
+            family: PosteriorFamily::PointMass,
+            granularity: Granularity::PerBatch,
+            clip: None,
+        }),
+        FactorPlan::Random { family, location, scale, granularity, clip, .. } => Some(Factor {
+            location: leaves.param(*location),
+            raw_scale: scale.map(|id| leaves.param(id)),
+            family: *family,
+            granularity: *granularity,
+            // Engines clip draws; the locations of a point mass are none.
+            clip: clip.filter(|_| *family != PosteriorFamily::PointMass),
+        }),
+    }
+}

@@ -1,0 +1,206 @@
+//! The autodiff engine: the network as Burn layers, gradients by Burn's backward pass.
+//!
+//! Slower than [`super::analytic`]; it is the independent check of that engine and runs on any Burn device. It
+//! interprets the operations of [`Network`] and computes nothing itself.
+
+mod layer;
+mod leaves;
+mod nll;
+mod operation;
+mod recurrent;
+mod value;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use ndarray::{Array3, ArrayView2};
+use rank1_core::Error as CoreError;
+use rank1_core::batch_norm::unbiased;
+use rank1_core::objective::NllForm;
+
+use self::leaves::Leaves;
+use self::value::Value;
+use super::{Batch, DrawKey, Engine, NllRequest};
+use crate::error::Error;
+use crate::layer::{BatchStatistics, DrawRows};
+use crate::network::{Network, NormPlan, Op, Origin};
+
+/// Computes likelihoods of a network with Burn tensors.
+#[derive(Debug, Clone)]
+pub struct AutodiffEngine {
+    network: Network,
+    device: Device,
+}
+
+/// What every operation of a call reads.
+#[derive(Debug)]
+struct Pass<'a> {
+    network: &'a Network,
+    leaves: &'a Leaves,
+    /// The device of the leaves.
+    device: &'a Device,
+    key: DrawKey,
+    n_samples: usize,
+    n_examples: usize,
+    /// Whether normalizations take the statistics of the batch.
+    training: bool,
+}
+
+impl Pass<'_> {
+    /// The rows of this pass, for the draws of layer number `layer`.
+    fn rows(&self, layer: usize) -> DrawRows {
+        DrawRows {
+            key: self.key,
+            layer,
+            n_samples: self.n_samples,
+            n_members: self.network.n_members,
+            n_examples: self.n_examples,
+        }
+    }
+}
+
+/// What a pass gives.
+#[derive(Debug)]
+struct Outcome {
+    /// Outputs of all samples, `[S*K*B, C]`.
+    outputs: Tensor<2>,
+    /// Statistics of the batch at each normalization, by its index; empty outside training.
+    statistics: Vec<(usize, BatchStatistics)>,
+}
+
+impl AutodiffEngine {
+    /// An engine for `network` on `device`; autodiff is switched on where it is needed.
+    #[must_use]
+    pub fn new(network: Network, device: Device) -> Self {
+        Self { network, device: device.without_autodiff() }
+    }
+
+    fn forward(&self, pass: &Pass<'_>, inputs: ArrayView2<'_, f32>) -> Result<Outcome, Error> {
+        let network = &self.network;
+        let (n_examples, d_in) = inputs.dim();
+        if d_in != network.shape.inputs() {
+            return Err(Error::Mismatch {
+                what: "number of input features",
+                expected: network.shape.inputs(),
+                got: d_in,
+            });
+        }
+        if n_examples == 0 || pass.n_samples == 0 {
+            return Err(CoreError::Empty { op: "AutodiffEngine", argument: "batch or samples" }.into());
+        }
+        let values: Vec<f32> = inputs.iter().copied().collect();
+        let x = Tensor::<2>::from_data(TensorData::new(values, [n_examples, d_in]), pass.device);
+        let x = Value::Columns(x.repeat_dim(0, pass.n_samples * network.n_members));
+        let mut values: Vec<Value> = Vec::with_capacity(network.nodes.len());
+        let mut statistics = Vec::new();
+        for (index, node) in network.nodes.iter().enumerate() {
+            let value = |origin: Origin| match origin {
+                Origin::Input => x.clone(),
+                Origin::Node(place) => values[place].clone(),
+            };
+            let own = value(node.origin);
+            let next = match node.op {
+                Op::Layer(layer) => layer::forward(pass, layer, own)?,
+                Op::Lstm(plan) => Value::Columns(recurrent::forward(pass, plan, own, inputs)?),
+                Op::Norm(norm) => {
+                    let (value, batch) = operation::normalize(pass, norm, own.image(node.volume))?;
+                    statistics.extend(batch.map(|batch| (norm, batch)));
+                    value
+                }
+                _ => operation::forward(pass, index, own, value)?,
+            };
+            values.push(next);
+        }
+        let outputs = values.pop().unwrap_or(x).columns();
+        Ok(Outcome { outputs, statistics })
+    }
+
+    /// Adds what a step subtracts from the running statistics, so that they move by the batch's.
+    fn add_statistics(
+        &self,
+        statistics: Vec<(usize, BatchStatistics)>,
+        parameters: &[f32],
+        gradient: &mut [f32],
+    ) {
+        let layout = &self.network.layout;
+        let share = (1.0 - NormPlan::MOMENTUM) as f32;
+        for (index, batch) in statistics {
+            let norm = &self.network.norms[index];
+            let count = batch.n;
+            let mean: Vec<f32> = batch.mean.into_data().iter::<f32>().collect();
+            let variance: Vec<f32> =
+                batch.variance.into_data().iter::<f32>().map(|v| unbiased(v, count)).collect();
+            for (id, batch) in [(norm.mean, mean), (norm.variance, variance)] {
+                let running = layout.slice(parameters, id);
+                let slots = layout.slice_mut(gradient, id).iter_mut();
+                slots.zip(running).zip(batch).for_each(|((g, &r), b)| *g += share * (r - b));
+            }
+        }
+    }
+}
+
+impl Engine for AutodiffEngine {
+    fn nll(
+        &mut self,
+        parameters: &[f32],
+        gradient: &mut [f32],
+        batch: Batch<'_, f32>,
+        key: DrawKey,
+        request: NllRequest,
+    ) -> Result<f64, Error> {
+        let device = self.device.clone().autodiff();
+        let network = &self.network;
+        let leaves = Leaves::new(network, parameters, &device)?;
+        if gradient.len() != parameters.len() {
+            return Err(Error::Mismatch {
+                what: "length of the gradient vector",
+                expected: parameters.len(),
+                got: gradient.len(),
+            });
+        }
+        let n_examples = batch.inputs.nrows();
+        if batch.targets.len() != n_examples {
+            return Err(Error::Mismatch {
+                what: "number of targets",
+                expected: n_examples,
+                got: batch.targets.len(),
+            });
+        }
+        let n_samples = request.n_samples;
+        let pass =
+            Pass { network, leaves: &leaves, device: &device, key, n_samples, n_examples, training: true };
+        let Outcome { mut outputs, statistics } = self.forward(&pass, batch.inputs)?;
+        let likelihood = network.shape.likelihood;
+        if request.form == NllForm::MarginalizedLogits {
+            outputs = nll::averaged_logits(likelihood, outputs, n_examples)?;
+        }
+        let raw_noise = network.noise.map(|id| leaves.tensor(id));
+        let log_likelihoods = nll::log_likelihoods(likelihood, outputs, batch.targets, raw_noise, n_samples)?;
+        let loss = nll::reduce(log_likelihoods, request.form);
+        leaves.add_gradients(&network.layout, &loss.backward(), gradient);
+        self.add_statistics(statistics, parameters, gradient);
+        Ok(loss.into_scalar::<f64>())
+    }
+
+    fn outputs(
+        &mut self,
+        parameters: &[f32],
+        inputs: ArrayView2<'_, f32>,
+        key: DrawKey,
+    ) -> Result<Array3<f32>, Error> {
+        let network = &self.network;
+        let leaves = Leaves::new(network, parameters, &self.device)?;
+        let pass = Pass {
+            network,
+            leaves: &leaves,
+            device: &self.device,
+            key,
+            n_samples: 1,
+            n_examples: inputs.nrows(),
+            training: false,
+        };
+        let outputs = self.forward(&pass, inputs)?.outputs;
+        let [_, width] = outputs.dims();
+        let shape = (network.n_members, inputs.nrows(), width);
+        let values: Vec<f32> = outputs.into_data().iter::<f32>().collect();
+        Ok(Array3::from_shape_vec(shape, values).expect("one row per member and example"))
+    }
+}

@@ -1,0 +1,259 @@
+//! The rank-1 convolution: one shared kernel, factors and a bias per member, one factor entry per channel.
+//!
+//! Channels first. Activations and normalization are left to the network; random kernels are in [`super::mean_field_conv`].
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+use rank1_core::perturb::Perturbation;
+use rank1_priors::PriorSpec;
+use serde::{Deserialize, Serialize};
+
+use super::conv_geometry::ConvGeometry;
+use super::{DrawRows, Factor, FactorConfig, FactorNoise, initial, noise_rows};
+use crate::engine::Site;
+use crate::error::Error;
+
+const OP: &str = "Rank1Conv2d::apply";
+
+/// Sizes and choices of a [`Rank1Conv2d`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rank1Conv2dConfig {
+    /// Number of input channels.
+    pub channels_in: usize,
+    /// Number of output channels.
+    pub channels_out: usize,
+    /// Members K.
+    pub n_members: usize,
+    /// Kernel, stride, dilation and padding.
+    pub geometry: ConvGeometry,
+    /// Groups of channels; only 1 is defined.
+    pub groups: usize,
+    /// Factor on the input channels (s).
+    pub input_factor: Option<FactorConfig>,
+    /// Factor on the output channels (r).
+    pub output_factor: Option<FactorConfig>,
+    /// Whether there is a bias per member.
+    pub bias: bool,
+    /// How factors act.
+    pub perturbation: Perturbation,
+    /// Seed of the initial values.
+    pub seed: u64,
+}
+
+impl Rank1Conv2dConfig {
+    /// The reference layer: stride 1, same size, Gaussian factors on both sides, a bias, multiplicative.
+    ///
+    /// # Source
+    /// Defaults of the reference code's convolution; its residual networks switch the bias off.
+    #[must_use]
+    pub fn new(channels_in: usize, channels_out: usize, kernel: [usize; 2], n_members: usize) -> Self {
+        Self {
+            channels_in,
+            channels_out,
+            n_members,
+            geometry: ConvGeometry::same(kernel),
+            groups: 1,
+            input_factor: Some(FactorConfig::default()),
+            output_factor: Some(FactorConfig::default()),
+            bias: true,
+            perturbation: Perturbation::Multiplicative,
+            seed: 0,
+        }
+    }
+
+    /// The same with another seed; layers of one network need different ones.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// A layer with weights from a truncated normal of variance `2 / (kh kw C_in)` and zero biases.
+    ///
+    /// # Shapes
+    /// As the fields of [`Rank1Conv2d`] say.
+    ///
+    /// # Errors
+    /// [`rank1_core::Error::Undefined`] for several groups; a geometry or factor setting outside its domain.
+    ///
+    /// # Source
+    /// He initialization as in the reference code; factors as [`FactorConfig::init`].
+    pub fn init(&self, device: &Device) -> Result<Rank1Conv2d, Error> {
+        if self.groups != 1 {
+            let what = "a convolution in groups: a channel's factor would act in one group only";
+            return Err(rank1_core::Error::Undefined { op: "Rank1Conv2dConfig::init", what }.into());
+        }
+        self.geometry.check()?;
+        let (fan_in, k) = (self.geometry.taps() * self.channels_in, self.n_members);
+        let factor = |config: Option<FactorConfig>, width: usize, site: u64| {
+            config.map(|c| c.init(k, width, initial::subseed(self.seed, site), device)).transpose()
+        };
+        let shape = [fan_in, self.channels_out];
+        let weight = initial::he_normal(shape[0], shape[1], initial::subseed(self.seed, 0))?;
+        Ok(Rank1Conv2d {
+            weight: Param::from_tensor(initial::tensor(weight, shape, device)),
+            bias: self.bias.then(|| Param::from_tensor(Tensor::zeros([k, self.channels_out], device))),
+            input_factor: factor(self.input_factor, self.channels_in, 1)?,
+            output_factor: factor(self.output_factor, self.channels_out, 2)?,
+            geometry: self.geometry,
+            perturbation: self.perturbation,
+            n_members: k,
+        })
+    }
+}
+
+/// `y = conv(x ∘ s, W) ∘ r + b` with a draw of s and r per member and example, equal at all positions.
+#[derive(Module, Debug)]
+pub struct Rank1Conv2d {
+    /// Shared kernel, `[kh*kw*C_in, C_out]`, row `(i*kw + j)*C_in + c`.
+    pub weight: Param<Tensor<2>>,
+    /// Bias, `[K, C_out]`.
+    pub bias: Option<Param<Tensor<2>>>,
+    /// Factor on the input channels (s), `[K, C_in]`.
+    pub input_factor: Option<Factor>,
+    /// Factor on the output channels (r), `[K, C_out]`.
+    pub output_factor: Option<Factor>,
+    /// Kernel, stride, dilation and padding.
+    #[module(skip)]
+    pub geometry: ConvGeometry,
+    /// How factors act.
+    #[module(skip)]
+    pub perturbation: Perturbation,
+    /// Members K.
+    pub n_members: usize,
+}
+
+impl Rank1Conv2d {
+    /// Draws both factors from `noise` and applies the layer.
+    ///
+    /// # Shapes
+    /// `x`: `[S*K*B, C_in, H, W]`, rows in the order sample, member, example; returns `[S*K*B, C_out, H', W']`.
+    ///
+    /// # Errors
+    /// [`rank1_core::Error::ShapeMismatch`] names the argument that does not fit; noise that is missing and a kernel
+    /// larger than the padded image are refused.
+    ///
+    /// # Source
+    /// Dusenberry et al. 2020, section 3 and appendix; the reference code ties factors to channels, not to taps, and
+    /// does not multiply the bias by r.
+    pub fn forward(&self, x: Tensor<4>, noise: &FactorNoise) -> Result<Tensor<4>, Error> {
+        let s = noise.n_samples;
+        let draw = |factor: &Option<Factor>, noise: &Option<Tensor<2>>| {
+            factor.as_ref().map(|f| f.draw(noise.clone(), s)).transpose()
+        };
+        let input_factor = draw(&self.input_factor, &noise.input)?;
+        let output_factor = draw(&self.output_factor, &noise.output)?;
+        self.apply(x, input_factor, output_factor, s)
+    }
+
+    /// Applies the layer with given factor values.
+    ///
+    /// # Shapes
+    /// `x`: `[S*K*B, C_in, H, W]`; factors `[S*K*B, C]` or `[S*K, C]`; returns `[S*K*B, C_out, H', W']`.
+    ///
+    /// # Errors
+    /// As [`Rank1Conv2d::forward`].
+    ///
+    /// # Source
+    /// As [`Rank1Conv2d::forward`]; an additive factor is added before the image is padded, so that padding stays zero.
+    pub fn apply(
+        &self,
+        x: Tensor<4>,
+        input_factor: Option<Tensor<2>>,
+        output_factor: Option<Tensor<2>>,
+        n_samples: usize,
+    ) -> Result<Tensor<4>, Error> {
+        let slots = n_samples * self.n_members;
+        let [rows, ..] = x.dims();
+        if x.shape().num_elements() == 0 {
+            return Err(rank1_core::Error::Empty { op: OP, argument: "x" }.into());
+        }
+        if slots == 0 || rows % slots != 0 {
+            return Err(rank1_core::Error::OutOfRange {
+                op: OP,
+                argument: "n_samples",
+                value: n_samples as f64,
+                expected: "positive, and with the number of members a divisor of the rows of `x`",
+            }
+            .into());
+        }
+        let perturb = |x: Tensor<4>, factor: Option<Tensor<2>>, argument: &'static str| match factor {
+            Some(factor) => by_channel(x, factor, slots, self.perturbation, argument),
+            None => Ok(x),
+        };
+        let x = perturb(x, input_factor, "input_factor")?;
+        let y = self.geometry.convolve(x, self.weight.val())?;
+        let y = perturb(y, output_factor, "output_factor")?;
+        let Some(bias) = &self.bias else { return Ok(y) };
+        let bias = bias.val().repeat_dim(0, n_samples);
+        Ok(by_channel(y, bias, slots, Perturbation::Additive, "bias")?)
+    }
+
+    /// The standard noise of a pass, by counter.
+    ///
+    /// # Shapes
+    /// `input`: `[S*K*B, C_in]` or `[S*K, C_in]`; `output` the same with `C_out`.
+    ///
+    /// # Errors
+    /// [`rank1_core::Error::OutOfRange`] if `rows` is for another number of members.
+    ///
+    /// # Source
+    /// [`DrawRows::noise`].
+    pub fn noise(&self, rows: &DrawRows) -> Result<FactorNoise, Error> {
+        let device = self.weight.val().device().without_autodiff();
+        let draw = |factor: &Option<Factor>, site: Site| {
+            noise_rows("Rank1Conv2d::noise", factor.as_ref(), self.n_members, rows, site, &device)
+        };
+        Ok(FactorNoise {
+            input: draw(&self.input_factor, Site::InputFactor)?,
+            output: draw(&self.output_factor, Site::OutputFactor)?,
+            n_samples: rows.n_samples,
+        })
+    }
+
+    /// KL of both factors to the same prior, in nats, summed over members and entries.
+    ///
+    /// # Shapes
+    /// Returns `[1]`.
+    ///
+    /// # Errors
+    /// A pair without a closed form; use [`Factor::kl`] with noise for those.
+    ///
+    /// # Source
+    /// Dusenberry et al. 2020, section 3.2; a sum over members, as the reference code.
+    pub fn kl(&self, prior: PriorSpec) -> Result<Tensor<1>, Error> {
+        let mut total = Tensor::zeros([1], &self.weight.val().device());
+        for factor in [&self.input_factor, &self.output_factor].into_iter().flatten() {
+            total = total + factor.kl(prior, None)?;
+        }
+        Ok(total)
+    }
+}
+
+/// `x ∘ f` or `x + f` with one entry of `f` per channel.
+///
+/// `x` is `[slots*B, C, H, W]`, `factor` `[slots*B, C]` or `[slots, C]`.
+pub(super) fn by_channel(
+    x: Tensor<4>,
+    factor: Tensor<2>,
+    slots: usize,
+    perturbation: Perturbation,
+    argument: &'static str,
+) -> Result<Tensor<4>, rank1_core::Error> {
+    let [rows, channels, height, width] = x.dims();
+    let got = factor.dims();
+    if got != [rows, channels] && got != [slots, channels] {
+        let expected = vec![rows, channels];
+        return Err(rank1_core::Error::ShapeMismatch { op: OP, argument, expected, got: got.to_vec() });
+    }
+    let x = x.reshape([slots, rows / slots, channels, height * width]);
+    let factor = factor.reshape([slots, got[0] / slots, channels, 1]);
+    let y = match perturbation {
+        Perturbation::Multiplicative => x * factor,
+        Perturbation::Additive => x + factor,
+    };
+    Ok(y.reshape([rows, channels, height, width]))
+}
+
+#[cfg(test)]
+mod tests;

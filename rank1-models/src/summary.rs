@@ -1,0 +1,269 @@
+//! What a network consists of and costs, from its plan alone: parameters by kind, multiplications, memory of a step.
+//!
+//! Nothing is allocated or computed with; `rank1 info` prints it before anything is run.
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::method::Method;
+use crate::network::{FactorPlan, LayerPlan, Network, NetworkShape, Op, Origin, Product, WeightPlan};
+use crate::optimizer::OptimizerSpec;
+use crate::params::ParamGroup;
+
+/// Scalars by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Shared weights, or their means.
+    pub weights: usize,
+    /// Scales of mean-field weights.
+    pub weight_scales: usize,
+    /// Locations of factors, and point factors.
+    pub factor_locations: usize,
+    /// Scales of factors.
+    pub factor_scales: usize,
+    /// Biases of all members.
+    pub biases: usize,
+    /// Scales and shifts of normalizations.
+    pub norms: usize,
+    /// Observation noise and parameters of priors.
+    pub others: usize,
+    /// Running statistics of normalizations: kept, not trained.
+    pub statistics: usize,
+}
+
+impl Counts {
+    fn of(network: &Network) -> Self {
+        let count = |group| network.layout.count(group);
+        Self {
+            weights: count(ParamGroup::Weight),
+            weight_scales: count(ParamGroup::WeightScale),
+            factor_locations: count(ParamGroup::FactorLocation),
+            factor_scales: count(ParamGroup::FactorScale),
+            biases: count(ParamGroup::Bias),
+            norms: count(ParamGroup::Norm),
+            others: count(ParamGroup::Noise) + count(ParamGroup::Prior),
+            statistics: count(ParamGroup::Statistic),
+        }
+    }
+
+    /// All trained scalars.
+    #[must_use]
+    pub fn trainable(&self) -> usize {
+        self.weights
+            + self.weight_scales
+            + self.factor_locations
+            + self.factor_scales
+            + self.biases
+            + self.norms
+            + self.others
+    }
+
+    /// Trained scalars and statistics.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.trainable() + self.statistics
+    }
+}
+
+/// One operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// Name of the layer or normalization; empty for operations without parameters.
+    pub name: String,
+    /// What it does.
+    pub operation: String,
+    /// Height, width and channels of the result; columns have height and width 1.
+    pub output: [usize; 3],
+    /// Shape of the weight, input side first.
+    pub weight: Option<[usize; 2]>,
+    /// Trained scalars.
+    pub parameters: usize,
+    /// Multiplications, each with an addition, of one row (one member, one sample, one example).
+    pub multiply_adds: u64,
+}
+
+/// A network on paper.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Method.
+    pub method: String,
+    /// Members K of one network.
+    pub members: usize,
+    /// Independently trained networks.
+    pub networks: usize,
+    /// Operations in order.
+    pub rows: Vec<Row>,
+    /// Scalars of one network.
+    pub counts: Counts,
+    /// Trained scalars and statistics of all networks together.
+    pub total: usize,
+    /// Trained scalars of all networks together.
+    pub trainable: usize,
+    /// Trained scalars of the deterministic network of the same architecture.
+    pub deterministic_trainable: usize,
+    /// Trained scalars over those of the deterministic network, in percent.
+    pub percent_over_deterministic: f64,
+    /// Floating-point operations of one prediction of one example by every member, one sample each.
+    pub flops_per_example: u64,
+    /// Bytes that a training step holds: parameters, gradient, optimizer state, values and their gradients.
+    pub step_bytes: u64,
+    /// Of these, bytes that grow with the batch.
+    pub activation_bytes: u64,
+}
+
+impl Summary {
+    /// Describes the networks of `method` and a training step with `samples` times `batch_size` rows per member.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn new(
+        shape: &NetworkShape,
+        method: &Method,
+        optimizer: &OptimizerSpec,
+        batch_size: usize,
+        samples: usize,
+    ) -> Result<Self, Error> {
+        let network = Network::new(shape.clone(), method)?;
+        let counts = Counts::of(&network);
+        let plain = Counts::of(&Network::new(shape.clone(), &Method::Deterministic)?).trainable();
+        let networks = method.n_networks();
+        let trainable = networks * counts.trainable();
+        let rows: Vec<Row> = (0..network.nodes.len()).map(|index| row(&network, index)).collect();
+        let multiply_adds: u64 = rows.iter().map(|r| r.multiply_adds).sum();
+        let flips = if network.layers.iter().any(is_flipout) { 2 } else { 1 };
+        let slots = match optimizer {
+            OptimizerSpec::Sgd { .. } => 1,
+            OptimizerSpec::Adam { .. } => 2,
+        };
+        let batch_rows = (samples * network.n_members * batch_size) as u64;
+        let activation_bytes = 4 * batch_rows * values_per_row(&network);
+        let parameters = 4 * (network.layout.len() as u64) * (2 + slots);
+        let drawn: u64 = network.layers.iter().map(|l| drawn_weights(&network, l, samples)).sum();
+        Ok(Self {
+            method: method.label(),
+            members: network.n_members,
+            networks,
+            counts,
+            total: networks * counts.total(),
+            trainable,
+            deterministic_trainable: plain,
+            percent_over_deterministic: 100.0 * (trainable as f64 / plain as f64 - 1.0),
+            flops_per_example: 2 * flips * multiply_adds * (network.n_members * networks) as u64,
+            step_bytes: parameters + activation_bytes + 4 * drawn,
+            activation_bytes,
+            rows,
+        })
+    }
+}
+
+fn is_flipout(layer: &LayerPlan) -> bool {
+    let flipout = crate::method::Estimator::Flipout;
+    matches!(layer.weight_plan, WeightPlan::MeanField { estimator, .. } if estimator == flipout)
+}
+
+/// Noise and draws of mean-field weights.
+fn drawn_weights(network: &Network, layer: &LayerPlan, samples: usize) -> u64 {
+    match layer.weight_plan {
+        WeightPlan::Point => 0,
+        WeightPlan::MeanField { .. } => 3 * (samples * network.layout.spec(layer.weight).range.len()) as u64,
+    }
+}
+
+/// Values that one row of a training step keeps: results, their gradients, and what layers keep beside them.
+fn values_per_row(network: &Network) -> u64 {
+    let values: usize = network
+        .nodes
+        .iter()
+        .map(|node| {
+            let own = 2 * node.volume.len();
+            let kept = match node.op {
+                Op::Layer(index) => kept_by_layer(&network.layers[index], node.origin),
+                Op::Lstm(plan) => {
+                    let d_in = network.layers[plan.input].d_in;
+                    // Inputs, gates and their gradients, states and cells of every step.
+                    plan.steps * (d_in + 10 * plan.units)
+                }
+                Op::Dropout { .. } => 2 * node.volume.len(),
+                Op::MaxPool { .. } => node.volume.len(),
+                _ => 0,
+            };
+            own + kept
+        })
+        .sum();
+    values as u64
+}
+
+fn kept_by_layer(layer: &LayerPlan, origin: Origin) -> usize {
+    let (input, output) = (layer.in_positions() * layer.d_in, layer.out_positions() * layer.d_out);
+    let mut kept = 0;
+    if origin == Origin::Input || layer.input_factor != FactorPlan::Absent {
+        kept += input;
+    }
+    if layer.output_factor != FactorPlan::Absent {
+        kept += output;
+    }
+    if layer.activation != crate::network::Activation::Linear {
+        kept += output;
+    }
+    // Draws, noise and per-row gradients of both factors.
+    kept + 4 * (layer.d_in + layer.d_out)
+}
+
+fn row(network: &Network, index: usize) -> Row {
+    let node = &network.nodes[index];
+    let layout = &network.layout;
+    let mut row = Row {
+        name: String::new(),
+        operation: String::new(),
+        output: [node.volume.height, node.volume.width, node.volume.channels],
+        weight: None,
+        parameters: 0,
+        multiply_adds: 0,
+    };
+    let own = |layer: &LayerPlan| layer.parameters().map(|id| layout.spec(id).range.len()).sum::<usize>();
+    match node.op {
+        Op::Layer(layer) => {
+            let layer = &network.layers[layer];
+            row.name.clone_from(&layer.name);
+            row.operation = product_name(layer);
+            row.weight = Some([layer.fan_in(), layer.d_out]);
+            row.parameters = own(layer);
+            row.multiply_adds = layer.multiply_adds();
+        }
+        Op::Norm(norm) => {
+            let norm = &network.norms[norm];
+            row.name.clone_from(&norm.name);
+            row.operation = "batch norm".into();
+            row.parameters = 2 * layout.spec(norm.scale).range.len();
+        }
+        Op::Lstm(plan) => {
+            let (input, recurrent) = (&network.layers[plan.input], &network.layers[plan.recurrent]);
+            row.name = input.name.trim_end_matches(".input").to_owned();
+            row.operation = format!("LSTM, {} steps", plan.steps);
+            row.weight = Some([input.d_in + plan.units, 4 * plan.units]);
+            row.parameters = own(input) + own(recurrent);
+            row.multiply_adds = plan.steps as u64 * (input.multiply_adds() + recurrent.multiply_adds());
+        }
+        Op::Activation(kind) => row.operation = format!("{kind:?}").to_lowercase(),
+        Op::Dropout { per_million } => row.operation = format!("dropout {}", f64::from(per_million) / 1e6),
+        Op::Add(_) => row.operation = "add".into(),
+        Op::Concat(_) => row.operation = "concat".into(),
+        Op::Columns { .. } => row.operation = "columns".into(),
+        Op::MaxPool { window, stride, .. } => row.operation = format!("max pool {window}x{window}/{stride}"),
+        Op::AveragePool { window, stride } => {
+            row.operation = format!("average pool {window}x{window}/{stride}")
+        }
+        Op::GlobalAverage => row.operation = "global average".into(),
+    }
+    row
+}
+
+fn product_name(layer: &LayerPlan) -> String {
+    match &layer.product {
+        Product::Linear => "dense".into(),
+        Product::Recurrent => "recurrent".into(),
+        Product::Conv(shape) => {
+            format!("conv {}x{}/{}", shape.kernel.0, shape.kernel.1, shape.stride.0)
+        }
+    }
+}

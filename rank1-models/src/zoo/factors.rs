@@ -1,0 +1,80 @@
+//! The factors that a method gives to a layer: none, points, distributions or dropout masks.
+//!
+//! Not for sizes and order of layers; those are in [`super::builder`] and the architectures.
+
+use rank1_core::perturb::Perturbation;
+use rank1_priors::PosteriorFamily;
+
+use crate::method::{Method, Rank1, SignInit, Stochastic};
+use crate::network::FactorPlan;
+use crate::params::{ParamGroup, ParamLayout};
+
+/// The factors that a method gives to a layer.
+pub(super) fn factors(
+    layout: &mut ParamLayout,
+    method: &Method,
+    name: &str,
+    (d_in, d_out): (usize, usize),
+    drops: bool,
+    clips: bool,
+) -> (FactorPlan, FactorPlan, Perturbation) {
+    let (input, output) = (format!("{name}.input_factor"), format!("{name}.output_factor"));
+    match method {
+        Method::McDropout(m) if drops => {
+            (FactorPlan::Dropout { rate: m.rate }, FactorPlan::Absent, Perturbation::Multiplicative)
+        }
+        Method::BatchEnsemble(m) => (
+            point(layout, input, m.members, d_in, m.sign_init),
+            point(layout, output, m.members, d_out, m.sign_init),
+            Perturbation::Multiplicative,
+        ),
+        Method::Rank1(m) => (
+            factor(layout, input, d_in, m, m.stochastic != Stochastic::Output, clips),
+            factor(layout, output, d_out, m, m.stochastic != Stochastic::Input, clips),
+            m.perturbation,
+        ),
+        _ => (FactorPlan::Absent, FactorPlan::Absent, Perturbation::Multiplicative),
+    }
+}
+
+fn point(layout: &mut ParamLayout, name: String, k: usize, d: usize, sign_init: SignInit) -> FactorPlan {
+    let location = layout.push(format!("{name}.location"), &[k, d], ParamGroup::FactorLocation);
+    FactorPlan::Point { location, sign_init }
+}
+
+fn factor(
+    layout: &mut ParamLayout,
+    name: String,
+    d: usize,
+    m: &Rank1,
+    random: bool,
+    clips: bool,
+) -> FactorPlan {
+    let k = m.members;
+    if !random {
+        return point(layout, name, k, d, m.sign_init);
+    }
+    let location = layout.push(format!("{name}.location"), &[k, d], ParamGroup::FactorLocation);
+    let scale_shape = match m.posterior {
+        PosteriorFamily::PointMass | PosteriorFamily::NormalFixedScale { .. } => None,
+        PosteriorFamily::NormalSharedScale => Some([1, 1]),
+        _ => Some([k, d]),
+    };
+    let scale =
+        scale_shape.map(|shape| layout.push(format!("{name}.raw_scale"), &shape, ParamGroup::FactorScale));
+    let prior_parameter = m
+        .prior
+        .has_trainable_scale()
+        .then(|| layout.push(format!("{name}.prior_raw_scale"), &[1], ParamGroup::Prior));
+    FactorPlan::Random {
+        family: m.posterior,
+        location,
+        scale,
+        prior: m.prior,
+        prior_parameter,
+        granularity: m.granularity,
+        clip: m.clip.filter(|_| clips),
+        sign_init: m.sign_init,
+        initial_std: (m.dropout_rate / (1.0 - m.dropout_rate)).sqrt(),
+    }
+}
