@@ -28,7 +28,8 @@ impl GaussianMixturePredictive {
     ///
     /// # Numerics
     /// Levels above one half are solved on the upper tail, so both tails keep their relative accuracy. The
-    /// step is halved when Newton leaves the bracket; the bracket is that of the terms' own quantiles.
+    /// bracket, at first that of the terms' own quantiles, is halved when Newton leaves it or stops shrinking its
+    /// steps.
     ///
     /// # Source
     /// Inverse of [`GaussianMixturePredictive::cdf`].
@@ -81,6 +82,7 @@ impl GaussianMixturePredictive {
 /// Solves `cdf(x) = level` for an increasing `cdf` whose root lies in `[low, high]`.
 fn lower_root(level: f64, mut low: f64, mut high: f64, cdf_pdf: impl Fn(f64) -> (f64, f64)) -> f64 {
     let mut x = 0.5 * (low + high);
+    let mut last_step = high - low;
     for _ in 0..MAX_STEPS {
         let (cdf, pdf) = cdf_pdf(x);
         if cdf < level {
@@ -90,11 +92,14 @@ fn lower_root(level: f64, mut low: f64, mut high: f64, cdf_pdf: impl Fn(f64) -> 
         }
         // On the log scale the tail is nearly quadratic, so few steps suffice even at 1e-12.
         let newton = x - (cdf / level).ln() * cdf / pdf;
-        let next = if (low..=high).contains(&newton) { newton } else { 0.5 * (low + high) };
+        // Steps that do not shrink may go back and forth between the ends for ever.
+        let shrinks = (newton - x).abs() <= 0.5 * last_step;
+        let next = if shrinks && (low..=high).contains(&newton) { newton } else { 0.5 * (low + high) };
         let scale = low.abs().max(high.abs());
         if (next - x).abs() <= 4.0 * f64::EPSILON * scale || high - low <= 4.0 * f64::EPSILON * scale {
             return next;
         }
+        last_step = (next - x).abs();
         x = next;
     }
     x

@@ -39,6 +39,17 @@ fn a_gap_between_two_peaks_does_not_trap_the_search() {
 }
 
 #[test]
+fn narrow_peaks_among_wide_ones_do_not_send_newton_back_and_forth() {
+    let terms = [(46.9, 8.5), (9.8, 13.8), (40.6, 1.4), (21.6, 13.4), (0.0, 0.01), (13.9, 1.6), (0.0, 0.01)];
+    for (level, place) in (1..1000).map(|i| f64::from(i) / 1000.0).zip((0..100).cycle()) {
+        let narrow = (-32.0 - 0.02 * f64::from(place), 0.01);
+        let mixture = column(&[&terms[..], &[narrow]].concat());
+        let x = mixture.quantile(level).unwrap();
+        assert_relative_eq!(mixture.cdf(x.view()).unwrap()[0], level, max_relative = 1e-9);
+    }
+}
+
+#[test]
 fn central_interval_of_a_symmetric_mixture_is_symmetric() {
     let interval = column(&[(-1.0, 0.5), (1.0, 0.5)]).central_interval(0.9).unwrap();
     assert_relative_eq!(interval.lower[0], -interval.upper[0], max_relative = 1e-12);
