@@ -6,6 +6,8 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::Real;
 
+pub(crate) mod saturating;
+
 /// `ln(2 pi)`, the constant of every Gaussian log-density.
 pub const LN_TWO_PI: f64 = 1.837_877_066_409_345_5;
 

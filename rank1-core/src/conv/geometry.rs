@@ -165,6 +165,12 @@ impl ConvShape {
         self.padding.pads((self.height, self.width), self.kernel, self.stride, self.dilation)
     }
 
+    /// Columns of an input image with the zeros on both sides.
+    pub(super) fn padded_width(&self) -> usize {
+        let pads = self.pads();
+        self.width + pads.left + pads.right
+    }
+
     /// Elements of an input image.
     ///
     /// # Source

@@ -2,6 +2,7 @@
 //!
 //! Not for pooling or normalization; see [`crate::pool`] and [`crate::batch_norm`].
 
+mod direct;
 mod geometry;
 mod patches;
 mod perturbed;

@@ -16,6 +16,17 @@ pub(super) struct Images<'a, F> {
     pub(super) factor: Option<&'a [F]>,
 }
 
+impl<'a, F: Real> Images<'a, F> {
+    /// The same images, if they are of single precision.
+    pub(super) fn as_f32(self) -> Option<Images<'a, f32>> {
+        let factor = match self.factor {
+            None => None,
+            Some(factor) => Some(F::as_f32(factor)?),
+        };
+        Some(Images { shape: self.shape, x: F::as_f32(self.x)?, factor })
+    }
+}
+
 /// Buffers of one chunk.
 #[derive(Debug, Clone)]
 pub(super) struct Lane<F> {
@@ -65,6 +76,33 @@ impl<F: Real> Lane<F> {
         }
         rows
     }
+}
+
+/// Image `index` times its factor, with the zeros of the padding around it.
+pub(super) fn pad<'a, F: Real>(images: Images<'a, F>, index: usize, buffer: &'a mut Vec<F>) -> &'a [F] {
+    let shape = images.shape;
+    let image = &images.x[index * shape.in_len()..(index + 1) * shape.in_len()];
+    let (pads, c) = (shape.pads(), shape.c_in);
+    if images.factor.is_none() && pads == Pads::default() {
+        return image;
+    }
+    let factor = images.factor.map(|factor| &factor[index * c..(index + 1) * c]);
+    let row_len = shape.padded_width() * c;
+    let padded = fit(buffer, (shape.height + pads.top + pads.bottom) * row_len);
+    padded[..pads.top * row_len].fill(F::zero());
+    padded[(pads.top + shape.height) * row_len..].fill(F::zero());
+    let inside = padded[pads.top * row_len..].chunks_exact_mut(row_len);
+    for (to, row) in inside.zip(image.chunks_exact(shape.width * c)) {
+        let (left, to) = to.split_at_mut(pads.left * c);
+        let (to, right) = to.split_at_mut(row.len());
+        left.fill(F::zero());
+        right.fill(F::zero());
+        match factor {
+            None => to.copy_from_slice(row),
+            Some(factor) => scale(row, factor, to),
+        }
+    }
+    padded
 }
 
 fn scale<F: Real>(image: &[F], factor: &[F], out: &mut [F]) {

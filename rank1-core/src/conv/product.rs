@@ -4,6 +4,7 @@
 
 use rayon::prelude::*;
 
+use super::direct::{self, DirectScratch, Tile};
 use super::geometry::ConvShape;
 use super::patches::{Images, Lane, scatter_line};
 use crate::error::check_len;
@@ -23,11 +24,12 @@ pub struct ConvScratch<F> {
     lanes: Vec<Lane<F>>,
     /// Flipped and transposed weight.
     weight: Vec<F>,
+    direct: DirectScratch,
 }
 
 impl<F> Default for ConvScratch<F> {
     fn default() -> Self {
-        Self { lanes: Vec::new(), weight: Vec::new() }
+        Self { lanes: Vec::new(), weight: Vec::new(), direct: DirectScratch::default() }
     }
 }
 
@@ -79,7 +81,8 @@ pub fn forward<F: Real>(
     check_factor(OP, shape, n, input_factor)?;
     check_len(OP, "weight", weight.len(), shape.weight_len())?;
     check_len(OP, "out", out.len(), n * shape.out_len())?;
-    convolve(Images { shape, x, factor: input_factor }, weight, out, scratch.lanes());
+    let ConvScratch { lanes, direct, .. } = scratch;
+    convolve(Images { shape, x, factor: input_factor }, weight, out, lanes, direct);
     Ok(())
 }
 
@@ -109,7 +112,7 @@ pub fn input_gradient<F: Real>(
         let flipped = fit(&mut scratch.weight, weight.len());
         flip(shape, weight, flipped);
         let images = Images { shape: &transposed, x: d_out, factor: None };
-        convolve(images, flipped, d_x, prepared(&mut scratch.lanes));
+        convolve(images, flipped, d_x, &mut scratch.lanes, &mut scratch.direct);
         return Ok(());
     }
     let (out_height, out_width) = shape.out_size();
@@ -163,6 +166,12 @@ pub fn weight_gradient<F: Real>(
     check_len(OP, "d_out", d_out.len(), n * shape.out_len())?;
     check_len(OP, "d_weight", d_weight.len(), shape.weight_len())?;
     let images = Images { shape, x, factor: input_factor };
+    if let (Some(tile), Some(images), Some(d_out), Some(d_weight)) =
+        (Tile::of(shape), images.as_f32(), F::as_f32(d_out), F::as_f32_mut(d_weight))
+    {
+        direct::weight_gradient(tile, images, d_out, d_weight, &mut scratch.direct);
+        return Ok(());
+    }
     let (out_height, out_width) = shape.out_size();
     let line_len = out_width * shape.c_out;
     let lines = n * out_height;
@@ -186,8 +195,21 @@ pub fn weight_gradient<F: Real>(
     Ok(())
 }
 
-fn convolve<F: Real>(images: Images<'_, F>, weight: &[F], out: &mut [F], lanes: &mut [Lane<F>]) {
+fn convolve<F: Real>(
+    images: Images<'_, F>,
+    weight: &[F],
+    out: &mut [F],
+    lanes: &mut Vec<Lane<F>>,
+    scratch: &mut DirectScratch,
+) {
     let shape = images.shape;
+    if let (Some(tile), Some(images), Some(weight)) = (Tile::of(shape), images.as_f32(), F::as_f32(weight))
+        && let Some(out) = F::as_f32_mut(out)
+    {
+        direct::convolve(tile, images, weight, out, scratch);
+        return;
+    }
+    let lanes = prepared(lanes);
     let (out_height, out_width) = shape.out_size();
     let line_len = out_width * shape.c_out;
     let lines = images.x.len() / shape.in_len() * out_height;

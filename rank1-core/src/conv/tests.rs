@@ -10,7 +10,7 @@ use crate::testkit::{central_differences, max_relative_error, normals};
 use crate::{Error, Real};
 
 /// Odd sizes, each with another combination of kernel, stride, dilation and padding.
-fn shapes() -> Vec<ConvShape> {
+pub(super) fn shapes() -> Vec<ConvShape> {
     let base = ConvShape {
         height: 7,
         width: 5,

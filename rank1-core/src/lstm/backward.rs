@@ -124,11 +124,7 @@ pub fn backward_from_state<F: Real>(
     tape.is_complete = false;
     let wants_x = grads.x.is_some();
     tape.blocks.par_iter_mut().for_each(|block| {
-        block.start_back(cell, d_last);
-        for t in (0..shape.steps).rev() {
-            block.step_back(cell, lengths, d_hidden.map(|d_hidden| row_of(d_hidden, t, rows * u)), t);
-        }
-        block.finish_back(cell, x, wants_x);
+        pulp::Arch::new().dispatch(RunBack { block, cell, x, lengths, d_last, d_hidden, wants_x });
     });
     let blocks = &tape.blocks;
     for (total, of, len) in [
@@ -159,6 +155,33 @@ pub fn backward_from_state<F: Real>(
     Ok(())
 }
 
+/// The pass of a block as a value, so that its loops are compiled once per instruction set.
+struct RunBack<'a, F> {
+    block: &'a mut Block<F>,
+    cell: &'a LstmCell<'a, F>,
+    x: &'a [F],
+    lengths: Option<&'a [usize]>,
+    d_last: (&'a [F], Option<&'a [F]>),
+    d_hidden: Option<&'a [F]>,
+    wants_x: bool,
+}
+
+impl<F: Real> pulp::WithSimd for RunBack<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let Self { block, cell, x, lengths, d_last, d_hidden, wants_x } = self;
+        let shape = cell.shape;
+        block.start_back(cell, d_last);
+        for t in (0..shape.steps).rev() {
+            let d_hidden = d_hidden.map(|d_hidden| row_of(d_hidden, t, shape.rows() * shape.units));
+            block.step_back(cell, lengths, d_hidden, t);
+        }
+        block.finish_back(cell, x, wants_x);
+    }
+}
+
 impl<F: Real> Block<F> {
     fn start_back(&mut self, cell: &LstmCell<'_, F>, d_last: (&[F], Option<&[F]>)) {
         let shape = cell.shape;
@@ -182,6 +205,7 @@ impl<F: Real> Block<F> {
     }
 
     /// From the states after step `t` to those before it.
+    #[inline(always)]
     fn step_back(
         &mut self,
         cell: &LstmCell<'_, F>,
@@ -224,6 +248,7 @@ impl<F: Real> Block<F> {
     }
 
     /// Turns the gates of a row into gradients before their activations and carries the cell's gradient on.
+    #[inline(always)]
     fn gates_back(&mut self, u: usize, i: usize, at: usize) {
         let one = F::one();
         let z = row_of_mut(&mut self.gates, at, 4 * u);
@@ -241,6 +266,7 @@ impl<F: Real> Block<F> {
     }
 
     /// Sums up the bias and the factors on both products, and replaces the products by their gradients.
+    #[inline(always)]
     fn products_back(&mut self, cell: &LstmCell<'_, F>, row: usize, i: usize, at: usize) {
         let width = cell.shape.gates();
         let z = row_of(&self.gates, at, width);
@@ -267,6 +293,7 @@ impl<F: Real> Block<F> {
     }
 
     /// Products over all steps: both weights, and the inputs if their factor or the caller needs them.
+    #[inline(always)]
     fn finish_back(&mut self, cell: &LstmCell<'_, F>, x: &[F], wants_x: bool) {
         let shape = cell.shape;
         let (m, steps, d) = (self.rows.len(), shape.steps, shape.d_in);
@@ -310,14 +337,17 @@ impl<F: Real> Block<F> {
     }
 }
 
+#[inline(always)]
 fn add<F: Real>(sum: &mut [F], values: &[F]) {
     sum.iter_mut().zip(values).for_each(|(sum, &value)| *sum += value);
 }
 
+#[inline(always)]
 fn add_product<F: Real>(sum: &mut [F], a: &[F], b: &[F]) {
     sum.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (&a, &b))| *sum += a * b);
 }
 
+#[inline(always)]
 fn scale<F: Real>(values: &mut [F], factor: &[F]) {
     values.iter_mut().zip(factor).for_each(|(value, &factor)| *value *= factor);
 }

@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use super::tape::{Block, LstmTape};
 use super::{LstmCell, check_optional, row_of, row_of_mut};
 use crate::matrix::{matrix, multiply};
-use crate::numeric::sigmoid;
 use crate::perturb::Perturbation;
 use crate::{Error, Real};
 
@@ -40,7 +39,9 @@ pub fn forward<F: Real>(
     check_optional(OP, "initial hidden state", initial.map(|(hidden, _)| hidden), rows * u)?;
     check_optional(OP, "initial cell state", initial.map(|(_, cell)| cell), rows * u)?;
     tape.start(cell.shape);
-    tape.blocks.par_iter_mut().for_each(|block| block.run(cell, x, lengths, initial));
+    tape.blocks
+        .par_iter_mut()
+        .for_each(|block| pulp::Arch::new().dispatch(Run { block, cell, x, lengths, initial }));
     tape.last.clear();
     for block in &tape.blocks {
         tape.last.extend_from_slice(row_of(&block.hidden, cell.shape.steps, block.rows.len() * u));
@@ -49,7 +50,26 @@ pub fn forward<F: Real>(
     Ok(())
 }
 
+/// The pass of a block as a value, so that its loops are compiled once per instruction set.
+struct Run<'a, F> {
+    block: &'a mut Block<F>,
+    cell: &'a LstmCell<'a, F>,
+    x: &'a [F],
+    lengths: Option<&'a [usize]>,
+    initial: Option<(&'a [F], &'a [F])>,
+}
+
+impl<F: Real> pulp::WithSimd for Run<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.block.run(self.cell, self.x, self.lengths, self.initial);
+    }
+}
+
 impl<F: Real> Block<F> {
+    #[inline(always)]
     fn run(
         &mut self,
         cell: &LstmCell<'_, F>,
@@ -99,6 +119,7 @@ impl<F: Real> Block<F> {
     }
 
     /// Row `i` of this block, which is row `row` of the batch, from step `t` to `t + 1`.
+    #[inline(always)]
     fn step(&mut self, cell: &LstmCell<'_, F>, t: usize, i: usize, row: usize, is_inside: bool) {
         let (m, u, width) = (self.rows.len(), cell.shape.units, cell.shape.gates());
         let (hidden, next_hidden) = self.hidden.split_at_mut((t + 1) * m * u);
@@ -118,24 +139,26 @@ impl<F: Real> Block<F> {
         add_perturbed(cell.perturbation, row_of(&self.hidden_product, at, width), on_recurrent, z);
         let bias = row_of(cell.bias, cell.shape.member(row), width);
         z.iter_mut().zip(bias).for_each(|(z, &bias)| *z += bias);
-        for (gate, z) in z.chunks_exact_mut(u).enumerate() {
-            if gate == 2 {
-                z.iter_mut().for_each(|z| *z = z.tanh());
-            } else {
-                z.iter_mut().for_each(|z| *z = sigmoid(*z));
-            }
+        F::sigmoid_in_place(&mut z[..2 * u]);
+        F::tanh_in_place(&mut z[2 * u..3 * u]);
+        F::sigmoid_in_place(&mut z[3 * u..]);
+        let (input, z) = z.split_at(u);
+        let (forget, z) = z.split_at(u);
+        let (candidate, output) = z.split_at(u);
+        for j in 0..u {
+            next_cell[j] = forget[j] * previous[j] + input[j] * candidate[j];
         }
         let tanh_cell = row_of_mut(&mut self.tanh_cell, at, u);
+        tanh_cell.copy_from_slice(next_cell);
+        F::tanh_in_place(tanh_cell);
         for j in 0..u {
-            let (input, forget, candidate, output) = (z[j], z[u + j], z[2 * u + j], z[3 * u + j]);
-            next_cell[j] = forget * previous[j] + input * candidate;
-            tanh_cell[j] = next_cell[j].tanh();
-            next_hidden[j] = output * tanh_cell[j];
+            next_hidden[j] = output[j] * tanh_cell[j];
         }
     }
 }
 
 /// `to = from` perturbed by the factor, if there is one.
+#[inline(always)]
 fn perturb<F: Real>(perturbation: Perturbation, from: &[F], factor: Option<&[F]>, to: &mut [F]) {
     let Some(factor) = factor else {
         to.copy_from_slice(from);
@@ -149,6 +172,7 @@ fn perturb<F: Real>(perturbation: Perturbation, from: &[F], factor: Option<&[F]>
 }
 
 /// `to += from` perturbed by the factor, if there is one.
+#[inline(always)]
 fn add_perturbed<F: Real>(perturbation: Perturbation, from: &[F], factor: Option<&[F]>, to: &mut [F]) {
     let Some(factor) = factor else {
         to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);

@@ -1,0 +1,382 @@
+//! Convolutions in single precision without patches: register tiles of output positions and channels on padded images.
+//!
+//! Taken where the machine has vectors with fused multiply-add and the output channels fill them; all else goes through the
+//! patches of [`super::product`]. Sums run in a fixed order per instruction set, whatever the number of threads.
+
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::geometry::ConvShape;
+use super::patches::{Images, pad};
+use crate::matrix::{add_in_order, fit};
+use crate::partition::{CHUNKS, ranges, split_mut};
+
+/// Buffers of the direct kernels, kept between steps.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DirectScratch {
+    lanes: Vec<DirectLane>,
+    /// Weight in groups of the channels of one tile.
+    packed: Vec<f32>,
+}
+
+/// Buffers of one chunk of output lines.
+#[derive(Debug, Clone, Default)]
+struct DirectLane {
+    padded: Vec<f32>,
+    sum: Vec<f32>,
+}
+
+/// Widths of a tile on this machine.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tile {
+    /// Vectors of output channels, 1 or 2.
+    vectors: usize,
+    /// Output channels, all vectors together.
+    channels: usize,
+}
+
+impl Tile {
+    /// The tile for a convolution; none where the patches have to be taken.
+    pub(super) fn of(shape: &ConvShape) -> Option<Self> {
+        let lanes = Arch::new().dispatch(Lanes);
+        let wide = |vectors: usize| lanes > 1 && shape.c_out.is_multiple_of(vectors * lanes);
+        let vectors = [2, 1].into_iter().find(|&vectors| wide(vectors))?;
+        (shape.dilation.1 == 1).then_some(Self { vectors, channels: vectors * lanes })
+    }
+}
+
+/// Asks for the number of values in a vector; 1 without a vector unit.
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        if S::IS_SCALAR { 1 } else { S::F32_LANES }
+    }
+}
+
+/// `out`: all output lines of all images, overwritten.
+pub(super) fn convolve(
+    tile: Tile,
+    images: Images<'_, f32>,
+    weight: &[f32],
+    out: &mut [f32],
+    scratch: &mut DirectScratch,
+) {
+    let shape = images.shape;
+    let (out_height, out_width) = shape.out_size();
+    let line_len = out_width * shape.c_out;
+    let lines = out.len() / line_len;
+    let packed = fit(&mut scratch.packed, weight.len());
+    pack(shape, tile, weight, packed);
+    scratch.lanes.resize_with(CHUNKS, DirectLane::default);
+    let parts = split_mut(out, line_len, ranges(lines, CHUNKS));
+    let work: Vec<_> = ranges(lines, CHUNKS).zip(parts).zip(&mut scratch.lanes).collect();
+    work.into_par_iter().for_each(|((range, mut out), lane)| {
+        for (image, lines) in by_image(range, out_height) {
+            let (own, rest) = out.split_at_mut(lines.len() * line_len);
+            out = rest;
+            let x = pad(images, image, &mut lane.padded);
+            Arch::new().dispatch(Forward {
+                shape,
+                vectors: tile.vectors,
+                x,
+                lines,
+                weight: packed,
+                out: own,
+            });
+        }
+    });
+}
+
+/// Adds to `d_weight`; `d_out` holds all output lines of all images.
+pub(super) fn weight_gradient(
+    tile: Tile,
+    images: Images<'_, f32>,
+    d_out: &[f32],
+    d_weight: &mut [f32],
+    scratch: &mut DirectScratch,
+) {
+    let shape = images.shape;
+    let (out_height, out_width) = shape.out_size();
+    let line_len = out_width * shape.c_out;
+    let lines = d_out.len() / line_len;
+    scratch.lanes.resize_with(CHUNKS, DirectLane::default);
+    let work: Vec<_> = ranges(lines, CHUNKS).zip(&mut scratch.lanes).collect();
+    let used = work.len();
+    work.into_par_iter().for_each(|(range, lane)| {
+        let mut sum = std::mem::take(&mut lane.sum);
+        fit(&mut sum, d_weight.len()).fill(0.0);
+        for (image, lines) in by_image(range, out_height) {
+            let first = image * out_height;
+            let d_out = &d_out[(first + lines.start) * line_len..(first + lines.end) * line_len];
+            let x = pad(images, image, &mut lane.padded);
+            let sum = &mut sum[..shape.weight_len()];
+            Arch::new().dispatch(Weight { shape, vectors: tile.vectors, x, lines, d_out, sum });
+        }
+        lane.sum = sum;
+    });
+    add_in_order(d_weight, scratch.lanes[..used].iter().map(|lane| &lane.sum[..]));
+}
+
+/// Lines numbered through all images, as lines of single images.
+fn by_image(lines: Range<usize>, height: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+    let images = lines.start / height..lines.end.div_ceil(height);
+    images.map(move |image| {
+        let first = image * height;
+        (image, lines.start.max(first) - first..lines.end.min(first + height) - first)
+    })
+}
+
+/// From `[patch, C_out]` to `[C_out / tile, patch, tile]`.
+fn pack(shape: &ConvShape, tile: Tile, weight: &[f32], packed: &mut [f32]) {
+    let group_len = shape.patch_len() * tile.channels;
+    for (group, packed) in packed.chunks_exact_mut(group_len).enumerate() {
+        let first = group * tile.channels;
+        for (to, from) in packed.chunks_exact_mut(tile.channels).zip(weight.chunks_exact(shape.c_out)) {
+            to.copy_from_slice(&from[first..first + tile.channels]);
+        }
+    }
+}
+
+/// Some output lines of one image.
+struct Forward<'a> {
+    shape: &'a ConvShape,
+    vectors: usize,
+    /// The padded image.
+    x: &'a [f32],
+    lines: Range<usize>,
+    /// The packed weight.
+    weight: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match self.vectors {
+            2 => forward_lines::<S, 2>(simd, self),
+            _ => forward_lines::<S, 1>(simd, self),
+        }
+    }
+}
+
+#[inline(always)]
+fn forward_lines<S: Simd, const V: usize>(simd: S, work: Forward<'_>) {
+    let Forward { shape, x, lines, weight, out, .. } = work;
+    let (channels, (_, out_width)) = (V * S::F32_LANES, shape.out_size());
+    let (c_out, row_len) = (shape.c_out, shape.padded_width() * shape.c_in);
+    let (step, run) = (shape.stride.1 * shape.c_in, shape.kernel.1 * shape.c_in);
+    let reach = Reach { run, row: shape.dilation.0 * row_len, step };
+    for (group, weight) in weight.chunks_exact(shape.patch_len() * channels).enumerate() {
+        let (weight, _) = S::as_simd_f32s(weight);
+        for (line, out) in lines.clone().zip(out.chunks_exact_mut(out_width * c_out)) {
+            let (mut x, mut out) = (&x[line * shape.stride.0 * row_len..], &mut out[group * channels..]);
+            for _ in 0..out_width / 4 {
+                forward_tile::<S, V, 4>(simd, reach, x, weight, out, c_out);
+                // The last tile ends where the line does: nothing is left to step over.
+                (x, out) = (&x[(4 * step).min(x.len())..], from(out, 4 * c_out));
+            }
+            match out_width % 4 {
+                3 => forward_tile::<S, V, 3>(simd, reach, x, weight, out, c_out),
+                2 => forward_tile::<S, V, 2>(simd, reach, x, weight, out, c_out),
+                1 => forward_tile::<S, V, 1>(simd, reach, x, weight, out, c_out),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn from(out: &mut [f32], start: usize) -> &mut [f32] {
+    let start = start.min(out.len());
+    &mut out[start..]
+}
+
+/// Distances in a padded image.
+#[derive(Clone, Copy)]
+struct Reach {
+    /// Values under one kernel row.
+    run: usize,
+    /// From one kernel row to the next.
+    row: usize,
+    /// From one output position to the next.
+    step: usize,
+}
+
+/// `P` positions of `V` vectors of channels, summed in registers over the whole patch.
+#[inline(always)]
+fn forward_tile<S: Simd, const V: usize, const P: usize>(
+    simd: S,
+    reach: Reach,
+    x: &[f32],
+    weight: &[S::f32s],
+    out: &mut [f32],
+    c_out: usize,
+) {
+    let mut sums = [[simd.splat_f32s(0.0); V]; P];
+    for (ky, weight) in weight.chunks_exact(reach.run * V).enumerate() {
+        let mut runs = [&x[..0]; P];
+        for (p, run) in runs.iter_mut().enumerate() {
+            let start = ky * reach.row + p * reach.step;
+            *run = &x[start..start + reach.run];
+        }
+        for (i, weight) in weight.chunks_exact(V).enumerate() {
+            for p in 0..P {
+                let value = simd.splat_f32s(runs[p][i]);
+                for v in 0..V {
+                    sums[p][v] = simd.mul_add_f32s(value, weight[v], sums[p][v]);
+                }
+            }
+        }
+    }
+    for (p, sums) in sums.iter().enumerate() {
+        let start = p * c_out;
+        let (to, _) = S::as_mut_simd_f32s(&mut out[start..start + V * S::F32_LANES]);
+        to.copy_from_slice(sums);
+    }
+}
+
+/// The share of some output lines of one image in the weight's gradient.
+struct Weight<'a> {
+    shape: &'a ConvShape,
+    vectors: usize,
+    /// The padded image.
+    x: &'a [f32],
+    lines: Range<usize>,
+    /// Gradient of these lines.
+    d_out: &'a [f32],
+    /// `[patch, C_out]`.
+    sum: &'a mut [f32],
+}
+
+impl WithSimd for Weight<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match self.vectors {
+            2 => weight_rows::<S, 2>(simd, self),
+            _ => weight_rows::<S, 1>(simd, self),
+        }
+    }
+}
+
+#[inline(always)]
+fn weight_rows<S: Simd, const V: usize>(simd: S, mut work: Weight<'_>) {
+    let run = work.shape.kernel.1 * work.shape.c_in;
+    for group in 0..work.shape.c_out / (V * S::F32_LANES) {
+        for ky in 0..work.shape.kernel.0 {
+            let mut i = 0;
+            while i + 6 <= run {
+                weight_tile::<S, V, 6>(simd, &mut work, group, ky, i);
+                i += 6;
+            }
+            match run - i {
+                5 => weight_tile::<S, V, 5>(simd, &mut work, group, ky, i),
+                4 => weight_tile::<S, V, 4>(simd, &mut work, group, ky, i),
+                3 => weight_tile::<S, V, 3>(simd, &mut work, group, ky, i),
+                2 => weight_tile::<S, V, 2>(simd, &mut work, group, ky, i),
+                1 => weight_tile::<S, V, 1>(simd, &mut work, group, ky, i),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `C` rows of the gradient from value `i` of kernel row `ky`, summed in registers over all positions of the lines.
+#[inline(always)]
+fn weight_tile<S: Simd, const V: usize, const C: usize>(
+    simd: S,
+    work: &mut Weight<'_>,
+    group: usize,
+    ky: usize,
+    i: usize,
+) {
+    let shape = work.shape;
+    let (channels, (_, out_width)) = (V * S::F32_LANES, shape.out_size());
+    let (c_out, row_len) = (shape.c_out, shape.padded_width() * shape.c_in);
+    let step = shape.stride.1 * shape.c_in;
+    let mut sums = [[simd.splat_f32s(0.0); V]; C];
+    for (line, d_out) in work.lines.clone().zip(work.d_out.chunks_exact(out_width * c_out)) {
+        let row = &work.x[(line * shape.stride.0 + ky * shape.dilation.0) * row_len..][i..];
+        for (ox, d_out) in d_out.chunks_exact(c_out).enumerate() {
+            let (d_out, _) = S::as_simd_f32s(&d_out[group * channels..(group + 1) * channels]);
+            let x = &row[ox * step..ox * step + C];
+            for c in 0..C {
+                let value = simd.splat_f32s(x[c]);
+                for v in 0..V {
+                    sums[c][v] = simd.mul_add_f32s(value, d_out[v], sums[c][v]);
+                }
+            }
+        }
+    }
+    let first = ky * shape.kernel.1 * shape.c_in + i;
+    for (c, sums) in sums.iter().enumerate() {
+        let start = (first + c) * c_out + group * channels;
+        let (to, _) = S::as_mut_simd_f32s(&mut work.sum[start..start + channels]);
+        for v in 0..V {
+            to[v] = simd.add_f32s(to[v], sums[v]);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::tests::shapes;
+    use super::super::{ConvScratch, ConvShape, forward, input_gradient, weight_gradient};
+    use crate::testkit::normals;
+
+    /// The shapes of all tests with output channels for one, two and three vectors of any width up to sixteen values.
+    fn wide_shapes() -> impl Iterator<Item = ConvShape> {
+        let widths = [16, 32, 48].into_iter().cycle();
+        shapes().into_iter().zip(widths).map(|(shape, c_out)| ConvShape {
+            c_in: shape.c_in + 13,
+            c_out,
+            ..shape
+        })
+    }
+
+    /// Largest difference beside the largest value.
+    fn distance(single: &[f32], double: &[f64]) -> f64 {
+        let size = double.iter().fold(0.0, |size: f64, x| size.max(x.abs()));
+        single.iter().zip(double).fold(0.0, |far: f64, (&s, d)| far.max((f64::from(s) - d).abs())) / size
+    }
+
+    #[test]
+    fn register_tiles_in_single_precision_equal_patches_in_double() {
+        let (mut scratch, mut reference) = (ConvScratch::new(), ConvScratch::new());
+        for shape in wide_shapes() {
+            let n = 5;
+            let sizes = [n * shape.in_len(), shape.weight_len(), n * shape.c_in, n * shape.out_len()];
+            let single: Vec<Vec<f32>> =
+                (1..).zip(sizes).map(|(seed, len)| normals::<f32, _, _>(seed, len).to_vec()).collect();
+            let double: Vec<Vec<f64>> =
+                single.iter().map(|values| values.iter().map(|&x| x.into()).collect()).collect();
+
+            let (mut out, mut exact) = (vec![f32::NAN; sizes[3]], vec![f64::NAN; sizes[3]]);
+            forward(&shape, &single[0], Some(&single[2]), &single[1], &mut out, &mut scratch).unwrap();
+            forward(&shape, &double[0], Some(&double[2]), &double[1], &mut exact, &mut reference).unwrap();
+            assert!(distance(&out, &exact) < 2e-6, "{shape:?}");
+
+            let (mut d_x, mut exact) = (vec![f32::NAN; sizes[0]], vec![f64::NAN; sizes[0]]);
+            input_gradient(&shape, &single[3], &single[1], &mut d_x, &mut scratch).unwrap();
+            input_gradient(&shape, &double[3], &double[1], &mut exact, &mut reference).unwrap();
+            assert!(distance(&d_x, &exact) < 2e-6, "{shape:?}");
+
+            let (mut d_weight, mut exact) = (single[1].clone(), double[1].clone());
+            let factor = Some(&single[2][..]);
+            weight_gradient(&shape, &single[0], factor, &single[3], &mut d_weight, &mut scratch).unwrap();
+            let factor = Some(&double[2][..]);
+            weight_gradient(&shape, &double[0], factor, &double[3], &mut exact, &mut reference).unwrap();
+            assert!(distance(&d_weight, &exact) < 2e-6, "{shape:?}");
+        }
+    }
+}
