@@ -14,7 +14,7 @@ pub(crate) enum Command {
     Check,
     Tidy,
     Golden { dir: PathBuf, strict: bool },
-    Bench { names: Vec<String> },
+    Bench { names: Vec<String>, words: Vec<String> },
     Reproduce(ReproduceOptions),
 }
 
@@ -96,10 +96,11 @@ Options:
 ";
 
 const BENCH_HELP: &str = "\
-Usage: cargo xtask bench [NAME]...
+Usage: cargo xtask bench [NAME]... [-- WORD...]
 
-Runs the named criterion benches, `all` of them, or lists them when no NAME is given. A NAME is a bench
-(`perturb`) or, where two crates share one, CRATE/BENCH.
+Runs the named benches, `all` of them, or lists them when no NAME is given. A NAME is a bench (`perturb`) or,
+where two crates share one, CRATE/BENCH. The words after `--` go to the bench: a filter and options of criterion,
+or what its own file says (`wrn28-10 -- --batch 16`).
 ";
 
 const REPRODUCE_HELP: &str = "\
@@ -161,11 +162,12 @@ fn bench(mut words: Words) -> Result<Command, Usage> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--help" | "-h" => return Ok(Command::Help(BENCH_HELP)),
+            "--" => return Ok(Command::Bench { names, words: words.rest() }),
             flag if flag.starts_with('-') => return Err(words.unknown(flag, &[])),
             _ => names.push(word),
         }
     }
-    Ok(Command::Bench { names })
+    Ok(Command::Bench { names, words: Vec::new() })
 }
 
 fn reproduce(mut words: Words) -> Result<Command, Usage> {
@@ -204,6 +206,10 @@ impl Words {
 
     fn next(&mut self) -> Option<String> {
         self.left.next()
+    }
+
+    fn rest(self) -> Vec<String> {
+        self.left.collect()
     }
 
     fn value(&mut self, flag: &str) -> Result<String, Usage> {
@@ -249,7 +255,14 @@ mod tests {
         assert_eq!(parsed("check"), Ok(Command::Check));
         assert_eq!(parsed("tidy"), Ok(Command::Tidy));
         assert_eq!(parsed("golden --strict dir"), Ok(Command::Golden { dir: "dir".into(), strict: true }));
-        assert_eq!(parsed("bench perturb"), Ok(Command::Bench { names: vec!["perturb".into()] }));
+        assert_eq!(
+            parsed("bench perturb"),
+            Ok(Command::Bench { names: vec!["perturb".into()], words: vec![] })
+        );
+        assert_eq!(
+            parsed("bench steps -- --batch 16"),
+            Ok(Command::Bench { names: vec!["steps".into()], words: vec!["--batch".into(), "16".into()] })
+        );
         assert_eq!(parsed("reproduce"), Ok(Command::Reproduce(ReproduceOptions::default())));
     }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: finds and runs the criterion benches of the crates.
+//! `cargo xtask bench`: finds and runs the benches of the crates.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ impl Bench {
 }
 
 /// Runs the named benches one after the other, or lists all when none is named.
-pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<Verdict> {
+pub(crate) fn run(workspace: &Workspace, names: &[String], words: &[String]) -> Result<Verdict> {
     let benches = find(&workspace.files()?);
     if names.is_empty() {
         println!("benches (cargo xtask bench NAME, or `all`):");
@@ -34,7 +34,8 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<Verdict> {
     let mut passed = true;
     for bench in select(&benches, names)? {
         println!("-- {}", bench.full_name());
-        passed &= succeeds(cargo(workspace).args(["bench", "-p", &bench.package, "--bench", &bench.name]))?;
+        let command = ["bench", "-p", &bench.package, "--bench", &bench.name, "--"];
+        passed &= succeeds(cargo(workspace).args(command).args(words))?;
     }
     Ok(Verdict::from_passed(passed))
 }

@@ -59,7 +59,7 @@ fn dispatch(words: &[String]) -> anyhow::Result<Verdict> {
         Command::Check => check::run(&workspace),
         Command::Tidy => tidy::run(&workspace),
         Command::Golden { dir, strict } => golden::run(&workspace, &dir, strict),
-        Command::Bench { names } => bench::run(&workspace, &names),
+        Command::Bench { names, words } => bench::run(&workspace, &names, &words),
         Command::Reproduce(options) => reproduce::run(&workspace, &options),
     }
 }

@@ -106,4 +106,12 @@ pub trait Engine: Send {
         inputs: ArrayView2<'_, f32>,
         key: DrawKey,
     ) -> Result<Array3<f32>, Error>;
+
+    /// Starts to measure the time of every operation, from zero.
+    fn measure(&mut self) {}
+
+    /// Times since [`Engine::measure`], one per operation of the network; empty for an engine that cannot tell.
+    fn operation_times(&self) -> &[analytic::OperationTimes] {
+        &[]
+    }
 }

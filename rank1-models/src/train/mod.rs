@@ -4,22 +4,22 @@
 
 mod batches;
 mod history;
+mod step;
 
 pub use batches::epoch_order;
 pub use history::EpochRecord;
+pub use step::{StepRecord, StepTimes, Stepper};
 
 use ndarray::{Array2, ArrayView2, Axis};
-use rank1_core::objective::KlAnnealing;
 use rank1_core::targets::Targets;
 
 use crate::engine::analytic::{AnalyticEngine, fits};
 use crate::engine::autodiff::AutodiffEngine;
-use crate::engine::{Batch, DrawKey, Engine, NllRequest};
+use crate::engine::{Batch, Engine};
 use crate::error::Error;
 use crate::init::initialize;
 use crate::network::Network;
-use crate::optimizer::{Optimizer, clip_global_norm};
-use crate::penalty::{Penalty, PenaltyWeights};
+use crate::optimizer::Optimizer;
 use crate::predict::{TrainedNetwork, predict};
 use crate::recipe::{EngineKind, Recipe};
 
@@ -188,32 +188,21 @@ struct Run<'a> {
     network: &'a Network,
     recipe: &'a Recipe,
     sets: TrainingSets<'a>,
-    engine: Box<dyn Engine>,
-    penalty: Penalty,
-    gradient: Vec<f32>,
+    stepper: Stepper<'a>,
     inputs: Array2<f32>,
-    annealing: KlAnnealing,
-    steps_per_epoch: u64,
     epochs: usize,
 }
 
 impl<'a> Run<'a> {
     fn new(network: &'a Network, recipe: &'a Recipe, sets: TrainingSets<'a>) -> Self {
         let n = sets.train.inputs.nrows();
-        let steps_per_epoch = recipe.train.steps_per_epoch(n);
-        let epochs = recipe.train.n_epochs(n);
-        let annealed = recipe.train.kl_annealing * epochs as f64 * steps_per_epoch as f64;
         Self {
             network,
             recipe,
             sets,
-            engine: engine(recipe.train.engine, network),
-            penalty: Penalty::new(network),
-            gradient: vec![0.0; network.layout.len()],
+            stepper: Stepper::new(network, recipe, n),
             inputs: Array2::zeros((0, network.shape.inputs())),
-            annealing: KlAnnealing { steps: annealed.round() as u64 },
-            steps_per_epoch,
-            epochs,
+            epochs: recipe.train.n_epochs(n),
         }
     }
 
@@ -233,7 +222,7 @@ impl<'a> Run<'a> {
         }
         state.epoch += 1;
         record.step = state.optimizer.steps;
-        record.describe(self.network, &state.parameters, &self.penalty, n);
+        record.describe(self.network, &state.parameters, self.stepper.penalty(), n);
         self.validate(state, &mut record)?;
         state.history.push(record);
         Ok(())
@@ -245,9 +234,6 @@ impl<'a> Run<'a> {
         rows: &[usize],
         record: &mut EpochRecord,
     ) -> Result<f64, Error> {
-        let t = &self.recipe.train;
-        let n = self.sets.train.inputs.nrows();
-        let step = state.optimizer.steps;
         if self.inputs.nrows() != rows.len() {
             self.inputs = Array2::zeros((rows.len(), self.network.shape.inputs()));
         }
@@ -258,43 +244,13 @@ impl<'a> Run<'a> {
             }
         }
         let targets = self.sets.train.targets.select(rows);
-        self.gradient.fill(0.0);
         let batch = Batch { inputs: self.inputs.view(), targets: &targets };
-        let key = DrawKey { seed: state.seed, step: step as u32, first_sample: 0, first_example: 0 };
-        let request = NllRequest { n_samples: t.samples, form: t.objective };
-        let nll = self
-            .engine
-            .nll(&state.parameters, &mut self.gradient, batch, key, request)
-            .map_err(|e| e.of_training(step, state.epoch))?;
-        let kl_weight = self.annealing.kl_weight(step);
-        let weights = PenaltyWeights {
-            kl: kl_weight * t.posterior_temperature / n as f64,
-            l2: t.l2,
-            l2_norms: t.l2_norms,
-            seed: state.seed,
-            step: step as u32,
-        };
-        let parts = self.penalty.add_gradient(&state.parameters, &mut self.gradient, weights)?;
-        let objective = nll + weights.kl * parts.kl_total() + parts.l2;
-        let norm = clip_global_norm(&mut self.gradient[..self.network.n_parameters()], t.clip_norm);
-        for (quantity, value) in [("the objective", objective), ("the gradient's norm", norm)] {
-            if !value.is_finite() {
-                return Err(Error::Diverged { step, epoch: state.epoch, quantity, value });
-            }
-        }
-        let factor = t.schedule.factor(step, self.steps_per_epoch, self.epochs);
-        state.optimizer.step(
-            &self.network.layout,
-            &t.multipliers,
-            factor,
-            &mut state.parameters,
-            &self.gradient,
-        );
-        record.kl_weight = kl_weight;
-        record.penalty = parts.l2;
-        record.learning_rate = t.optimizer.learning_rate() * factor;
-        record.kl_by_layer = parts.kl_by_layer;
-        Ok(nll)
+        let step = self.stepper.step(state, batch)?;
+        record.kl_weight = step.kl_weight;
+        record.penalty = step.penalty;
+        record.learning_rate = step.learning_rate;
+        record.kl_by_layer = step.kl_by_layer;
+        Ok(step.nll)
     }
 
     fn validate(&mut self, state: &mut TrainState, record: &mut EpochRecord) -> Result<(), Error> {
@@ -324,7 +280,7 @@ impl<'a> Run<'a> {
         };
         let predictive = predict(
             std::slice::from_ref(&trained),
-            std::slice::from_mut(&mut self.engine),
+            std::slice::from_mut(self.stepper.engine()),
             rows.inputs,
             self.recipe.method.n_samples(self.recipe.predict.samples),
             self.recipe.predict.chunk_rows,

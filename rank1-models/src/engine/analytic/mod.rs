@@ -9,6 +9,7 @@ mod layer;
 mod mean_field;
 mod operation;
 mod product;
+mod profile;
 mod recurrent;
 mod rows;
 
@@ -20,6 +21,8 @@ use rank1_core::targets::Targets;
 
 use self::layer::LayerBuffers;
 use self::operation::OperationBuffers;
+pub use self::profile::OperationTimes;
+use self::profile::Profile;
 use self::rows::{Pass, Rows, Source};
 use super::{Batch, DrawKey, Engine, NllRequest};
 use crate::error::Error;
@@ -37,6 +40,7 @@ pub struct AnalyticEngine<F> {
     gradients: Vec<Vec<F>>,
     /// Gradient with respect to what an operation reads.
     below: Vec<F>,
+    profile: Profile,
 }
 
 impl<F: Real> AnalyticEngine<F> {
@@ -47,7 +51,15 @@ impl<F: Real> AnalyticEngine<F> {
         let operations = network.nodes.iter().map(|_| OperationBuffers::new()).collect();
         let values = network.nodes.iter().map(|_| Vec::new()).collect();
         let gradients = network.nodes.iter().map(|_| Vec::new()).collect();
-        Self { network, layers, operations, values, gradients, below: Vec::new() }
+        Self {
+            network,
+            layers,
+            operations,
+            values,
+            gradients,
+            below: Vec::new(),
+            profile: Profile::default(),
+        }
     }
 
     fn forward(
@@ -74,6 +86,7 @@ impl<F: Real> AnalyticEngine<F> {
                 Origin::Node(place) => Source::Rows(&before[place]),
             };
             let out = &mut rest[0];
+            let started = self.profile.now();
             match node.op {
                 Op::Layer(layer) => {
                     self.layers[layer].forward(pass, layer, source(node.origin), out)?;
@@ -84,6 +97,7 @@ impl<F: Real> AnalyticEngine<F> {
                 }
                 _ => self.operations[index].forward(pass, index, source, out)?,
             }
+            self.profile.forward(index, started);
         }
         Ok(())
     }
@@ -159,6 +173,7 @@ impl<F: Real> AnalyticEngine<F> {
             };
             self.below.clear();
             let below = &mut self.below;
+            let started = self.profile.now();
             match node.op {
                 Op::Layer(layer) => self.layers[layer].backward(
                     pass,
@@ -205,6 +220,7 @@ impl<F: Real> AnalyticEngine<F> {
             }
             own.clear();
             self.gradients[index] = own;
+            self.profile.backward(index, started);
         }
         Ok(())
     }
@@ -256,6 +272,14 @@ impl Engine for AnalyticEngine<f32> {
         key: DrawKey,
     ) -> Result<Array3<f32>, Error> {
         self.sample_outputs(parameters, inputs, key)
+    }
+
+    fn measure(&mut self) {
+        self.profile.start(self.network.nodes.len());
+    }
+
+    fn operation_times(&self) -> &[OperationTimes] {
+        self.profile.times()
     }
 }
 

@@ -1,0 +1,147 @@
+//! One training step on one batch: draws, likelihood and its gradient, penalty, clipping, optimizer.
+//!
+//! Knows no epochs and chooses no rows; the loop around it does.
+
+use std::time::{Duration, Instant};
+
+use rank1_core::objective::KlAnnealing;
+
+use super::{TrainState, engine};
+use crate::engine::{Batch, DrawKey, Engine, NllRequest};
+use crate::error::Error;
+use crate::network::Network;
+use crate::optimizer::clip_global_norm;
+use crate::penalty::{Penalty, PenaltyWeights};
+use crate::recipe::Recipe;
+
+/// What a step found before it moved the parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepRecord {
+    /// Mean negative log-likelihood of the batch, nats per example.
+    pub nll: f64,
+    /// Weight of the KL divergence in this step.
+    pub kl_weight: f64,
+    /// KL divergence of every layer, nats.
+    pub kl_by_layer: Vec<f64>,
+    /// The L2 penalty.
+    pub penalty: f64,
+    /// Learning rate before the multipliers of the groups.
+    pub learning_rate: f64,
+}
+
+/// Where the time of a step went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StepTimes {
+    /// Forward and backward pass.
+    pub passes: Duration,
+    /// KL divergence and L2 penalty with their gradients.
+    pub penalty: Duration,
+    /// Clipping and optimizer.
+    pub update: Duration,
+}
+
+/// Runs the steps of one network; keeps every buffer from step to step.
+pub struct Stepper<'a> {
+    network: &'a Network,
+    recipe: &'a Recipe,
+    engine: Box<dyn Engine>,
+    penalty: Penalty,
+    gradient: Vec<f32>,
+    annealing: KlAnnealing,
+    n_rows: usize,
+    times: StepTimes,
+}
+
+impl std::fmt::Debug for Stepper<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stepper").field("n_rows", &self.n_rows).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Stepper<'a> {
+    /// Steps on a training set of `n_rows` rows with the engine that the recipe asks for.
+    #[must_use]
+    pub fn new(network: &'a Network, recipe: &'a Recipe, n_rows: usize) -> Self {
+        let steps = recipe.train.n_epochs(n_rows) as f64 * recipe.train.steps_per_epoch(n_rows) as f64;
+        Self {
+            network,
+            recipe,
+            engine: engine(recipe.train.engine, network),
+            penalty: Penalty::new(network),
+            gradient: vec![0.0; network.layout.len()],
+            annealing: KlAnnealing { steps: (recipe.train.kl_annealing * steps).round() as u64 },
+            n_rows,
+            times: StepTimes::default(),
+        }
+    }
+
+    /// The engine, to predict with its buffers.
+    pub fn engine(&mut self) -> &mut Box<dyn Engine> {
+        &mut self.engine
+    }
+
+    /// The penalty of this network.
+    #[must_use]
+    pub fn penalty(&self) -> &Penalty {
+        &self.penalty
+    }
+
+    /// Where the time of the last step went.
+    #[must_use]
+    pub fn times(&self) -> StepTimes {
+        self.times
+    }
+
+    /// Moves the parameters of `state` by one step on `batch`.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when the objective or the gradient is not finite; the parameters are then as before.
+    pub fn step(&mut self, state: &mut TrainState, batch: Batch<'_, f32>) -> Result<StepRecord, Error> {
+        let t = &self.recipe.train;
+        let step = state.optimizer.steps;
+        let started = Instant::now();
+        self.gradient.fill(0.0);
+        let key = DrawKey { seed: state.seed, step: step as u32, first_sample: 0, first_example: 0 };
+        let request = NllRequest { n_samples: t.samples, form: t.objective };
+        let nll = self
+            .engine
+            .nll(&state.parameters, &mut self.gradient, batch, key, request)
+            .map_err(|e| e.of_training(step, state.epoch))?;
+        let passed = Instant::now();
+        let kl_weight = self.annealing.kl_weight(step);
+        let weights = PenaltyWeights {
+            kl: kl_weight * t.posterior_temperature / self.n_rows as f64,
+            l2: t.l2,
+            l2_norms: t.l2_norms,
+            seed: state.seed,
+            step: step as u32,
+        };
+        let parts = self.penalty.add_gradient(&state.parameters, &mut self.gradient, weights)?;
+        let penalized = Instant::now();
+        let objective = nll + weights.kl * parts.kl_total() + parts.l2;
+        let norm = clip_global_norm(&mut self.gradient[..self.network.n_parameters()], t.clip_norm);
+        for (quantity, value) in [("the objective", objective), ("the gradient's norm", norm)] {
+            if !value.is_finite() {
+                return Err(Error::Diverged { step, epoch: state.epoch, quantity, value });
+            }
+        }
+        let epochs = t.n_epochs(self.n_rows);
+        let factor = t.schedule.factor(step, t.steps_per_epoch(self.n_rows), epochs);
+        state.optimizer.step(
+            &self.network.layout,
+            &t.multipliers,
+            factor,
+            &mut state.parameters,
+            &self.gradient,
+        );
+        self.times =
+            StepTimes { passes: passed - started, penalty: penalized - passed, update: penalized.elapsed() };
+        Ok(StepRecord {
+            nll,
+            kl_weight,
+            kl_by_layer: parts.kl_by_layer,
+            penalty: parts.l2,
+            learning_rate: t.optimizer.learning_rate() * factor,
+        })
+    }
+}
