@@ -10,7 +10,7 @@ use rank1_data::{Dataset, InputLayout, SetInfo, Task, benchmark};
 use rank1_models::network::{InputShape, NetworkShape};
 use rank1_models::recipe::Recipe;
 
-use crate::source;
+use crate::{clinical, source};
 
 /// ImageNet as networks read it; its files have no reader by name yet.
 const IMAGENET: (&str, usize, InputShape) =
@@ -41,14 +41,14 @@ impl DataFacts {
         }
     }
 
-    /// The facts that a recipe's set is known to have; only a user's own table is read.
+    /// The facts that a recipe's set is known to have; only a user's own table and MIMIC-III are read.
     ///
     /// # Errors
     /// An unknown set with the nearest name, and the errors of the table reader.
     pub fn ahead(recipe: &Recipe, root: Option<&Path>) -> Result<Self> {
         let set = recipe.data.set.as_str();
-        if set == "csv" {
-            return Ok(Self::of(&source::open(recipe, root)?.dataset));
+        if set == "csv" || set == clinical::MIMIC {
+            return Ok(Self::of(&source::open(recipe, root, false)?.dataset));
         }
         let (imagenet, n_classes, input) = IMAGENET;
         if set == imagenet {

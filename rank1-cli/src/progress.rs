@@ -118,6 +118,16 @@ pub fn counted(length: usize, what: &str) -> ProgressBar {
     )
 }
 
+/// A bar over the bytes of a file that is read; hidden when `quiet`.
+#[must_use]
+pub fn bytes(quiet: bool) -> ProgressBar {
+    let bar = styled(None, "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} left {eta} {msg}");
+    if quiet {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar
+}
+
 fn styled(length: Option<u64>, template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template(template) {

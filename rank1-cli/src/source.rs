@@ -6,19 +6,16 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use rank1_core::likelihood::Likelihood;
 use rank1_data::{
-    CsvOptions, CsvSchema, Dataset, InputLayout, LoadOptions, Missing, Normalizer, Physionet2012,
-    PhysionetScaler, Split, Task, TestPart, holdout_indices, image, load, load_physionet2012, load_table,
-    permutation,
+    CsvOptions, CsvSchema, Dataset, InputLayout, LoadOptions, Missing, Normalizer, PhysionetScaler, Split,
+    Task, TestPart, holdout_indices, image, load, load_table, permutation,
 };
 use rank1_models::fit::TrainingData;
 use rank1_models::network::NetworkShape;
 use rank1_models::recipe::{DataRecipe, Recipe};
 use rank1_models::train::Augmentation;
 
+use crate::clinical;
 use crate::data_facts::DataFacts;
-
-/// Name of the set of intensive-care stays.
-pub const PHYSIONET: &str = "physionet2012";
 
 /// Default share of a user's table that is held out for testing.
 const TEST_FRACTION: f64 = 0.1;
@@ -32,22 +29,43 @@ pub struct Source {
     pub schema: Option<CsvSchema>,
     /// How clinical sequences were scaled.
     pub scaler: Option<PhysionetScaler>,
+    /// Training rows held out for validation, where the set decides it; none where the recipe's fraction does.
+    pub validation: Option<Vec<usize>>,
 }
 
-/// Reads the rows that a recipe names.
+impl Source {
+    fn plain(dataset: Dataset, schema: Option<CsvSchema>) -> Self {
+        Self { dataset, schema, scaler: None, validation: None }
+    }
+
+    /// The indices of the training rows that are held out for early stopping and search.
+    ///
+    /// # Errors
+    /// A fraction that leaves a part empty.
+    pub fn validation_rows(&self, recipe: &Recipe) -> Result<Vec<usize>> {
+        match &self.validation {
+            Some(rows) => Ok(rows.clone()),
+            None => validation_rows(&recipe.data, recipe.seed, self.dataset.train.len()),
+        }
+    }
+}
+
+/// Reads the rows that a recipe names; long readings show their progress unless `quiet`.
 ///
 /// # Errors
 /// Every error of the readers; unknown sets come with the nearest name.
-pub fn open(recipe: &Recipe, root: Option<&Path>) -> Result<Source> {
+pub fn open(recipe: &Recipe, root: Option<&Path>, quiet: bool) -> Result<Source> {
     let data = &recipe.data;
     if data.set == "csv" {
         return open_table(recipe);
     }
-    if data.set == PHYSIONET {
-        let root =
-            root.context("data set `physionet2012` needs --data DIR with set-a, set-b and their outcomes")?;
-        let (dataset, scaler) = load_physionet2012(root, 'a', clinical_test_set(root))?;
-        return Ok(Source { dataset, schema: None, scaler: Some(scaler) });
+    if data.set == clinical::PHYSIONET {
+        let (dataset, scaler) = clinical::physionet(root)?;
+        return Ok(Source { scaler: Some(scaler), ..Source::plain(dataset, None) });
+    }
+    if data.set == clinical::MIMIC {
+        let (dataset, validation) = clinical::mimic(data, root, quiet)?;
+        return Ok(Source { validation: Some(validation), ..Source::plain(dataset, None) });
     }
     let options = LoadOptions { root: root.map(Path::to_path_buf), split: data.split, gap: data.gap };
     let dataset = load(&data.set, &options)?;
@@ -57,22 +75,7 @@ pub fn open(recipe: &Recipe, root: Option<&Path>) -> Result<Source> {
         }
         _ => None,
     };
-    Ok(Source { dataset, schema, scaler: None })
-}
-
-/// The set whose stays are kept for testing: b as published, or the first other one that is there.
-fn clinical_test_set(root: &Path) -> char {
-    ('b'..='z').find(|&set| Physionet2012::is_there(root, set)).unwrap_or('b')
-}
-
-/// Stays of one set as a trained model reads them: scaled as its training stays were.
-///
-/// # Errors
-/// A folder without that set, and every error of the reader.
-pub fn clinical_stays(root: Option<&Path>, set: Option<char>, scaler: &PhysionetScaler) -> Result<Split> {
-    let root = root.context("data set `physionet2012` needs --data DIR")?;
-    let set = set.unwrap_or_else(|| clinical_test_set(root));
-    Ok(scaler.apply(&Physionet2012::open(root, set)?)?)
+    Ok(Source::plain(dataset, schema))
 }
 
 fn open_table(recipe: &Recipe) -> Result<Source> {
@@ -94,7 +97,7 @@ fn open_table(recipe: &Recipe) -> Result<Source> {
     let fraction = data.test_fraction.unwrap_or(TEST_FRACTION);
     let test = TestPart::Fraction { fraction, seed: recipe.seed };
     let (dataset, schema) = load_table(Path::new(file), &test, target, &options)?;
-    Ok(Source { dataset, schema: Some(schema), scaler: None })
+    Ok(Source::plain(dataset, Some(schema)))
 }
 
 /// The indices of the training rows that are held out for early stopping and search.
@@ -114,16 +117,12 @@ pub fn validation_rows(data: &DataRecipe, seed: u64, n: usize) -> Result<Vec<usi
 ///
 /// # Errors
 /// Rows that are not finite, or too few.
-pub fn training_data(
-    recipe: &Recipe,
-    train: &Split,
-    layout: InputLayout,
-    normalizer: &Normalizer,
-) -> Result<TrainingData> {
+pub fn training_data(recipe: &Recipe, source: &Source, normalizer: &Normalizer) -> Result<TrainingData> {
+    let train = &source.dataset.train;
     train.targets.check_two_classes()?;
     let normalized = normalizer.apply(train)?;
-    let validation = validation_rows(&recipe.data, recipe.seed, train.len())?;
-    let augmentation = augmentation(recipe, layout)?;
+    let validation = source.validation_rows(recipe)?;
+    let augmentation = augmentation(recipe, source.dataset.layout)?;
     Ok(TrainingData { inputs: normalized.inputs, targets: normalized.targets, validation, augmentation })
 }
 

@@ -8,7 +8,7 @@ use crate::args::{EvaluateArgs, SplitName};
 use crate::evaluation::{self, Request};
 use crate::model::Model;
 use crate::shift::{InputShift, Rows};
-use crate::{run_folder, source, tables};
+use crate::{clinical, run_folder, source, tables};
 
 /// Evaluates and prints; the plain evaluation of the test split is also stored in the run folder.
 ///
@@ -18,12 +18,12 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let mut model = Model::open(&args.run)?;
     let recipe = model.recipe.get().clone();
     if let Some(scaler) = model.document.scaler.clone() {
-        return clinical(args, &mut model, &recipe, &scaler);
+        return evaluate_stays(args, &mut model, &recipe, &scaler);
     }
     if let SplitName::Set(_) = args.split {
         bail!("--split {}: only runs on clinical stays have lettered sets", args.split);
     }
-    let mut source = source::open(&recipe, args.data.as_deref())?;
+    let mut source = source::open(&recipe, args.data.as_deref(), args.json)?;
     source.dataset.train = source::training_rows(&recipe, source.dataset.train)?;
     if source.schema != model.document.schema {
         bail!(
@@ -33,7 +33,8 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         );
     }
     let dataset = &source.dataset;
-    let mut split = pick(args.split, dataset.train.clone(), dataset.test.clone(), &recipe)?;
+    let mut split =
+        pick(args.split, dataset.train.clone(), dataset.test.clone(), || source.validation_rows(&recipe))?;
     if let Some(text) = &args.shift {
         let shift: InputShift = text.parse()?;
         split = shift.apply(&split, Rows::of(dataset), recipe.seed)?;
@@ -66,22 +67,30 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
 }
 
 /// Stays are read with the scaling of the training stays, so that a set that training never saw can stand alone.
-fn clinical(args: &EvaluateArgs, model: &mut Model, recipe: &Recipe, scaler: &PhysionetScaler) -> Result<()> {
+fn evaluate_stays(
+    args: &EvaluateArgs,
+    model: &mut Model,
+    recipe: &Recipe,
+    scaler: &PhysionetScaler,
+) -> Result<()> {
     if args.shift.is_some() {
         bail!("--shift: no shift is defined for clinical sequences");
     }
     let root = args.data.as_deref();
     let split = match args.split {
-        SplitName::Test => source::clinical_stays(root, None, scaler)?,
-        SplitName::Set(set) => source::clinical_stays(root, Some(set), scaler)?,
+        SplitName::Test => clinical::stays(root, None, scaler)?,
+        SplitName::Set(set) => clinical::stays(root, Some(set), scaler)?,
         SplitName::Train | SplitName::Validation => {
-            let train = source::training_rows(recipe, source::clinical_stays(root, Some('a'), scaler)?)?;
-            pick(args.split, train.clone(), train, recipe)?
+            let train = source::training_rows(recipe, clinical::stays(root, Some('a'), scaler)?)?;
+            let rows = train.len();
+            pick(args.split, train.clone(), train, || {
+                source::validation_rows(&recipe.data, recipe.seed, rows)
+            })?
         }
     };
     let split_name = args.split.to_string();
     let request = Request {
-        set: source::PHYSIONET,
+        set: clinical::PHYSIONET,
         split: &split_name,
         samples: model.n_samples(args.samples),
         curves: args.split == SplitName::Test && args.samples.is_none(),
@@ -92,12 +101,17 @@ fn clinical(args: &EvaluateArgs, model: &mut Model, recipe: &Recipe, scaler: &Ph
     if args.json { tables::print_json(&evaluation) } else { tables::print_evaluation(&evaluation) }
 }
 
-fn pick(name: SplitName, train: Split, test: Split, recipe: &Recipe) -> Result<Split> {
+fn pick(
+    name: SplitName,
+    train: Split,
+    test: Split,
+    validation: impl FnOnce() -> Result<Vec<usize>>,
+) -> Result<Split> {
     match name {
         SplitName::Test | SplitName::Set(_) => Ok(test),
         SplitName::Train => Ok(train),
         SplitName::Validation => {
-            let rows = source::validation_rows(&recipe.data, recipe.seed, train.len())?;
+            let rows = validation()?;
             if rows.is_empty() {
                 bail!("--split validation: the recipe has data.validation = 0, no row is held out");
             }

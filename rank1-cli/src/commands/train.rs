@@ -25,12 +25,12 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let recipe = read_recipe(args)?;
     let settings = recipe.get();
     let named = |section| format!("{}: {section}", args.recipe.display());
-    let mut source = source::open(settings, args.data.as_deref()).with_context(|| named("data"))?;
+    let mut source =
+        source::open(settings, args.data.as_deref(), args.quiet).with_context(|| named("data"))?;
     source.dataset.train =
         source::training_rows(settings, source.dataset.train).with_context(|| named("data"))?;
     let normalizer = Normalizer::fit(&source.dataset.train, source.dataset.layout)?;
-    let data = source::training_data(settings, &source.dataset.train, source.dataset.layout, &normalizer)
-        .with_context(|| named("data"))?;
+    let data = source::training_data(settings, &source, &normalizer).with_context(|| named("data"))?;
     let shape = source::shape(settings, &source.dataset).with_context(|| named("model"))?;
     evaluation::check(settings, &source.dataset).with_context(|| named("evaluate"))?;
     let run = args.out.clone().unwrap_or_else(|| default_run(&recipe));

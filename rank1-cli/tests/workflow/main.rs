@@ -6,6 +6,7 @@ mod corruption;
 mod data;
 mod download;
 mod info;
+mod mimic;
 mod regression;
 mod report;
 #[path = "../workbench/mod.rs"]

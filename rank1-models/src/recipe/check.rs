@@ -119,6 +119,13 @@ fn data(d: &DataRecipe, v: &mut Values<'_>) {
             v.need(!given, key, "data.set = \"csv\" beside this key", format!("`{}`", d.set));
         }
     }
+    if d.set != "mimic3" {
+        let given =
+            [("data.window_hours", d.window_hours.is_some()), ("data.bin_hours", d.bin_hours.is_some())];
+        for (key, given) in given {
+            v.need(!given, key, "data.set = \"mimic3\" beside this key", format!("`{}`", d.set));
+        }
+    }
     if let Some(missing) = &d.missing {
         v.need(
             ["refuse", "mean", "median"].contains(&missing.as_str()),

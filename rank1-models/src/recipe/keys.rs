@@ -21,6 +21,8 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "test_fraction",
             "augment",
             "train_rows",
+            "window_hours",
+            "bin_hours",
         ],
     ),
     ("data.augment", &["pad", "flip"]),

@@ -89,6 +89,12 @@ pub struct DataRecipe {
     /// Use only this many training rows, the first of a seeded order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_rows: Option<usize>,
+    /// Hours from admission to intensive care to the time of prediction, for `mimic3`; 48 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_hours: Option<u32>,
+    /// Hours that make one step, for `mimic3`; 1 if absent, 24 for bags of a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bin_hours: Option<u32>,
 }
 
 /// Random changes of training images: a shifted crop and a mirror image.

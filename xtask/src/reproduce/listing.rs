@@ -79,6 +79,7 @@ impl Files {
             "physionet2012" => {
                 Self::Places(&["set-a.tar.gz", "set-a.tgz", "set-a.tar", "set-a.tar.xz", "set-a"])
             }
+            "mimic3" => Self::Places(&["ADMISSIONS.csv.gz", "ADMISSIONS.csv"]),
             _ => Self::Uci,
         }
     }
@@ -188,6 +189,7 @@ mod tests {
             ("cifar10-jpeg", "cifar10-jpeg/cifar10-jpeg.tar.gz"),
             ("physionet2012", "physionet2012/set-a.tar.gz"),
             ("physionet2012", "set-a.tar.gz"),
+            ("mimic3", "mimic3/ADMISSIONS.csv.gz"),
             ("cifar10", "cifar-10-python.tar.gz"),
             ("cifar100", "cifar100/cifar-100-binary.tar.gz"),
         ] {

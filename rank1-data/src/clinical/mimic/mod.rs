@@ -14,6 +14,7 @@ use crate::{Error, InputLayout, Split};
 
 mod assemble;
 mod cohort;
+mod dataset;
 mod events;
 mod grid;
 mod notes;
