@@ -9,15 +9,16 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use ndarray::Array2;
 use rank1_core::likelihood::Likelihood;
-use rank1_core::noise::{NoiseStream, philox4x32};
-use rank1_core::targets::Targets;
 use rank1_models::engine::Batch;
 use rank1_models::network::{InputShape, Network, NetworkShape, Op, Product};
 use rank1_models::recipe;
 use rank1_models::summary::Summary;
 use rank1_models::train::{StepTimes, Stepper, TrainState};
+
+mod setting;
+
+use setting::{argument, peak_bytes, random_batch};
 
 const RECIPE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../recipes/cifar10/wrn28_10_rank1_gaussian.toml");
 /// Training images of CIFAR-10: the KL divergence is divided by it.
@@ -45,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         rayon::current_num_threads(),
         gib(summary.step_bytes),
     );
-    let (inputs, targets) = images(batch);
+    let (inputs, targets) = random_batch(&network.shape, batch);
     let mut state = TrainState::start(&network, recipe, recipe.seed)?;
     let mut stepper = Stepper::new(&network, recipe, N);
     let mut fastest: Option<(Duration, StepTimes, Kinds)> = None;
@@ -128,34 +129,6 @@ fn print_table(whole: Duration, times: StepTimes, kinds: &Kinds, rows: f64) {
     }
     println!("{:<44}{:>22.3}{:>8.1}", "sum of the parts", sum.as_secs_f64(), share(sum));
     println!("{:<44}{:>22.3}{:>8.1}", "whole step", whole.as_secs_f64(), 100.0);
-}
-
-fn images(batch: usize) -> (Array2<f32>, Targets) {
-    let mut inputs = Array2::zeros((batch, SIDE * SIDE * 3));
-    if let Some(pixels) = inputs.as_slice_mut() {
-        NoiseStream::new(0, 0, 0).fill_normal(Default::default(), pixels);
-    }
-    let label = |i: usize| philox4x32([i as u32, 0, 0, 0], [0, 0])[0] as usize % CLASSES;
-    let labels = (0..batch).map(label).collect();
-    (inputs, Targets::Classes { labels, n_classes: CLASSES })
-}
-
-fn argument(name: &str, default: usize) -> Result<usize, String> {
-    let mut words = std::env::args().skip_while(|word| word != name).skip(1);
-    match words.next() {
-        None => Ok(default),
-        Some(word) => match word.parse() {
-            Ok(n) if n > 0 => Ok(n),
-            _ => Err(format!("{name} needs a whole number above 0, not `{word}`")),
-        },
-    }
-}
-
-/// Largest resident size of this process so far; where the system does not say, nothing.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
 fn gib(bytes: u64) -> f64 {

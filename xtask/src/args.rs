@@ -55,7 +55,7 @@ Commands:
   tidy                     the rules of the house that rustc and clippy do not know
   golden DIR [--strict]    compare the crates with the reference values in DIR
   reproduce [NAME]...      train, evaluate and tabulate; without a NAME on the embedded data
-  bench [NAME]...          run criterion benches; without a NAME list them
+  bench [NAME]...          run benches; without a NAME list them
 
 `cargo xtask COMMAND --help` says more.
 Exit status: 0 done, 1 finished but a check failed, 2 usage or data error.
@@ -96,11 +96,16 @@ Options:
 ";
 
 const BENCH_HELP: &str = "\
-Usage: cargo xtask bench [NAME]... [-- WORD...]
+Usage: cargo xtask bench [NAME]... [--OPTION... | -- WORD...]
 
 Runs the named benches, `all` of them, or lists them when no NAME is given. A NAME is a bench (`perturb`) or,
-where two crates share one, CRATE/BENCH. The words after `--` go to the bench: a filter and options of criterion,
-or what its own file says (`wrn28-10 -- --batch 16`).
+where two crates share one, CRATE/BENCH. Options, and all words after `--`, go to the bench: a filter and options of
+criterion, or what its own file says.
+
+  steps [--json] [--seconds N] [-- CASE...]    whole training steps of six settings
+  overhead [--json] [-- CASE...]               each beside the deterministic network on as many rows
+  peers [--json] [--seconds N] [-- CASE...]    each beside PyTorch, eager and compiled (python3, or RANK1_PYTHON)
+  wrn28-10 [--batch N] [--steps N]             one step of the Wide ResNet 28-10 by kind of layer
 ";
 
 const REPRODUCE_HELP: &str = "\
@@ -163,7 +168,12 @@ fn bench(mut words: Words) -> Result<Command, Usage> {
         match word.as_str() {
             "--help" | "-h" => return Ok(Command::Help(BENCH_HELP)),
             "--" => return Ok(Command::Bench { names, words: words.rest() }),
-            flag if flag.starts_with('-') => return Err(words.unknown(flag, &[])),
+            flag if flag.starts_with('-') && names.is_empty() => return Err(words.unknown(flag, &[])),
+            flag if flag.starts_with('-') => {
+                // `--` among them only separates.
+                let words = [word].into_iter().chain(words.rest()).filter(|word| word != "--").collect();
+                return Ok(Command::Bench { names, words });
+            }
             _ => names.push(word),
         }
     }
@@ -263,6 +273,11 @@ mod tests {
             parsed("bench steps -- --batch 16"),
             Ok(Command::Bench { names: vec!["steps".into()], words: vec!["--batch".into(), "16".into()] })
         );
+        assert_eq!(
+            parsed("bench steps --json -- uci50"),
+            Ok(Command::Bench { names: vec!["steps".into()], words: vec!["--json".into(), "uci50".into()] })
+        );
+        assert_eq!(parsed("bench --json").unwrap_err(), "unknown option `--json`");
         assert_eq!(parsed("reproduce"), Ok(Command::Reproduce(ReproduceOptions::default())));
     }
 

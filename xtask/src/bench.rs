@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: finds and runs the benches of the crates.
 
+mod peers;
+
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -21,7 +23,8 @@ impl Bench {
     }
 }
 
-/// Runs the named benches one after the other, or lists all when none is named.
+/// Runs the named benches one after the other, or lists all when none is named. Two names are no bench: `peers` compares
+/// with PyTorch, `overhead` is the bench of steps beside deterministic networks.
 pub(crate) fn run(workspace: &Workspace, names: &[String], words: &[String]) -> Result<Verdict> {
     let benches = find(&workspace.files()?);
     if names.is_empty() {
@@ -29,7 +32,17 @@ pub(crate) fn run(workspace: &Workspace, names: &[String], words: &[String]) -> 
         for bench in &benches {
             println!("  {}", bench.full_name());
         }
+        println!("  peers       the cases of `steps` beside PyTorch");
+        println!("  overhead    the cases of `steps` beside deterministic networks on as many rows");
         return Ok(Verdict::Passed);
+    }
+    match names {
+        [name] if name == "peers" => return peers::run(workspace, words),
+        [name] if name == "overhead" => {
+            let words: Vec<String> = words.iter().cloned().chain(["--overhead".to_owned()]).collect();
+            return run(workspace, &["steps".to_owned()], &words);
+        }
+        _ => {}
     }
     let mut passed = true;
     for bench in select(&benches, names)? {
