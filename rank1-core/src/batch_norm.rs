@@ -2,12 +2,13 @@
 //!
 //! Not for moving averages: the caller keeps them from [`NormSaved`]; see [`unbiased`] for the convention.
 
-use std::ops::Range;
+mod sweep;
 
+use pulp::Arch;
 use rayon::prelude::*;
 
+use self::sweep::{Affine, Lines, reduce};
 use crate::error::check_len;
-use crate::partition::{CHUNKS, ranges, split_mut};
 use crate::{Error, Real, layout};
 
 /// Sizes of a batch whose rows are `(s K + k) B + b`, each with `positions` vectors of `channels`.
@@ -152,10 +153,8 @@ pub fn train_forward<F: Real>(
             x[first..first + c].iter().map(|value| value.wide())
         })
         .collect();
-    let sums = reduce(shape, x, x, |group, value, _| {
-        let deviation = value.wide() - origin[group];
-        [deviation, deviation * deviation]
-    });
+    let from: Vec<F> = origin.iter().map(|&origin| F::of(origin)).collect();
+    let sums = reduce(shape, x, &from, None);
     let count = shape.count() as f64;
     for values in [&mut saved.mean, &mut saved.variance, &mut saved.inverse_std] {
         values.clear();
@@ -255,10 +254,7 @@ pub fn backward<F: Real>(
         }
     }
     let NormSaved { mean, inverse_std, .. } = saved;
-    let sums = reduce(shape, x, d_out, |at, value, g| {
-        let normalized = (value - mean[at]) * inverse_std[at];
-        [g.wide(), (g * normalized).wide()]
-    });
+    let sums = reduce(shape, x, mean, Some((d_out, inverse_std)));
     let count = shape.count() as f64;
     let mut means = Vec::with_capacity(sums.len());
     for (at, [shift, scale]) in sums.into_iter().enumerate() {
@@ -266,21 +262,24 @@ pub fn backward<F: Real>(
         d_scale[at] += F::of(scale);
         means.push([F::of(shift / count), F::of(scale / count)]);
     }
-    let (c, row_len) = (shape.channels, shape.row_len());
+    // d_x = a d_out + b x + c for every channel.
+    let coefficients: Vec<[F; 3]> = (0..means.len())
+        .map(|j| {
+            let a = scale[j] * inverse_std[j];
+            let b = -a * means[j][1] * inverse_std[j];
+            [a, b, -a * means[j][0]]
+        })
+        .collect();
+    let by = |k: usize| -> Vec<F> { coefficients.iter().map(|c| c[k]).collect() };
+    let (a, b, c) = (by(0), by(1), by(2));
+    let (channels, row_len) = (shape.channels, shape.row_len());
     let rows = d_x.par_chunks_mut(row_len).zip(x.par_chunks(row_len)).zip(d_out.par_chunks(row_len));
     rows.enumerate().for_each(|(row, ((d_x, x), d_out))| {
-        let at = shape.group(row) * c;
-        let group = at..at + c;
-        let (mean, inverse_std, scale) =
-            (&mean[group.clone()], &inverse_std[group.clone()], &scale[group.clone()]);
-        let means = &means[group];
-        let pixels = d_x.chunks_exact_mut(c).zip(x.chunks_exact(c)).zip(d_out.chunks_exact(c));
-        for ((d_x, x), d_out) in pixels {
-            for j in 0..c {
-                let normalized = (x[j] - mean[j]) * inverse_std[j];
-                d_x[j] = scale[j] * inverse_std[j] * (d_out[j] - means[j][0] - normalized * means[j][1]);
-            }
-        }
+        let at = shape.group(row) * channels;
+        let group = at..at + channels;
+        let lines = Lines { out: d_x, x, y: d_out };
+        let by = [&a[group.clone()], &b[group.clone()], &c[group.clone()]];
+        Arch::new().dispatch(Affine { lines, by, center: &mean[group] });
     });
     Ok(())
 }
@@ -308,51 +307,14 @@ fn normalize<F: Real>(
     let (c, row_len) = (shape.channels, shape.row_len());
     let slope: Vec<F> =
         inverse_std.iter().zip(scale).map(|(&inverse_std, &scale)| inverse_std * scale).collect();
+    let zero = vec![F::zero(); slope.len()];
     out.par_chunks_mut(row_len).zip(x.par_chunks(row_len)).enumerate().for_each(|(row, (out, x))| {
         let at = shape.group(row) * c;
-        let (mean, slope, shift) = (&mean[at..at + c], &slope[at..at + c], &shift[at..at + c]);
-        for (out, x) in out.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
-            for j in 0..c {
-                out[j] = (x[j] - mean[j]) * slope[j] + shift[j];
-            }
-        }
+        let group = at..at + c;
+        let lines = Lines { out, x, y: x };
+        let by = [&zero[group.clone()], &slope[group.clone()], &shift[group.clone()]];
+        Arch::new().dispatch(Affine { lines, by, center: &mean[group] });
     });
-}
-
-/// Two sums per group and channel of a function of `(index in [G, C], x, y)`, in an order fixed by the shape.
-fn reduce<F: Real>(
-    shape: &NormShape,
-    x: &[F],
-    y: &[F],
-    term: impl Fn(usize, F, F) -> [f64; 2] + Sync,
-) -> Vec<[f64; 2]> {
-    let (c, row_len, width) = (shape.channels, shape.row_len(), shape.groups() * shape.channels);
-    let mut partial = vec![[0.0; 2]; CHUNKS * width];
-    let one_each = ranges(CHUNKS, CHUNKS);
-    let work: Vec<(Range<usize>, &mut [[f64; 2]])> =
-        ranges(shape.rows(), CHUNKS).zip(split_mut(&mut partial, width, one_each)).collect();
-    work.into_par_iter().for_each(|(rows, sums)| {
-        for row in rows {
-            let (at, offset) = (shape.group(row) * c, row * row_len);
-            let sums = &mut sums[at..at + c];
-            let (x, y) = (&x[offset..offset + row_len], &y[offset..offset + row_len]);
-            for (x, y) in x.chunks_exact(c).zip(y.chunks_exact(c)) {
-                for (j, sum) in sums.iter_mut().enumerate() {
-                    let [first, second] = term(at + j, x[j], y[j]);
-                    sum[0] += first;
-                    sum[1] += second;
-                }
-            }
-        }
-    });
-    let mut total = vec![[0.0; 2]; width];
-    for chunk in partial.chunks_exact(width) {
-        for (total, part) in total.iter_mut().zip(chunk) {
-            total[0] += part[0];
-            total[1] += part[1];
-        }
-    }
-    total
 }
 
 fn check_epsilon(op: &'static str, epsilon: f64) -> Result<(), Error> {

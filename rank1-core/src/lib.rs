@@ -5,6 +5,7 @@
 
 pub mod batch_norm;
 pub mod conv;
+pub mod dense;
 pub mod diversity;
 pub mod error;
 pub mod factor;
@@ -22,6 +23,7 @@ pub mod perturb;
 pub mod pool;
 pub mod predictive;
 pub mod real;
+mod simd;
 pub mod targets;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;

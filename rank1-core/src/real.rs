@@ -6,7 +6,7 @@ use std::iter::Sum;
 use ndarray::{LinalgScalar, ScalarOperand};
 use num_traits::{Float, NumAssignOps};
 
-use crate::numeric::{saturating, sigmoid};
+use crate::numeric::{saturating, sigmoid, softplus};
 
 /// A floating-point scalar that every function of this crate accepts.
 ///
@@ -31,6 +31,11 @@ pub trait Real: Float + NumAssignOps + LinalgScalar + ScalarOperand + Sum + Debu
     /// `f32`: vectorized, relative error below 3e-7 for results above 2e-38, the same bits on every machine. NaN passes
     /// through.
     fn sigmoid_in_place(values: &mut [Self]);
+    /// Replaces every value by `ln(1 + e^x)`.
+    ///
+    /// # Numerics
+    /// As [`Real::sigmoid_in_place`].
+    fn softplus_in_place(values: &mut [Self]);
 }
 
 impl Real for f32 {
@@ -52,6 +57,9 @@ impl Real for f32 {
     fn sigmoid_in_place(values: &mut [Self]) {
         saturating::sigmoid_f32(values);
     }
+    fn softplus_in_place(values: &mut [Self]) {
+        saturating::softplus_f32(values);
+    }
 }
 
 impl Real for f64 {
@@ -72,5 +80,8 @@ impl Real for f64 {
     }
     fn sigmoid_in_place(values: &mut [Self]) {
         values.iter_mut().for_each(|x| *x = sigmoid(*x));
+    }
+    fn softplus_in_place(values: &mut [Self]) {
+        values.iter_mut().for_each(|x| *x = softplus(*x));
     }
 }

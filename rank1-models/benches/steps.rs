@@ -1,7 +1,8 @@
 //! Whole training steps of six small settings, and one prediction: median, least time and memory of each.
 //!
 //! Arguments: names of cases (default all), `--json` (one object a line), `--overhead` (beside each step that of the
-//! deterministic network on as many rows), `--seconds N` (time per case, default 5). A step draws for every row, takes the
+//! deterministic network on as many rows), `--profile` (one step by kind of layer instead), `--seconds N` (time per case,
+//! default 5). A step draws for every row, takes the
 //! average likelihood and the KL divergence over N, their gradient, and moves by SGD with Nesterov momentum. Every case runs
 //! in a process of its own, so that its memory is its own, on 2 threads unless `RAYON_NUM_THREADS` says otherwise.
 #![allow(clippy::print_stdout)]
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 
 mod setting;
 
+use setting::profile::{by_kind, print_table};
 use setting::{argument, peak_bytes, random_batch};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -147,6 +149,26 @@ kl_annealing = 0.5
         Ok(Network::new(shape, &recipe.method)?)
     }
 
+    /// Prints where the time of one step goes, after some to warm up.
+    fn profile(&self) -> Outcome<()> {
+        let recipe = self.recipe(RANK1)?;
+        let network = self.network(&recipe)?;
+        let (inputs, targets) = random_batch(&network.shape, self.batch);
+        let mut state = TrainState::start(&network, &recipe, recipe.seed)?;
+        let mut stepper = Stepper::new(&network, &recipe, self.n);
+        let mut whole = Duration::ZERO;
+        for _ in 0..5 {
+            stepper.engine().measure();
+            let started = Instant::now();
+            stepper.step(&mut state, Batch { inputs: inputs.view(), targets: &targets })?;
+            whole = started.elapsed();
+        }
+        let kinds = by_kind(&network, stepper.engine().operation_times());
+        println!("-- {}", self.name);
+        print_table(whole, stepper.times(), &kinds, (self.batch * MEMBERS) as f64);
+        Ok(())
+    }
+
     /// Times of single runs on `examples` new examples.
     fn times(&self, method: &str, examples: usize, seconds: usize) -> Outcome<Vec<Duration>> {
         let recipe = self.recipe(method)?;
@@ -196,7 +218,8 @@ fn measured(name: &str, deterministic: bool, seconds: usize) -> Outcome<Value> {
     } else {
         (RANK1, case.batch)
     };
-    let times = case.times(method, examples, seconds)?;
+    // As training runs: on a thread of the pool.
+    let times = rayon::join(|| case.times(method, examples, seconds).map_err(|e| e.to_string()), || ()).0?;
     let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
     let peak = peak_bytes().map(|bytes| (bytes as f64 / f64::from(1 << 20) * 10.0).round() / 10.0);
     let case = if deterministic { format!("{name}/deterministic") } else { name.to_owned() };
@@ -244,17 +267,25 @@ fn main() -> Outcome<()> {
     let (mut names, mut unknown) = (Vec::new(), Vec::new());
     for (i, word) in words.iter().enumerate() {
         match word.as_str() {
-            "--json" | "--overhead" | "--seconds" | "--bench" => {}
+            "--json" | "--overhead" | "--profile" | "--seconds" | "--bench" => {}
             _ if value_of(i) => {}
             flag if flag.starts_with('-') => unknown.push(flag),
             name => names.push(Case::find(name)?.name),
         }
     }
     if let [first, ..] = unknown[..] {
-        return Err(format!("unknown option `{first}`; known: --json, --overhead, --seconds N").into());
+        return Err(
+            format!("unknown option `{first}`; known: --json, --overhead, --profile, --seconds N").into()
+        );
     }
     if names.is_empty() {
         names.extend(CASES.iter().map(|case| case.name));
+    }
+    if has("--profile") {
+        let all = || names.into_iter().try_for_each(|name| Case::find(name)?.profile());
+        return rayon::join(|| all().map_err(|error: Box<dyn Error>| error.to_string()), || ())
+            .0
+            .map_err(Into::into);
     }
     let (json, overhead) = (has("--json"), has("--overhead"));
     if !json {

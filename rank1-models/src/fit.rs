@@ -170,7 +170,8 @@ pub fn fit(
     };
     let indices = 0..recipe.get().method.n_networks();
     let states: Vec<TrainState> = if options.threads <= 1 {
-        indices.map(one).collect::<Result<_, _>>()?
+        // On a thread of the pool, where handing out work costs least.
+        rayon::join(|| indices.map(one).collect::<Result<_, _>>(), || ()).0?
     } else {
         pool(options.threads)?.install(|| indices.into_par_iter().map(one).collect::<Result<_, _>>())?
     };

@@ -3,6 +3,7 @@
 //! Burn's optimizers step module by module; these step one flat vector, so that their state goes into a
 //! checkpoint as plain tensors and a step allocates nothing.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::params::{ParamGroup, ParamLayout};
@@ -171,7 +172,15 @@ impl Optimizer {
     }
 }
 
+/// Parameters that one thread updates at a time.
+const CHUNK: usize = 1 << 16;
+
 fn sgd(rate: f32, momentum: f32, nesterov: bool, p: &mut [f32], g: &[f32], velocity: &mut [f32]) {
+    if p.len() > CHUNK {
+        let chunks = p.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).zip(velocity.par_chunks_mut(CHUNK));
+        chunks.for_each(|((p, g), v)| sgd(rate, momentum, nesterov, p, g, v));
+        return;
+    }
     for ((p, &g), v) in p.iter_mut().zip(g).zip(velocity) {
         *v = momentum * *v - rate * g;
         *p += if nesterov { momentum * *v - rate * g } else { *v };
@@ -188,6 +197,12 @@ struct AdamRule {
 
 impl AdamRule {
     fn apply(&self, p: &mut [f32], g: &[f32], first: &mut [f32], second: &mut [f32]) {
+        if p.len() > CHUNK {
+            let moments = first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK));
+            let chunks = p.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK)).zip(moments);
+            chunks.for_each(|((p, g), (m, v))| self.apply(p, g, m, v));
+            return;
+        }
         for (((p, &g), m), v) in p.iter_mut().zip(g).zip(first).zip(second) {
             *m = self.beta1 * *m + (1.0 - self.beta1) * g;
             *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
@@ -201,7 +216,23 @@ impl AdamRule {
 /// # Source
 /// Pascanu et al. 2013; the norm is over all parameters together, accumulated in f64.
 pub fn clip_global_norm(gradient: &mut [f32], max_norm: Option<f64>) -> f64 {
-    let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+    let squares = |chunk: &[f32]| {
+        // Several sums at a time, so that one addition need not wait for the last.
+        let (eights, rest) = chunk.as_chunks::<8>();
+        let mut sums = [0.0; 8];
+        for eight in eights {
+            for (sum, &g) in sums.iter_mut().zip(eight) {
+                *sum += f64::from(g) * f64::from(g);
+            }
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>()
+    };
+    let parts: Vec<f64> = if gradient.len() > CHUNK {
+        gradient.par_chunks(CHUNK).map(squares).collect()
+    } else {
+        vec![squares(gradient)]
+    };
+    let norm = parts.iter().sum::<f64>().sqrt();
     if let Some(max_norm) = max_norm
         && norm > max_norm
     {

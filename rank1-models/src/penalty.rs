@@ -2,16 +2,21 @@
 //!
 //! No likelihood here; engines compute that.
 
+use rank1_core::Real as _;
 use rank1_core::noise::At;
 use rank1_priors::{
-    KlKind, KlValue, NoiseKind, PosteriorFamily, PriorSpec, d_scale_d_raw, kl_and_grad_with_prior_scale,
+    KlKind, KlValue, NoiseKind, PosteriorFamily, PriorSpec, SCALE_FLOOR, kl_and_grad_with_prior_scale,
     kl_kind, raw_to_scale,
 };
+use rayon::prelude::*;
 
 use crate::engine::Site;
 use crate::error::Error;
 use crate::network::{FactorPlan, Network, WeightPlan};
 use crate::params::{ParamGroup, ParamId};
+
+/// Parameters from which on the divergences are shared among threads.
+const PARALLEL_PARAMETERS: usize = 1 << 16;
 
 /// Multiples of the parts, and the key of Monte-Carlo draws.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -114,50 +119,63 @@ impl Penalty {
         weights: PenaltyWeights,
     ) -> Result<PenaltyParts, Error> {
         let mut kl_by_layer = vec![0.0; self.network.layers.len()];
-        for term in &self.terms {
-            kl_by_layer[term.layer] += self.add_term(term, parameters, gradient, weights)?;
+        let values = |term: &Term| self.divergence(term, parameters, weights);
+        let found: Vec<_> = if parameters.len() < PARALLEL_PARAMETERS {
+            self.terms.iter().map(values).collect()
+        } else {
+            self.terms.par_iter().map(values).collect()
+        };
+        for (term, kl) in self.terms.iter().zip(found) {
+            kl_by_layer[term.layer] += self.add_term(term, &kl?, parameters, gradient, weights);
         }
         let l2 = if weights.l2 > 0.0 { self.add_l2(parameters, gradient, weights) } else { 0.0 };
         Ok(PenaltyParts { kl_by_layer, l2 })
     }
 
-    fn add_term(
+    /// The divergence of one term with its gradients, before any weight.
+    fn divergence(
         &self,
         term: &Term,
         parameters: &[f32],
-        gradient: &mut [f32],
         weights: PenaltyWeights,
-    ) -> Result<f64, Error> {
+    ) -> Result<KlValue<f32>, Error> {
         let layout = &self.network.layout;
-        let location = layout.slice(parameters, term.location);
-        let raw = term.scale.map(|id| layout.slice(parameters, id)).unwrap_or_default();
-        let scale: Vec<f32> = raw.iter().map(|&r| raw_to_scale(r)).collect();
-        let prior_raw = term.prior_parameter.map(|id| layout.slice(parameters, id)).unwrap_or_default();
-        let prior_scale: Vec<f32> = prior_raw.iter().map(|&r| raw_to_scale(r)).collect();
+        let of = |id: Option<ParamId>| constrained(id.map_or(&[][..], |id| layout.slice(parameters, id)));
+        let (location, scale) = (layout.slice(parameters, term.location), of(term.scale));
+        let prior_scale = of(term.prior_parameter);
         let noise = self.noise(term, location.len(), weights)?;
-        let kl: KlValue<f32> = kl_and_grad_with_prior_scale(
+        Ok(kl_and_grad_with_prior_scale(
             term.family,
             term.prior,
             &prior_scale,
             location,
             &scale,
             noise.as_deref(),
-        )?;
+        )?)
+    }
+
+    fn add_term(
+        &self,
+        term: &Term,
+        kl: &KlValue<f32>,
+        parameters: &[f32],
+        gradient: &mut [f32],
+        weights: PenaltyWeights,
+    ) -> f64 {
+        let layout = &self.network.layout;
         let factor = (weights.kl * term.factor) as f32;
         if factor != 0.0 {
             add(layout.slice_mut(gradient, term.location), &kl.d_loc, factor);
-            if let Some(id) = term.scale {
-                let d_raw: Vec<f32> =
-                    kl.d_scale.iter().zip(raw).map(|(&d, &r)| d * d_scale_d_raw(r)).collect();
-                add(layout.slice_mut(gradient, id), &d_raw, factor);
-            }
-            if let (Some(id), Some(d_prior)) = (term.prior_parameter, &kl.d_prior) {
-                let d_raw: Vec<f32> =
-                    d_prior.iter().zip(prior_raw).map(|(&d, &r)| d * d_scale_d_raw(r)).collect();
+            let scales = [(term.scale, Some(&kl.d_scale)), (term.prior_parameter, kl.d_prior.as_ref())];
+            for (id, d_scale) in scales {
+                let (Some(id), Some(d_scale)) = (id, d_scale) else { continue };
+                let mut d_raw = layout.slice(parameters, id).to_vec();
+                f32::sigmoid_in_place(&mut d_raw);
+                d_raw.iter_mut().zip(d_scale).for_each(|(slope, &d)| *slope *= d);
                 add(layout.slice_mut(gradient, id), &d_raw, factor);
             }
         }
-        Ok(kl.value * term.factor)
+        kl.value * term.factor
     }
 
     /// Standard noise of a Monte-Carlo divergence: fresh draws, not those of the forward pass, not clipped.
@@ -206,6 +224,14 @@ impl Penalty {
         let raw = self.network.layout.slice(parameters, (*scale)?);
         Some(raw.iter().map(|&r| raw_to_scale(f64::from(r))).sum::<f64>() / raw.len() as f64)
     }
+}
+
+/// [`raw_to_scale`] of a whole slice.
+fn constrained(raw: &[f32]) -> Vec<f32> {
+    let mut scale = raw.to_vec();
+    f32::softplus_in_place(&mut scale);
+    scale.iter_mut().for_each(|scale| *scale += SCALE_FLOOR as f32);
+    scale
 }
 
 fn add(out: &mut [f32], values: &[f32], factor: f32) {

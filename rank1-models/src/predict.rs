@@ -1,6 +1,6 @@
 //! Prediction: samples and members are folded into the rows, in chunks of bounded memory.
 
-use ndarray::{Array2, Array3, ArrayView2, Axis, Slice, concatenate};
+use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis, Slice, concatenate};
 use rank1_core::likelihood::{Likelihood, noise_scale};
 use rank1_core::metrics;
 use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive, PredictiveAccumulator};
@@ -89,7 +89,8 @@ pub fn predict(
     for start in (0..inputs.nrows()).step_by(chunk) {
         let end = (start + chunk).min(inputs.nrows());
         let rows = inputs.slice_axis(Axis(0), Slice::from(start..end));
-        let mut members = Members { networks, engines: &mut *engines, rows, start };
+        let at_once = (chunk_rows / (n_members * rows.nrows())).clamp(1, n_samples.max(1));
+        let mut members = Members { networks, engines: &mut *engines, rows, start, at_once };
         if classes {
             class_parts.push(members.classes(n_samples)?);
         } else {
@@ -110,48 +111,65 @@ struct Members<'a> {
     engines: &'a mut [Box<dyn Engine>],
     rows: ArrayView2<'a, f32>,
     start: usize,
+    /// Samples of one pass.
+    at_once: usize,
 }
 
 impl Members<'_> {
-    /// Outputs of one sample of every member, `[K, n, C]`.
-    fn outputs(&mut self, sample: usize) -> Result<Array3<f32>, Error> {
+    /// Passes `work` the outputs of every sample in order, with its number: `[K, n, C]`.
+    fn for_samples(
+        &mut self,
+        n_samples: usize,
+        mut work: impl FnMut(usize, ArrayView3<'_, f32>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for first in (0..n_samples).step_by(self.at_once) {
+            let outputs = self.outputs(first, self.at_once.min(n_samples - first))?;
+            for (sample, outputs) in (first..).zip(outputs.outer_iter()) {
+                work(sample, outputs)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Outputs of several samples of every member, `[S, K, n, C]`.
+    fn outputs(&mut self, first: usize, count: usize) -> Result<Array4<f32>, Error> {
         let mut parts = Vec::with_capacity(self.networks.len());
         for (trained, engine) in self.networks.iter().zip(&mut *self.engines) {
             let key = DrawKey {
                 seed: trained.seed,
                 step: DrawKey::PREDICTION,
-                first_sample: sample as u32,
+                first_sample: first as u32,
                 first_example: self.start as u32,
             };
-            parts.push(engine.outputs(&trained.parameters, self.rows, key)?);
+            parts.push(engine.outputs_of_samples(&trained.parameters, self.rows, key, count)?);
         }
         if let [_] = parts[..] {
             return Ok(parts.swap_remove(0));
         }
         let views: Vec<_> = parts.iter().map(|p| p.view()).collect();
-        concatenate(Axis(0), &views).map_err(|_| Error::Mismatch {
+        concatenate(Axis(1), &views).map_err(|_| Error::Mismatch {
             what: "number of outputs of an ensemble's networks",
-            expected: parts[0].dim().2,
-            got: parts.iter().map(|p| p.dim().2).max().unwrap_or(0),
+            expected: parts[0].dim().3,
+            got: parts.iter().map(|p| p.dim().3).max().unwrap_or(0),
         })
     }
 
     fn classes(&mut self, n_samples: usize) -> Result<ClassPredictive, Error> {
         let bernoulli = self.networks[0].network.shape.likelihood == Likelihood::Bernoulli;
         let mut sum: Option<PredictiveAccumulator> = None;
-        for sample in 0..n_samples {
-            let outputs = self.outputs(sample)?;
+        self.for_samples(n_samples, |_, outputs| {
             let (k, n, c) = outputs.dim();
             let sum = match &mut sum {
                 Some(sum) => sum,
                 None => sum.insert(PredictiveAccumulator::new(k, n, if bernoulli { 2 } else { c })?),
             };
             if bernoulli {
-                sum.add_bernoulli_logits(outputs.view())?;
+                sum.add_bernoulli_logits(outputs)?;
             } else {
-                sum.add_logits(outputs.view())?;
+                sum.add_logits(outputs)?;
             }
-        }
+            Ok(())
+        })?;
         let empty = rank1_core::Error::Empty { op: "predict", argument: "samples" };
         Ok(sum.ok_or(empty)?.predictive()?)
     }
@@ -162,8 +180,7 @@ impl Members<'_> {
         let mut means = Array2::zeros((n_samples * k, n));
         let mut scales = Array2::zeros((n_samples * k, n));
         let noise = self.member_noise();
-        for sample in 0..n_samples {
-            let outputs = self.outputs(sample)?;
+        self.for_samples(n_samples, |sample, outputs| {
             for (member, rows) in outputs.outer_iter().enumerate() {
                 let term = sample * k + member;
                 for (row, output) in rows.outer_iter().enumerate() {
@@ -172,7 +189,8 @@ impl Members<'_> {
                     scales[[term, row]] = noise_scale(f64::from(raw));
                 }
             }
-        }
+            Ok(())
+        })?;
         Ok(GaussianMixturePredictive::new(means, scales)?)
     }
 

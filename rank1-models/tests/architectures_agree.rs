@@ -152,7 +152,10 @@ fn compare(input: InputShape, body: &Body, method: &Method, n_samples: usize) {
         let mut gradient = vec![0.0; parameters.len()];
         let batch = Batch { inputs: inputs.view(), targets: &targets };
         let nll = engine.nll_and_gradient(&parameters, &mut gradient, batch, KEY, request).unwrap();
-        let outputs = engine.sample_outputs(&parameters, inputs.view(), KEY).unwrap();
+        let outputs = engine
+            .sample_outputs(&parameters, inputs.view(), KEY, 1)
+            .unwrap()
+            .index_axis_move(ndarray::Axis(0), 0);
         Outcome { nll, gradient, outputs: outputs.iter().copied().collect() }
     };
     for (name, got) in [("autodiff", &autodiff), ("analytic, single precision", &analytic)] {

@@ -12,6 +12,7 @@ use super::geometry::ConvShape;
 use super::patches::{Images, pad};
 use crate::matrix::{add_in_order, fit};
 use crate::partition::{CHUNKS, ranges, split_mut};
+use crate::simd::f32_lanes;
 
 /// Buffers of the direct kernels, kept between steps.
 #[derive(Debug, Clone, Default)]
@@ -40,22 +41,10 @@ pub(super) struct Tile {
 impl Tile {
     /// The tile for a convolution; none where the patches have to be taken.
     pub(super) fn of(shape: &ConvShape) -> Option<Self> {
-        let lanes = Arch::new().dispatch(Lanes);
+        let lanes = f32_lanes();
         let wide = |vectors: usize| lanes > 1 && shape.c_out.is_multiple_of(vectors * lanes);
         let vectors = [2, 1].into_iter().find(|&vectors| wide(vectors))?;
         (shape.dilation.1 == 1).then_some(Self { vectors, channels: vectors * lanes })
-    }
-}
-
-/// Asks for the number of values in a vector; 1 without a vector unit.
-struct Lanes;
-
-impl WithSimd for Lanes {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        if S::IS_SCALAR { 1 } else { S::F32_LANES }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Hyperbolic tangent and logistic function of whole slices, vectorized in `f32`.
+//! Hyperbolic tangent, logistic function and softplus of whole slices, vectorized in `f32`.
 //!
 //! The single-precision versions use additions, multiplications and divisions only: each is exactly rounded, so every
 //! machine and every vector width gives the same bits. Powers of two come from the exponent bits, the rest from the Taylor
@@ -12,6 +12,11 @@ pub(crate) fn tanh_f32(values: &mut [f32]) {
 /// Replaces every value by `1 / (1 + e^-x)`.
 pub(crate) fn sigmoid_f32(values: &mut [f32]) {
     pulp::Arch::new().dispatch(Sigmoid(values));
+}
+
+/// Replaces every value by `ln(1 + e^x)`.
+pub(crate) fn softplus_f32(values: &mut [f32]) {
+    pulp::Arch::new().dispatch(Softplus(values));
 }
 
 /// A slice as a value, so that the loop over it is compiled once per instruction set.
@@ -35,6 +40,18 @@ impl pulp::WithSimd for Sigmoid<'_> {
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _simd: S) {
         self.0.iter_mut().for_each(|x| *x = sigmoid(*x));
+    }
+}
+
+/// As [`Tanh`].
+struct Softplus<'a>(&'a mut [f32]);
+
+impl pulp::WithSimd for Softplus<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _simd: S) {
+        self.0.iter_mut().for_each(|x| *x = softplus(*x));
     }
 }
 
@@ -81,6 +98,23 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (power * rest + power))
 }
 
+/// `max(x, 0) + ln(1 + t)` with `t = e^-|x|`, the logarithm as `2 artanh(t / (2 + t))`.
+#[inline(always)]
+fn softplus(x: f32) -> f32 {
+    const LARGEST: f32 = 87.0;
+    let y = x.abs();
+    let (power, rest) = exp_parts(-(if y > LARGEST { LARGEST } else { y }));
+    let t = power * rest + power;
+    let s = t / (2.0 + t);
+    let q = s * s;
+    let mut p = 1.0 / 15.0;
+    for odd in [13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
+        p = p * q + 1.0 / odd;
+    }
+    let positive = if x < 0.0 { 0.0 } else { x };
+    positive + 2.0 * s * p
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,11 +150,25 @@ mod tests {
     }
 
     #[test]
+    fn softplus_agrees_with_double_precision_down_to_the_smallest_numbers() {
+        let x = arguments();
+        let mut y = x.clone();
+        softplus_f32(&mut y);
+        for (x, y) in x.into_iter().zip(y) {
+            let exact = f64::from(x).max(0.0) + (-f64::from(x).abs()).exp().ln_1p();
+            assert!((f64::from(y) - exact).abs() <= 3e-7 * exact + 2e-38, "{x}: {y} and {exact}");
+        }
+    }
+
+    #[test]
     fn the_ends_saturate_and_nan_passes_through() {
         let mut ends = [f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, f32::NAN];
         tanh_f32(&mut ends);
         assert_eq!(ends[..3], [1.0, -1.0, 0.0]);
         assert!(ends[3].is_sign_negative() && ends[4].is_nan());
+        let mut ends = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+        softplus_f32(&mut ends);
+        assert!(ends[0] == f32::INFINITY && ends[1] < 2e-38 && ends[2].is_nan());
         let mut ends = [f32::INFINITY, f32::NEG_INFINITY, 0.0, f32::NAN];
         sigmoid_f32(&mut ends);
         assert!(ends[0] == 1.0 && ends[1] < 2e-38 && ends[2] == 0.5 && ends[3].is_nan());
@@ -129,11 +177,13 @@ mod tests {
     #[test]
     fn vector_and_scalar_code_give_the_same_bits() {
         let x = arguments();
-        let (mut tanhs, mut sigmoids) = (x.clone(), x.clone());
+        let (mut tanhs, mut sigmoids, mut softpluses) = (x.clone(), x.clone(), x.clone());
         tanh_f32(&mut tanhs);
         sigmoid_f32(&mut sigmoids);
-        for ((x, t), s) in x.into_iter().zip(tanhs).zip(sigmoids) {
+        softplus_f32(&mut softpluses);
+        for (((x, t), s), p) in x.into_iter().zip(tanhs).zip(sigmoids).zip(softpluses) {
             assert_eq!((t.to_bits(), s.to_bits()), (tanh(x).to_bits(), sigmoid(x).to_bits()), "{x}");
+            assert_eq!(p.to_bits(), softplus(x).to_bits(), "{x}");
         }
     }
 }

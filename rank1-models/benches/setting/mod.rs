@@ -1,5 +1,7 @@
 //! What the benches of whole steps share: random batches, words of the command line, memory of the process.
 
+pub(crate) mod profile;
+
 use std::error::Error;
 
 use ndarray::Array2;

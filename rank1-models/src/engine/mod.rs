@@ -7,7 +7,7 @@
 pub mod analytic;
 pub mod autodiff;
 
-use ndarray::{Array3, ArrayView2};
+use ndarray::{Array3, Array4, ArrayView2, Axis};
 use rank1_core::noise::NoiseStream;
 use rank1_core::objective::NllForm;
 use rank1_core::targets::Targets;
@@ -106,6 +106,30 @@ pub trait Engine: Send {
         inputs: ArrayView2<'_, f32>,
         key: DrawKey,
     ) -> Result<Array3<f32>, Error>;
+
+    /// Network outputs of several samples, `[S, K, B, C]`, the first of which `key` names.
+    ///
+    /// # Errors
+    /// Inputs that do not fit the network.
+    fn outputs_of_samples(
+        &mut self,
+        parameters: &[f32],
+        inputs: ArrayView2<'_, f32>,
+        key: DrawKey,
+        n_samples: usize,
+    ) -> Result<Array4<f32>, Error> {
+        let mut all = Array4::zeros((0, 0, 0, 0));
+        for sample in 0..n_samples {
+            let first_sample = key.first_sample + sample as u32;
+            let outputs = self.outputs(parameters, inputs, DrawKey { first_sample, ..key })?;
+            if sample == 0 {
+                let (k, b, c) = outputs.dim();
+                all = Array4::zeros((n_samples, k, b, c));
+            }
+            all.index_axis_mut(Axis(0), sample).assign(&outputs);
+        }
+        Ok(all)
+    }
 
     /// Starts to measure the time of every operation, from zero.
     fn measure(&mut self) {}

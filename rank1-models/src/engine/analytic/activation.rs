@@ -1,62 +1,78 @@
-//! Nonlinearities and their derivatives, in place.
+//! Nonlinearities and their derivatives, in place, on all threads where that pays.
 
 use rank1_core::Real;
 use rank1_core::numeric::{sigmoid, softplus};
+use rayon::prelude::*;
 
+use super::rows::{PARALLEL_VALUES, for_chunks};
 use crate::network::Activation;
 
-/// `out = activation(pre)`.
-pub(super) fn apply<F: Real>(activation: Activation, pre: &[F], out: &mut [F]) {
-    let six = F::of(6.0);
-    let map = |out: &mut [F], f: &dyn Fn(F) -> F| {
-        for (o, &z) in out.iter_mut().zip(pre) {
-            *o = f(z);
-        }
-    };
+/// Values that one thread maps at a time.
+const CHUNK: usize = 1 << 14;
+
+/// Whether the derivative is taken at the values before the activation; the others read it off those after.
+pub(super) fn needs_pre(activation: Activation) -> bool {
+    matches!(activation, Activation::Silu | Activation::Softplus)
+}
+
+/// Replaces values by their activation. NaN passes through.
+pub(super) fn apply<F: Real>(activation: Activation, values: &mut [F]) {
+    let (zero, six) = (F::zero(), F::of(6.0));
     match activation {
-        Activation::Linear => out.copy_from_slice(pre),
-        // A direct loop: this one is on the hot path and vectorizes. NaN passes through.
-        Activation::Relu => {
-            for (o, &z) in out.iter_mut().zip(pre) {
-                *o = if z < F::zero() { F::zero() } else { z };
-            }
-        }
-        Activation::Relu6 => map(out, &|z| {
-            if z < F::zero() {
-                F::zero()
+        Activation::Linear => {}
+        Activation::Relu => map(values, |z| if z < zero { zero } else { z }),
+        Activation::Relu6 => map(values, |z| {
+            if z < zero {
+                zero
             } else if z > six {
                 six
             } else {
                 z
             }
         }),
-        Activation::Tanh => map(out, &F::tanh),
-        Activation::Silu => map(out, &|z| z * sigmoid(z)),
-        Activation::Softplus => map(out, &softplus),
+        Activation::Tanh => {
+            let (whole, rest) = values.split_at_mut(values.len() / CHUNK * CHUNK);
+            for_chunks(whole, CHUNK, |_, chunk| F::tanh_in_place(chunk));
+            F::tanh_in_place(rest);
+        }
+        Activation::Silu => map(values, |z| z * sigmoid(z)),
+        Activation::Softplus => map(values, softplus),
     }
 }
 
-/// `gradient *= activation'(pre)`; at kinks the derivative is zero, as in the reference code.
+fn map<F: Real>(values: &mut [F], f: impl Fn(F) -> F + Sync + Send) {
+    if values.len() < PARALLEL_VALUES {
+        values.iter_mut().for_each(|z| *z = f(*z));
+    } else {
+        values.par_chunks_mut(CHUNK).for_each(|chunk| chunk.iter_mut().for_each(|z| *z = f(*z)));
+    }
+}
+
+/// `gradient *= activation'`; at kinks the derivative is zero, as in the reference code.
+///
+/// `pre` is read where [`needs_pre`] says so, `out` elsewhere.
 pub(super) fn backward<F: Real>(activation: Activation, pre: &[F], out: &[F], gradient: &mut [F]) {
     let (zero, one, six) = (F::zero(), F::one(), F::of(6.0));
-    let rows = gradient.iter_mut().zip(pre).zip(out);
     match activation {
         Activation::Linear => {}
-        Activation::Relu => {
-            for ((g, &z), _) in rows {
-                *g = if z > zero { *g } else { zero };
-            }
-        }
-        Activation::Relu6 => rows.for_each(|((g, &z), _)| {
-            if !(z > zero && z < six) {
-                *g = zero;
-            }
-        }),
-        Activation::Tanh => rows.for_each(|((g, _), &h)| *g *= one - h * h),
-        Activation::Silu => rows.for_each(|((g, &z), _)| {
+        Activation::Relu => scale(gradient, out, |g, h| if h > zero { g } else { zero }),
+        Activation::Relu6 => scale(gradient, out, |g, h| if h > zero && h < six { g } else { zero }),
+        Activation::Tanh => scale(gradient, out, |g, h| g * (one - h * h)),
+        Activation::Silu => scale(gradient, pre, |g, z| {
             let s = sigmoid(z);
-            *g *= s * (one + z * (one - s));
+            g * s * (one + z * (one - s))
         }),
-        Activation::Softplus => rows.for_each(|((g, &z), _)| *g *= sigmoid(z)),
+        Activation::Softplus => scale(gradient, pre, |g, z| g * sigmoid(z)),
+    }
+}
+
+fn scale<F: Real>(gradient: &mut [F], at: &[F], f: impl Fn(F, F) -> F + Sync + Send) {
+    let chunk = |(gradient, at): (&mut [F], &[F])| {
+        gradient.iter_mut().zip(at).for_each(|(g, &at)| *g = f(*g, at));
+    };
+    if gradient.len() < PARALLEL_VALUES {
+        chunk((gradient, at));
+    } else {
+        gradient.par_chunks_mut(CHUNK).zip(at.par_chunks(CHUNK)).for_each(chunk);
     }
 }

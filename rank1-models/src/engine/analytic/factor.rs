@@ -12,7 +12,7 @@ use crate::method::Granularity;
 use crate::network::{FactorPlan, Network};
 use crate::params::ParamLayout;
 
-use super::rows::{PARALLEL_VALUES, Rows, Source};
+use super::rows::{PARALLEL_DRAWS, PARALLEL_VALUES, Rows, Source, for_chunks, for_chunks_from};
 
 /// Draws of a factor and what its backward pass needs.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(super) struct FactorBuffers<F> {
     scale: Vec<F>,
     /// Gradient with respect to the constrained scales.
     scale_gradient: Vec<F>,
+    /// Noise before it is widened; unused in single precision.
     raw_noise: Vec<f32>,
     /// Gradient with respect to each row's factor, `[S K B, D]`.
     row_gradient: Vec<F>,
@@ -128,7 +129,11 @@ impl<F: Real> FactorBuffers<F> {
         match (family, raw) {
             (PosteriorFamily::NormalFixedScale { scale }, _) => self.scale.resize(len, F::of(scale)),
             (_, Some([shared])) => self.scale.resize(len, softplus(*shared) + floor),
-            (_, Some(raw)) => self.scale.extend(raw.iter().map(|&r| softplus(r) + floor)),
+            (_, Some(raw)) => {
+                self.scale.extend_from_slice(raw);
+                F::softplus_in_place(&mut self.scale);
+                self.scale.iter_mut().for_each(|s| *s += floor);
+            }
             (_, None) => self.scale.resize(len, F::zero()),
         }
         self.scale_gradient.clear();
@@ -152,33 +157,43 @@ impl<F: Real> FactorBuffers<F> {
             first_example: if shared { 0 } else { key.first_example },
             n_examples: if shared { 1 } else { rows.examples },
         };
-        let per_sample = block.n_members * block.n_examples * self.width;
-        self.raw_noise.resize(rows.samples * per_sample, 0.0);
-        for (sample, out) in self.raw_noise.chunks_exact_mut(per_sample).enumerate() {
-            let stream = site.stream(key.seed, layer, key.first_sample + sample as u32);
-            stream.fill_rows(kind, block, self.width, out).expect("the block has the size of its rows");
+        let per_member = block.n_examples * self.width;
+        let len = rows.samples * block.n_members * per_member;
+        self.noise.resize(len, F::zero());
+        if F::as_f32(&[]).is_none() {
+            self.raw_noise.resize(len, 0.0);
         }
-        self.noise.clear();
-        self.noise.extend(self.raw_noise.iter().map(|&n| F::of(f64::from(n))));
+        let out = F::as_f32_mut(&mut self.noise).unwrap_or(&mut self.raw_noise);
+        for_chunks_from(PARALLEL_DRAWS, out, per_member, |chunk, out| {
+            let (sample, member) = (chunk / block.n_members, chunk % block.n_members);
+            let stream = site.stream(key.seed, layer, key.first_sample + sample as u32);
+            let own = NoiseRows { first_member: member as u32, n_members: 1, ..block };
+            stream.fill_rows(kind, own, self.width, out).expect("the block has the size of its rows");
+        });
+        for (noise, &raw) in self.noise.iter_mut().zip(&self.raw_noise) {
+            *noise = F::of(f64::from(raw));
+        }
     }
 
     fn transform(&mut self, rows: Rows, location: &[F], exponential: bool) {
-        let width = self.width;
-        self.draw.clear();
-        self.draw.reserve(self.noise.len());
-        for (index, noise) in self.noise.chunks_exact(width).enumerate() {
+        let (width, mut draw) = (self.width, std::mem::take(&mut self.draw));
+        draw.resize(self.noise.len(), F::zero());
+        for_chunks(&mut draw, width, |index, draw| {
             let member = match self.rows_per_draw {
                 RowsPerDraw::One => rows.member(index),
                 RowsPerDraw::Batch => index % rows.members,
                 RowsPerDraw::Member => index,
             };
             let at = member * width..(member + 1) * width;
-            let parts = location[at.clone()].iter().zip(&self.scale[at]).zip(noise);
-            self.draw.extend(parts.map(|((&location, &scale), &n)| {
-                let value = location + scale * n;
-                if exponential { value.exp() } else { value }
-            }));
-        }
+            let noise = &self.noise[index * width..(index + 1) * width];
+            let parts = draw.iter_mut().zip(&location[at.clone()]).zip(&self.scale[at]).zip(noise);
+            if exponential {
+                parts.for_each(|(((d, &location), &scale), &n)| *d = (location + scale * n).exp());
+            } else {
+                parts.for_each(|(((d, &location), &scale), &n)| *d = location + scale * n);
+            }
+        });
+        self.draw = draw;
     }
 
     /// `out = source ∘ draw` (or `source + draw`) for all rows, at every position.
@@ -191,7 +206,7 @@ impl<F: Real> FactorBuffers<F> {
         out: &mut [F],
     ) {
         let width = out.len() / rows.len();
-        let one = |(row, out): (usize, &mut [F])| {
+        for_chunks(out, width, |row, out| {
             let source = source.row(rows, row, width);
             if matches!(plan, FactorPlan::Absent) {
                 out.copy_from_slice(source);
@@ -205,12 +220,7 @@ impl<F: Real> FactorBuffers<F> {
                     Perturbation::Additive => parts.for_each(|((o, &x), &f)| *o = x + f),
                 }
             }
-        };
-        if out.len() < PARALLEL_VALUES {
-            out.chunks_exact_mut(width).enumerate().for_each(one);
-        } else {
-            out.par_chunks_exact_mut(width).enumerate().for_each(one);
-        }
+        });
     }
 
     /// Turns `gradient` of the perturbed rows into that of `source`, and adds the factor's own gradient.
@@ -275,32 +285,63 @@ impl<F: Real> FactorBuffers<F> {
         location_gradient: &mut [F],
     ) {
         let width = self.width;
-        for (row, own) in row_gradient.chunks_exact(width).enumerate() {
-            let index = self.draw_index(rows, row);
-            let at = index * width..(index + 1) * width;
-            let member = rows.member(row) * width..(rows.member(row) + 1) * width;
-            match plan {
-                FactorPlan::Absent | FactorPlan::Dropout { .. } => {}
-                FactorPlan::Point { .. } => {
-                    for (d, &own) in location_gradient[member].iter_mut().zip(own) {
-                        *d += own;
-                    }
+        let mut scale_gradient = std::mem::take(&mut self.scale_gradient);
+        let scales = if scale_gradient.is_empty() {
+            &mut vec![F::zero(); location_gradient.len()]
+        } else {
+            &mut scale_gradient
+        };
+        let one = |(member, (d_location, d_scale)): (usize, (&mut [F], &mut [F]))| {
+            for row in (0..rows.len()).filter(|&row| rows.member(row) == member) {
+                let own = &row_gradient[row * width..(row + 1) * width];
+                let index = self.draw_index(rows, row);
+                self.add_row_gradient(plan, index, own, d_location, d_scale);
+            }
+        };
+        let members =
+            location_gradient.chunks_exact_mut(width).zip(scales.chunks_exact_mut(width)).enumerate();
+        if row_gradient.len() < PARALLEL_VALUES {
+            members.for_each(one);
+        } else {
+            members.collect::<Vec<_>>().into_par_iter().for_each(one);
+        }
+        self.scale_gradient = scale_gradient;
+    }
+
+    fn add_row_gradient(
+        &self,
+        plan: &FactorPlan,
+        index: usize,
+        own: &[F],
+        d_location: &mut [F],
+        d_scale: &mut [F],
+    ) {
+        let at = index * self.width..(index + 1) * self.width;
+        match plan {
+            FactorPlan::Absent | FactorPlan::Dropout { .. } => {}
+            FactorPlan::Point { .. } => {
+                d_location.iter_mut().zip(own).for_each(|(d, &own)| *d += own);
+            }
+            FactorPlan::Random { family: PosteriorFamily::Normal, clip: None, .. } => {
+                let sinks = d_location.iter_mut().zip(d_scale);
+                for ((&own, &n), (d_location, d_scale)) in own.iter().zip(&self.noise[at]).zip(sinks) {
+                    *d_location += own;
+                    *d_scale += own * n;
                 }
-                FactorPlan::Random { family, clip, .. } => {
-                    let clip = clip.filter(|_| *family != PosteriorFamily::PointMass);
-                    let low = clip.map_or(F::neg_infinity(), |c| F::of(c.min));
-                    let high = clip.map_or(F::infinity(), |c| F::of(c.max));
-                    let exponential = *family == PosteriorFamily::LogNormal;
-                    let parts = own.iter().zip(&self.draw[at.clone()]).zip(&self.noise[at]);
-                    let sinks =
-                        location_gradient[member.clone()].iter_mut().zip(&mut self.scale_gradient[member]);
-                    for (((&own, &f), &n), (d_location, d_scale)) in parts.zip(sinks) {
-                        let inside = f > low && f < high;
-                        let own = if exponential { own * f } else { own };
-                        let own = if inside { own } else { F::zero() };
-                        *d_location += own;
-                        *d_scale += own * n;
-                    }
+            }
+            FactorPlan::Random { family, clip, .. } => {
+                let clip = clip.filter(|_| *family != PosteriorFamily::PointMass);
+                let low = clip.map_or(F::neg_infinity(), |c| F::of(c.min));
+                let high = clip.map_or(F::infinity(), |c| F::of(c.max));
+                let exponential = *family == PosteriorFamily::LogNormal;
+                let parts = own.iter().zip(&self.draw[at.clone()]).zip(&self.noise[at]);
+                for (((&own, &f), &n), (d_location, d_scale)) in parts.zip(d_location.iter_mut().zip(d_scale))
+                {
+                    let inside = f > low && f < high;
+                    let own = if exponential { own * f } else { own };
+                    let own = if inside { own } else { F::zero() };
+                    *d_location += own;
+                    *d_scale += own * n;
                 }
             }
         }
@@ -327,8 +368,10 @@ impl<F: Real> FactorBuffers<F> {
             out[0] += total * sigmoid(*shared);
             return;
         }
-        for ((o, &g), &r) in out.iter_mut().zip(&self.scale_gradient).zip(raw) {
-            *o += g * sigmoid(r);
+        let mut slope = raw.to_vec();
+        F::sigmoid_in_place(&mut slope);
+        for ((o, &g), &slope) in out.iter_mut().zip(&self.scale_gradient).zip(&slope) {
+            *o += g * slope;
         }
     }
 }

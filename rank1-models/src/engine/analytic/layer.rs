@@ -3,26 +3,30 @@
 //! The product is a matrix or a convolution; factors act per channel, the same at every position.
 
 use rank1_core::Real;
+use rank1_core::perturb::Perturbation;
+use rayon::prelude::*;
 
 use super::activation;
 use super::factor::FactorBuffers;
 use super::mean_field::MeanFieldBuffers;
 use super::product::ProductBuffers;
-use super::rows::{Pass, Rows, Source};
+use super::rows::{PARALLEL_VALUES, Pass, Rows, Source, for_chunks};
 use crate::engine::Site;
 use crate::error::Error;
-use crate::network::{Activation, FactorPlan, LayerPlan, Network, WeightPlan};
+use crate::network::{FactorPlan, LayerPlan, Network, Product, WeightPlan};
 
 /// What the backward pass of a layer needs from its forward pass.
 #[derive(Debug)]
 pub(super) struct LayerBuffers<F> {
     pub(super) input_factor: FactorBuffers<F>,
     pub(super) output_factor: FactorBuffers<F>,
-    /// Rows after the input factor, where that changes them.
+    /// Rows after the input factor, where that changes them before the product reads them.
     perturbed: Vec<F>,
+    /// Input factor of every row, where the product multiplies by it.
+    folded: Vec<F>,
     /// Rows after the product, where an output factor follows.
     product: Vec<F>,
-    /// Rows before the activation, where there is one.
+    /// Rows before the activation, where its derivative needs them.
     pre: Vec<F>,
     products: ProductBuffers<F>,
     mean_field: MeanFieldBuffers<F>,
@@ -34,6 +38,7 @@ impl<F: Real> LayerBuffers<F> {
             input_factor: FactorBuffers::new(),
             output_factor: FactorBuffers::new(),
             perturbed: Vec::new(),
+            folded: Vec::new(),
             product: Vec::new(),
             pre: Vec::new(),
             products: ProductBuffers::new(),
@@ -61,7 +66,9 @@ impl<F: Real> LayerBuffers<F> {
         let Pass { network, parameters, rows, .. } = pass;
         let layer = &network.layers[index];
         self.draw(pass, index);
-        if unperturbed(layer, source).is_none() {
+        if folds(layer, source) {
+            self.input_factor.rows_into(&layer.input_factor, rows, &mut self.folded);
+        } else if unperturbed(layer, source).is_none() {
             resize(&mut self.perturbed, rows.len() * layer.in_positions() * layer.d_in);
             self.input_factor.apply(
                 &layer.input_factor,
@@ -77,11 +84,12 @@ impl<F: Real> LayerBuffers<F> {
             resize(&mut self.product, out.len());
         }
         let x = unperturbed(layer, source).unwrap_or(&self.perturbed);
+        let factor = folds(layer, source).then_some(&self.folded[..]);
         let z = if has_output_factor { &mut self.product[..] } else { &mut out[..] };
         match &layer.weight_plan {
             WeightPlan::Point => {
                 let weight = network.layout.slice(parameters, layer.weight);
-                self.products.forward(layer, x, weight, z)?;
+                self.products.forward(layer, x, factor, weight, z)?;
             }
             WeightPlan::MeanField { .. } => {
                 self.mean_field.forward(pass, index, &mut self.products, x, z)?;
@@ -94,11 +102,11 @@ impl<F: Real> LayerBuffers<F> {
         if let Some(id) = layer.bias {
             add_bias(network.layout.slice(parameters, id), layer, rows, out);
         }
-        if layer.activation != Activation::Linear {
-            std::mem::swap(&mut self.pre, out);
-            resize(out, self.pre.len());
-            activation::apply(layer.activation, &self.pre, out);
+        if activation::needs_pre(layer.activation) {
+            self.pre.clear();
+            self.pre.extend_from_slice(out);
         }
+        activation::apply(layer.activation, out);
         Ok(())
     }
 
@@ -117,9 +125,8 @@ impl<F: Real> LayerBuffers<F> {
     ) -> Result<(), Error> {
         let Pass { network, parameters, rows, .. } = pass;
         let layer = &network.layers[index];
-        if layer.activation != Activation::Linear {
-            activation::backward(layer.activation, &self.pre, out, gradient_rows);
-        }
+        let before = if activation::needs_pre(layer.activation) { &self.pre[..] } else { out };
+        activation::backward(layer.activation, before, out, gradient_rows);
         if let Some(id) = layer.bias {
             add_bias_gradient(network.layout.slice_mut(gradient, id), layer, rows, gradient_rows);
         }
@@ -129,10 +136,11 @@ impl<F: Real> LayerBuffers<F> {
         self.output_factor.backward(&layer.output_factor, layer.perturbation, rows, z, gradient_rows, sink);
         self.output_factor.finish(&layer.output_factor, network, parameters, gradient);
         let x = unperturbed(layer, source).unwrap_or(&self.perturbed);
+        let factor = folds(layer, source).then_some(&self.folded[..]);
         match &layer.weight_plan {
             WeightPlan::Point => {
                 let own = network.layout.slice_mut(gradient, layer.weight);
-                self.products.weight_gradient(layer, x, gradient_rows, own)?;
+                self.products.weight_gradient(layer, x, factor, gradient_rows, own)?;
             }
             WeightPlan::MeanField { .. } => {
                 self.mean_field.weight_gradient(
@@ -167,33 +175,48 @@ impl<F: Real> LayerBuffers<F> {
     }
 }
 
-/// The rows that enter the product as they are: those of an earlier operation, without a factor on them.
-fn unperturbed<'a, F>(layer: &LayerPlan, source: Source<'a, F>) -> Option<&'a [F]> {
+/// The rows that enter the product as they are: those of an earlier operation, with no factor or one that is folded in.
+fn unperturbed<'a, F: Real>(layer: &LayerPlan, source: Source<'a, F>) -> Option<&'a [F]> {
     match (source, &layer.input_factor) {
         (Source::Rows(rows), FactorPlan::Absent) => Some(rows),
+        (Source::Rows(rows), _) if folds(layer, source) => Some(rows),
         _ => None,
     }
 }
 
+/// Whether the product multiplies by the input factor itself: a convolution of rows of its own, which it copies anyway.
+fn folds<F: Real>(layer: &LayerPlan, source: Source<'_, F>) -> bool {
+    matches!(layer.product, Product::Conv(_))
+        && matches!(source, Source::Rows(_))
+        && matches!(layer.weight_plan, WeightPlan::Point)
+        && !matches!(layer.input_factor, FactorPlan::Absent)
+        && layer.perturbation == Perturbation::Multiplicative
+}
+
 fn add_bias<F: Real>(bias: &[F], layer: &LayerPlan, rows: Rows, out: &mut [F]) {
     let width = layer.out_positions() * layer.d_out;
-    for (row, out) in out.chunks_exact_mut(width).enumerate() {
+    for_chunks(out, width, |row, out| {
         let member = rows.member(row);
         let bias = &bias[member * layer.d_out..(member + 1) * layer.d_out];
         for out in out.chunks_exact_mut(layer.d_out) {
             out.iter_mut().zip(bias).for_each(|(o, &b)| *o += b);
         }
-    }
+    });
 }
 
 fn add_bias_gradient<F: Real>(bias: &mut [F], layer: &LayerPlan, rows: Rows, gradient_rows: &[F]) {
     let width = layer.out_positions() * layer.d_out;
-    for (row, g) in gradient_rows.chunks_exact(width).enumerate() {
-        let member = rows.member(row);
-        let bias = &mut bias[member * layer.d_out..(member + 1) * layer.d_out];
-        for g in g.chunks_exact(layer.d_out) {
-            bias.iter_mut().zip(g).for_each(|(b, &g)| *b += g);
+    let one = |(member, bias): (usize, &mut [F])| {
+        for row in (0..rows.len()).filter(|&row| rows.member(row) == member) {
+            for g in gradient_rows[row * width..(row + 1) * width].chunks_exact(layer.d_out) {
+                bias.iter_mut().zip(g).for_each(|(b, &g)| *b += g);
+            }
         }
+    };
+    if gradient_rows.len() < PARALLEL_VALUES {
+        bias.chunks_exact_mut(layer.d_out).enumerate().for_each(one);
+    } else {
+        bias.par_chunks_exact_mut(layer.d_out).enumerate().for_each(one);
     }
 }
 

@@ -69,13 +69,13 @@ impl<F: Real> MeanFieldBuffers<F> {
         let outs = z.chunks_exact_mut(z.len() / pass.rows.samples);
         let size = self.weights.len() / pass.rows.samples;
         for ((x, z), weight) in samples.zip(outs).zip(self.weights.chunks_exact(size)) {
-            products.forward(layer, x, weight, z)?;
+            products.forward(layer, x, None, weight, z)?;
         }
         if flipout {
             sign_in_place(z, &self.output_signs, layer.d_out, pass.rows);
             resize(&mut self.spare, z.len());
             let mean = pass.network.layout.slice(pass.parameters, layer.weight);
-            products.forward(layer, x, mean, &mut self.spare)?;
+            products.forward(layer, x, None, mean, &mut self.spare)?;
             z.iter_mut().zip(&self.spare).for_each(|(z, &mean)| *z += mean);
         }
         Ok(())
@@ -97,7 +97,7 @@ impl<F: Real> MeanFieldBuffers<F> {
         let flipout = estimator == Estimator::Flipout;
         if flipout {
             let own = network.layout.slice_mut(gradient, layer.weight);
-            products.weight_gradient(layer, x, dz, own)?;
+            products.weight_gradient(layer, x, None, dz, own)?;
             resize(&mut self.signed_products, dz.len());
             signed(&mut self.signed_products, dz, &self.output_signs, layer.d_out, pass.rows);
         }
@@ -109,7 +109,7 @@ impl<F: Real> MeanFieldBuffers<F> {
         for ((x, dz), noise) in parts.zip(self.noise.chunks_exact(size)) {
             self.spare.clear();
             self.spare.resize(size, F::zero());
-            products.weight_gradient(layer, x, dz, &mut self.spare)?;
+            products.weight_gradient(layer, x, None, dz, &mut self.spare)?;
             if !flipout {
                 let own = network.layout.slice_mut(gradient, layer.weight);
                 own.iter_mut().zip(&self.spare).for_each(|(o, &d)| *o += d);

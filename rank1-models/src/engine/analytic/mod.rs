@@ -13,17 +13,18 @@ mod profile;
 mod recurrent;
 mod rows;
 
-use ndarray::{Array3, ArrayView2};
+use ndarray::{Array3, Array4, ArrayView2};
 use rank1_core::Real;
 use rank1_core::likelihood::Likelihood;
 use rank1_core::objective::nll_from_outputs;
 use rank1_core::targets::Targets;
+use rayon::prelude::*;
 
 use self::layer::LayerBuffers;
 use self::operation::OperationBuffers;
 pub use self::profile::OperationTimes;
 use self::profile::Profile;
-use self::rows::{Pass, Rows, Source};
+use self::rows::{PARALLEL_VALUES, Pass, Rows, Source};
 use super::{Batch, DrawKey, Engine, NllRequest};
 use crate::error::Error;
 use crate::network::{Network, Op, Origin};
@@ -36,10 +37,12 @@ pub struct AnalyticEngine<F> {
     operations: Vec<OperationBuffers<F>>,
     /// Rows that each operation gave.
     values: Vec<Vec<F>>,
-    /// Gradient with respect to them; empty where nothing has arrived yet.
+    /// The activation that works in the place of each operation's rows, if one does.
+    taken_by: Vec<Option<usize>>,
+    /// Gradient with respect to the rows; empty where nothing has arrived yet.
     gradients: Vec<Vec<F>>,
-    /// Gradient with respect to what an operation reads.
-    below: Vec<F>,
+    /// Memory for gradients, of any length and content.
+    free: Vec<Vec<F>>,
     profile: Profile,
 }
 
@@ -51,15 +54,9 @@ impl<F: Real> AnalyticEngine<F> {
         let operations = network.nodes.iter().map(|_| OperationBuffers::new()).collect();
         let values = network.nodes.iter().map(|_| Vec::new()).collect();
         let gradients = network.nodes.iter().map(|_| Vec::new()).collect();
-        Self {
-            network,
-            layers,
-            operations,
-            values,
-            gradients,
-            below: Vec::new(),
-            profile: Profile::default(),
-        }
+        let taken_by = taken_by(&network);
+        let (free, profile) = (Vec::new(), Profile::default());
+        Self { network, layers, operations, values, taken_by, gradients, free, profile }
     }
 
     fn forward(
@@ -80,13 +77,24 @@ impl<F: Real> AnalyticEngine<F> {
         let network = &self.network;
         let pass = Pass { network, parameters, rows, key, training };
         for (index, node) in network.nodes.iter().enumerate() {
+            if let Some(activation) = self.taken_by[index] {
+                self.values[index] = std::mem::take(&mut self.values[activation]);
+            }
             let (before, rest) = self.values.split_at_mut(index);
+            let out = &mut rest[0];
+            let started = self.profile.now();
+            if let (Op::Activation(kind), Origin::Node(place)) = (node.op, node.origin)
+                && self.taken_by[place] == Some(index)
+            {
+                *out = std::mem::take(&mut before[place]);
+                activation::apply(kind, out);
+                self.profile.forward(index, started);
+                continue;
+            }
             let source = |origin| match origin {
                 Origin::Input => Source::Examples(inputs),
                 Origin::Node(place) => Source::Rows(&before[place]),
             };
-            let out = &mut rest[0];
-            let started = self.profile.now();
             match node.op {
                 Op::Layer(layer) => {
                     self.layers[layer].forward(pass, layer, source(node.origin), out)?;
@@ -133,7 +141,12 @@ impl<F: Real> AnalyticEngine<F> {
                 *g += d;
             }
         }
+        for gradient in &mut self.gradients {
+            // Something is left only where a pass before ended in an error.
+            gradient.clear();
+        }
         if let Some(last) = self.gradients.last_mut() {
+            *last = self.free.pop().unwrap_or_default();
             last.clear();
             last.extend(nll.outputs.iter().copied());
         }
@@ -171,8 +184,8 @@ impl<F: Real> AnalyticEngine<F> {
                 Origin::Input => Source::Examples(inputs),
                 Origin::Node(place) => Source::Rows(&before[place]),
             };
-            self.below.clear();
-            let below = &mut self.below;
+            let mut memory = self.free.pop().unwrap_or_default();
+            let below = &mut memory;
             let started = self.profile.now();
             match node.op {
                 Op::Layer(layer) => self.layers[layer].backward(
@@ -196,12 +209,19 @@ impl<F: Real> AnalyticEngine<F> {
                         wanted.then_some(below),
                     )?;
                 }
-                Op::Add(other) | Op::Concat(other) => {
-                    let mut side = Vec::new();
+                Op::Add(other) => {
+                    if let Origin::Node(place) = other {
+                        arrive_copy(&mut self.gradients[place], &own, &mut self.free);
+                    }
+                    std::mem::swap(&mut own, below);
+                }
+                Op::Concat(other) => {
+                    let mut side = self.free.pop().unwrap_or_default();
                     operation::split(node, network, &own, below, &mut side, rows);
                     if let Origin::Node(place) = other {
                         arrive(&mut self.gradients[place], &mut side);
                     }
+                    self.free.push(side);
                 }
                 _ => {
                     self.operations[index].backward(
@@ -216,19 +236,18 @@ impl<F: Real> AnalyticEngine<F> {
                 }
             }
             if let Origin::Node(place) = node.origin {
-                arrive(&mut self.gradients[place], &mut self.below);
+                arrive(&mut self.gradients[place], &mut memory);
             }
-            own.clear();
-            self.gradients[index] = own;
+            self.free.extend([own, memory].into_iter().filter(|memory| memory.capacity() > 0));
             self.profile.backward(index, started);
         }
         Ok(())
     }
 
-    /// Network outputs of one sample of all members.
+    /// Network outputs of several samples of all members, all in one pass.
     ///
     /// # Shapes
-    /// `inputs` `[B, D_in]`; the result is `[K, B, C]`, member-major.
+    /// `inputs` `[B, D_in]`; the result is `[S, K, B, C]`.
     ///
     /// # Errors
     /// As [`Engine::outputs`].
@@ -237,11 +256,37 @@ impl<F: Real> AnalyticEngine<F> {
         parameters: &[F],
         inputs: ArrayView2<'_, F>,
         key: DrawKey,
-    ) -> Result<Array3<F>, Error> {
-        let rows = Rows { samples: 1, members: self.network.n_members, examples: inputs.nrows() };
+        n_samples: usize,
+    ) -> Result<Array4<F>, Error> {
+        let rows = Rows { samples: n_samples, members: self.network.n_members, examples: inputs.nrows() };
         self.forward(parameters, inputs, key, rows, false)?;
-        Ok(self.last_outputs(rows)?.index_axis(ndarray::Axis(0), 0).to_owned())
+        Ok(self.last_outputs(rows)?.to_owned())
     }
+}
+
+/// For every operation whose rows are read by one activation alone, and by no gradient: the number of that activation.
+fn taken_by(network: &Network) -> Vec<Option<usize>> {
+    let mut readers = vec![0; network.nodes.len()];
+    for node in &network.nodes {
+        let second = match node.op {
+            Op::Add(other) | Op::Concat(other) => Some(other),
+            _ => None,
+        };
+        for origin in [Some(node.origin), second].into_iter().flatten() {
+            if let Origin::Node(place) = origin {
+                readers[place] += 1;
+            }
+        }
+    }
+    let mut taken_by = vec![None; network.nodes.len()];
+    for (index, node) in network.nodes.iter().enumerate() {
+        let (Op::Activation(kind), Origin::Node(place)) = (node.op, node.origin) else { continue };
+        let keeps_nothing = matches!(network.nodes[place].op, Op::Norm(_) | Op::Add(_));
+        if keeps_nothing && readers[place] == 1 && !activation::needs_pre(kind) {
+            taken_by[place] = Some(index);
+        }
+    }
+    taken_by
 }
 
 /// Adds `arriving` to what has arrived before; the first to arrive is taken as it is.
@@ -249,7 +294,30 @@ fn arrive<F: Real>(slot: &mut Vec<F>, arriving: &mut Vec<F>) {
     if slot.is_empty() {
         std::mem::swap(slot, arriving);
     } else {
-        slot.iter_mut().zip(arriving.iter()).for_each(|(s, &a)| *s += a);
+        add(slot, arriving);
+    }
+}
+
+/// As [`arrive`], of values that are needed elsewhere; the memory is taken from `free`.
+fn arrive_copy<F: Real>(slot: &mut Vec<F>, arriving: &[F], free: &mut Vec<Vec<F>>) {
+    if slot.is_empty() {
+        *slot = free.pop().unwrap_or_default();
+        layer::resize(slot, arriving.len());
+        operation::copy(arriving, slot);
+    } else {
+        add(slot, arriving);
+    }
+}
+
+fn add<F: Real>(slot: &mut [F], arriving: &[F]) {
+    const CHUNK: usize = 1 << 14;
+    let sum = |(slot, arriving): (&mut [F], &[F])| {
+        slot.iter_mut().zip(arriving).for_each(|(s, &a)| *s += a);
+    };
+    if slot.len() < PARALLEL_VALUES {
+        sum((slot, arriving));
+    } else {
+        slot.par_chunks_mut(CHUNK).zip(arriving.par_chunks(CHUNK)).for_each(sum);
     }
 }
 
@@ -271,7 +339,17 @@ impl Engine for AnalyticEngine<f32> {
         inputs: ArrayView2<'_, f32>,
         key: DrawKey,
     ) -> Result<Array3<f32>, Error> {
-        self.sample_outputs(parameters, inputs, key)
+        Ok(self.sample_outputs(parameters, inputs, key, 1)?.index_axis_move(ndarray::Axis(0), 0))
+    }
+
+    fn outputs_of_samples(
+        &mut self,
+        parameters: &[f32],
+        inputs: ArrayView2<'_, f32>,
+        key: DrawKey,
+        n_samples: usize,
+    ) -> Result<Array4<f32>, Error> {
+        self.sample_outputs(parameters, inputs, key, n_samples)
     }
 
     fn measure(&mut self) {

@@ -6,11 +6,12 @@ use rank1_core::batch_norm::{self, NormSaved, NormShape};
 use rank1_core::noise::{NoiseKind, Rows as NoiseRows};
 use rank1_core::pool::{self, PoolShape};
 use rank1_core::{Real, conv::Padding};
+use rayon::prelude::*;
 
 use super::activation;
 use super::layer::resize;
 use super::recurrent::RecurrentBuffers;
-use super::rows::{Pass, Rows, Source};
+use super::rows::{PARALLEL_VALUES, Pass, Rows, Source, for_chunks};
 use crate::engine::Site;
 use crate::error::Error;
 use crate::network::{Network, Node, NormPlan, NormSharing, Op, Origin, Volume};
@@ -54,7 +55,10 @@ impl<F: Real> OperationBuffers<F> {
         let from = source(node.origin);
         match node.op {
             Op::Norm(norm) => self.normalize(pass, &network.norms[norm], rows_of(from)?, out)?,
-            Op::Activation(kind) => activation::apply(kind, rows_of(from)?, out),
+            Op::Activation(kind) => {
+                copy(rows_of(from)?, out);
+                activation::apply(kind, out);
+            }
             Op::Dropout { per_million } => {
                 self.draw_kept(pass, index, f64::from(per_million) / 1e6);
                 for ((o, &x), &kept) in out.iter_mut().zip(rows_of(from)?).zip(&self.kept) {
@@ -62,8 +66,13 @@ impl<F: Real> OperationBuffers<F> {
                 }
             }
             Op::Add(other) => {
-                out.copy_from_slice(rows_of(from)?);
-                out.iter_mut().zip(rows_of(source(other))?).for_each(|(o, &x)| *o += x);
+                let (left, right) = (rows_of(from)?, rows_of(source(other))?);
+                let width = node.volume.len();
+                for_chunks(out, width, |row, out| {
+                    let at = row * width..(row + 1) * width;
+                    let parts = out.iter_mut().zip(&left[at.clone()]).zip(&right[at]);
+                    parts.for_each(|((out, &left), &right)| *out = left + right);
+                });
             }
             Op::Concat(other) => {
                 let width = volume(network, node.origin).len();
@@ -118,7 +127,8 @@ impl<F: Real> OperationBuffers<F> {
                 self.norm_backward(pass, &network.norms[norm], rows_of(source)?, own, gradient, below)?;
             }
             Op::Activation(kind) => {
-                activation::backward(kind, rows_of(source)?, out, own);
+                let before = if activation::needs_pre(kind) { rows_of(source)? } else { out };
+                activation::backward(kind, before, out, own);
                 std::mem::swap(own, below);
             }
             Op::Dropout { .. } => {
@@ -129,6 +139,7 @@ impl<F: Real> OperationBuffers<F> {
                 if node.origin == Origin::Input {
                     return Ok(());
                 }
+                below.clear();
                 below.resize(rows.len() * before.len(), F::zero());
                 let width = node.volume.len();
                 for (to, from) in below.chunks_exact_mut(before.len()).zip(own.chunks_exact(width)) {
@@ -234,7 +245,7 @@ impl<F: Real> OperationBuffers<F> {
     }
 }
 
-/// Divides the gradient of a sum or of joined columns between the two that were read.
+/// Divides the gradient of joined columns between the two that were read.
 pub(super) fn split<F: Real>(
     node: &Node,
     network: &Network,
@@ -243,16 +254,24 @@ pub(super) fn split<F: Real>(
     second: &mut Vec<F>,
     rows: Rows,
 ) {
-    if matches!(node.op, Op::Add(_)) {
-        first.extend_from_slice(own);
-        second.extend_from_slice(own);
-        return;
-    }
+    first.clear();
+    second.clear();
     let width = volume(network, node.origin).len();
     debug_assert_eq!(own.len(), rows.len() * node.volume.len());
     for own in own.chunks_exact(node.volume.len()) {
         first.extend_from_slice(&own[..width]);
         second.extend_from_slice(&own[width..]);
+    }
+}
+
+/// `out = from`, on all threads where that pays.
+pub(super) fn copy<F: Real>(from: &[F], out: &mut [F]) {
+    const CHUNK: usize = 1 << 14;
+    if out.len() < PARALLEL_VALUES {
+        out.copy_from_slice(from);
+    } else {
+        let chunks = out.par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK));
+        chunks.for_each(|(out, from)| out.copy_from_slice(from));
     }
 }
 

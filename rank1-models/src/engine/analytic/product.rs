@@ -2,9 +2,8 @@
 //!
 //! Rows only: factors, noise and biases are applied around it.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
 use rank1_core::conv::{self, ConvScratch};
+use rank1_core::dense::{self, DenseScratch, DenseShape};
 use rank1_core::{Error, Real};
 
 use crate::network::{LayerPlan, Product};
@@ -12,29 +11,27 @@ use crate::network::{LayerPlan, Product};
 /// The product of one layer with the memory it works in.
 #[derive(Debug)]
 pub(super) struct ProductBuffers<F> {
-    scratch: ConvScratch<F>,
+    conv: ConvScratch<F>,
+    dense: DenseScratch,
 }
 
 impl<F: Real> ProductBuffers<F> {
     pub(super) fn new() -> Self {
-        Self { scratch: ConvScratch::new() }
+        Self { conv: ConvScratch::new(), dense: DenseScratch::default() }
     }
 
-    /// `out = x W`, row by row.
+    /// `out = x W`, row by row; a convolution may multiply `x` by a factor for every row and channel as it reads it.
     pub(super) fn forward(
         &mut self,
         layer: &LayerPlan,
         x: &[F],
+        factor: Option<&[F]>,
         weight: &[F],
         out: &mut [F],
     ) -> Result<(), Error> {
         match &layer.product {
-            Product::Conv(shape) => conv::forward(shape, x, None, weight, out, &mut self.scratch),
-            _ => {
-                let (x, weight) = (matrix(x, layer.d_in), matrix(weight, layer.d_out));
-                general_mat_mul(F::one(), &x, &weight, F::zero(), &mut matrix_mut(out, layer.d_out));
-                Ok(())
-            }
+            Product::Conv(shape) => conv::forward(shape, x, factor, weight, out, &mut self.conv),
+            _ => dense::forward(dense_shape(layer), x, weight, out, &mut self.dense),
         }
     }
 
@@ -47,38 +44,27 @@ impl<F: Real> ProductBuffers<F> {
         d_x: &mut [F],
     ) -> Result<(), Error> {
         match &layer.product {
-            Product::Conv(shape) => conv::input_gradient(shape, d_out, weight, d_x, &mut self.scratch),
-            _ => {
-                let (d_out, weight) = (matrix(d_out, layer.d_out), matrix(weight, layer.d_out));
-                general_mat_mul(F::one(), &d_out, &weight.t(), F::zero(), &mut matrix_mut(d_x, layer.d_in));
-                Ok(())
-            }
+            Product::Conv(shape) => conv::input_gradient(shape, d_out, weight, d_x, &mut self.conv),
+            _ => dense::input_gradient(dense_shape(layer), d_out, weight, d_x, &mut self.dense),
         }
     }
 
-    /// `d_weight += xᵀ d_out`, over all rows.
+    /// `d_weight += xᵀ d_out`, over all rows; `factor` as in the forward pass.
     pub(super) fn weight_gradient(
         &mut self,
         layer: &LayerPlan,
         x: &[F],
+        factor: Option<&[F]>,
         d_out: &[F],
         d_weight: &mut [F],
     ) -> Result<(), Error> {
         match &layer.product {
-            Product::Conv(shape) => conv::weight_gradient(shape, x, None, d_out, d_weight, &mut self.scratch),
-            _ => {
-                let (x, d_out) = (matrix(x, layer.d_in), matrix(d_out, layer.d_out));
-                general_mat_mul(F::one(), &x.t(), &d_out, F::one(), &mut matrix_mut(d_weight, layer.d_out));
-                Ok(())
-            }
+            Product::Conv(shape) => conv::weight_gradient(shape, x, factor, d_out, d_weight, &mut self.conv),
+            _ => dense::weight_gradient(dense_shape(layer), x, d_out, d_weight, &mut self.dense),
         }
     }
 }
 
-fn matrix<F>(flat: &[F], columns: usize) -> ArrayView2<'_, F> {
-    ArrayView2::from_shape((flat.len() / columns, columns), flat).expect("buffers hold whole rows")
-}
-
-fn matrix_mut<F>(flat: &mut [F], columns: usize) -> ArrayViewMut2<'_, F> {
-    ArrayViewMut2::from_shape((flat.len() / columns, columns), flat).expect("buffers hold whole rows")
+fn dense_shape(layer: &LayerPlan) -> DenseShape {
+    DenseShape { d_in: layer.d_in, d_out: layer.d_out }
 }

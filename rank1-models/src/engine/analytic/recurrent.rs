@@ -105,6 +105,9 @@ impl<F: Real> RecurrentBuffers<F> {
     ) -> Result<(), Error> {
         let Pass { network, parameters, rows, .. } = pass;
         self.row_gradients.iter_mut().for_each(Vec::clear);
+        if let Some(below) = below.as_deref_mut() {
+            below.clear();
+        }
         for (sample, d_last) in own.chunks_exact(rows.per_sample() * plan.units).enumerate() {
             let mut tape = std::mem::take(&mut self.tapes[sample]);
             let mut grads = std::mem::take(&mut self.grads);

@@ -1,6 +1,7 @@
 //! The rows of a pass, and where an operation reads them from.
 
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 
 use crate::engine::DrawKey;
 use crate::network::Network;
@@ -59,3 +60,29 @@ impl<'a, F> Source<'a, F> {
 
 /// Values below which splitting work over threads costs more than it saves.
 pub(super) const PARALLEL_VALUES: usize = 1 << 16;
+
+/// As [`PARALLEL_VALUES`], of random values.
+pub(super) const PARALLEL_DRAWS: usize = 1 << 13;
+
+/// Runs `work` on the chunks of a slice with their numbers, on all threads where that pays.
+pub(super) fn for_chunks<T: Send>(
+    values: &mut [T],
+    len: usize,
+    work: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    for_chunks_from(PARALLEL_VALUES, values, len, work);
+}
+
+/// As [`for_chunks`], with the number of values from which on threads pay.
+pub(super) fn for_chunks_from<T: Send>(
+    least: usize,
+    values: &mut [T],
+    len: usize,
+    work: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    if values.len() < least {
+        values.chunks_exact_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    } else {
+        values.par_chunks_exact_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    }
+}
