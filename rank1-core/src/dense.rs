@@ -20,6 +20,8 @@ const VECTORS: usize = 2;
 const BLOCK: usize = 100_000;
 /// Multiply-adds below which threads cost more than they save.
 const PARALLEL: usize = 1 << 20;
+/// As [`PARALLEL`], of values to be copied.
+const PARALLEL_COPIES: usize = 1 << 16;
 
 /// Packed operands, kept between steps.
 #[derive(Debug, Clone, Default)]
@@ -219,7 +221,8 @@ fn tiled(
     for first in (0..rows).step_by(block_rows) {
         let count = block_rows.min(rows - first);
         let packed_left = &mut packed_left[..count * inner];
-        each(is_parallel, packed_left, HEIGHT * inner, |panel, packed| {
+        let shares = is_parallel && packed_left.len() >= PARALLEL_COPIES;
+        each(shares, packed_left, HEIGHT * inner, |panel, packed| {
             pack(left, first + panel * HEIGHT, packed.len() / inner, packed);
         });
         let packed_left = &*packed_left;
@@ -237,7 +240,8 @@ fn tiled(
         }
         let tiles = &*tiles;
         let out = &mut out[first * columns..(first + count) * columns];
-        each(is_parallel, out, HEIGHT * columns, |panel, out| {
+        let shares = is_parallel && out.len() >= PARALLEL_COPIES;
+        each(shares, out, HEIGHT * columns, |panel, out| {
             for (row, out) in (panel * HEIGHT..).zip(out.chunks_exact_mut(columns)) {
                 for (group, out) in out.chunks_mut(width).enumerate() {
                     let tile = &tiles[(group * count + row) * width..][..out.len()];

@@ -15,6 +15,15 @@ use super::summary::Finished;
 /// Longest reason that is kept of a failure.
 const REASON_CHARS: usize = 160;
 
+/// Where rayon, in the program, looks for its number of threads.
+const THREADS: &str = "RAYON_NUM_THREADS";
+
+/// Threads of each of `workers` processes.
+fn threads_each(workers: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (cores / workers.max(1)).max(1)
+}
+
 /// The program and where it works.
 #[derive(Debug)]
 pub(crate) struct Pool<'a> {
@@ -88,6 +97,10 @@ impl Pool<'_> {
 
     fn output(&self, words: Vec<OsString>) -> Result<Output, String> {
         let mut command = Command::new(&self.program);
+        // The processes share the cores: more threads than cores only wait for each other. No result depends on it.
+        if std::env::var_os(THREADS).is_none() {
+            command.env(THREADS, threads_each(self.workers).to_string());
+        }
         command.args(words).current_dir(self.root).stdin(Stdio::null());
         let output =
             command.output().map_err(|error| format!("cannot start {}: {error}", self.program.display()))?;
@@ -116,6 +129,12 @@ mod tests {
 
     fn output(raw_status: i32, stderr: &str) -> Output {
         Output { status: ExitStatus::from_raw(raw_status), stdout: vec![], stderr: stderr.into() }
+    }
+
+    #[test]
+    fn every_process_has_a_thread_and_one_alone_has_all() {
+        let cores = std::thread::available_parallelism().unwrap().get();
+        assert_eq!((threads_each(0), threads_each(1), threads_each(cores + 1)), (cores, cores, 1));
     }
 
     #[test]

@@ -292,7 +292,7 @@ impl<F: Real> FactorBuffers<F> {
             &mut scale_gradient
         };
         let one = |(member, (d_location, d_scale)): (usize, (&mut [F], &mut [F]))| {
-            for row in (0..rows.len()).filter(|&row| rows.member(row) == member) {
+            for row in rows.of_member(member) {
                 let own = &row_gradient[row * width..(row + 1) * width];
                 let index = self.draw_index(rows, row);
                 self.add_row_gradient(plan, index, own, d_location, d_scale);

@@ -207,7 +207,7 @@ fn add_bias<F: Real>(bias: &[F], layer: &LayerPlan, rows: Rows, out: &mut [F]) {
 fn add_bias_gradient<F: Real>(bias: &mut [F], layer: &LayerPlan, rows: Rows, gradient_rows: &[F]) {
     let width = layer.out_positions() * layer.d_out;
     let one = |(member, bias): (usize, &mut [F])| {
-        for row in (0..rows.len()).filter(|&row| rows.member(row) == member) {
+        for row in rows.of_member(member) {
             for g in gradient_rows[row * width..(row + 1) * width].chunks_exact(layer.d_out) {
                 bias.iter_mut().zip(g).for_each(|(b, &g)| *b += g);
             }

@@ -26,6 +26,14 @@ impl Rows {
     pub(super) fn member(self, row: usize) -> usize {
         (row / self.examples) % self.members
     }
+
+    /// All rows of one member, in order.
+    pub(super) fn of_member(self, member: usize) -> impl Iterator<Item = usize> {
+        (0..self.samples).flat_map(move |sample| {
+            let first = (sample * self.members + member) * self.examples;
+            first..first + self.examples
+        })
+    }
 }
 
 /// What every operation of a pass reads.
