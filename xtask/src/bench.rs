@@ -47,7 +47,10 @@ pub(crate) fn run(workspace: &Workspace, names: &[String], words: &[String]) -> 
     let mut passed = true;
     for bench in select(&benches, names)? {
         println!("-- {}", bench.full_name());
-        let command = ["bench", "-p", &bench.package, "--bench", &bench.name, "--"];
+        // Selecting the workspace shares the dependencies with every other build of it.
+        let is_alone = benches.iter().filter(|other| other.name == bench.name).count() == 1;
+        let place = if is_alone { vec!["--workspace"] } else { vec!["-p", &bench.package] };
+        let command = [&["bench"], &place[..], &["--bench", &bench.name, "--"]].concat();
         passed &= succeeds(cargo(workspace).args(command).args(words))?;
     }
     Ok(Verdict::from_passed(passed))

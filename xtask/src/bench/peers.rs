@@ -174,7 +174,7 @@ fn find_python() -> Option<OsString> {
 /// Builds the bench of the steps and says where its program is.
 fn built(workspace: &Workspace) -> Result<PathBuf> {
     let mut command = cargo(workspace);
-    command.args(["bench", "-p", "rank1-models", "--bench", "steps", "--no-run", "--message-format=json"]);
+    command.args(["bench", "--workspace", "--bench", "steps", "--no-run", "--message-format=json"]);
     let output = command.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
     if !output.status.success() {
         bail!("the bench `steps` cannot be built");
