@@ -141,7 +141,7 @@ impl Members<'_> {
                 first_sample: first as u32,
                 first_example: self.start as u32,
             };
-            parts.push(engine.outputs_of_samples(&trained.parameters, self.rows, key, count)?);
+            parts.push(engine.outputs(&trained.parameters, self.rows, key, count)?);
         }
         if let [_] = parts[..] {
             return Ok(parts.swap_remove(0));

@@ -1,9 +1,11 @@
 //! Child processes: started from the workspace root, their status kept.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use serde_json::Value;
 
 use crate::workspace::Workspace;
 
@@ -30,6 +32,13 @@ pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
     Ok(status.with_context(|| format!("cannot start `{name}`"))?.success())
 }
 
+/// The program called `name` in one of cargo's JSON messages, if it is the one about it.
+pub(crate) fn executable(message: &str, name: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let is_named = message.pointer("/target/name")?.as_str()? == name;
+    is_named.then(|| message.get("executable")?.as_str().map(PathBuf::from)).flatten()
+}
+
 /// Runs a step and says how long it took.
 pub(crate) fn timed<T>(step: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
     let start = Instant::now();
@@ -41,6 +50,16 @@ pub(crate) fn timed<T>(step: impl FnOnce() -> Result<T>) -> Result<(T, Duration)
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_binary_is_found_in_cargos_messages() {
+        let library = r#"{"reason":"compiler-artifact","target":{"name":"serde"},"executable":null}"#;
+        let binary =
+            r#"{"reason":"compiler-artifact","target":{"name":"rank1"},"executable":"t/release/rank1"}"#;
+        assert_eq!(executable(library, "rank1"), None);
+        assert_eq!(executable(binary, "rank1"), Some("t/release/rank1".into()));
+        assert_eq!(executable("not json", "rank1"), None);
+    }
 
     #[test]
     fn the_exit_status_decides() {

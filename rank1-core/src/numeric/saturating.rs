@@ -6,52 +6,28 @@
 
 /// Replaces every value by its hyperbolic tangent.
 pub(crate) fn tanh_f32(values: &mut [f32]) {
-    pulp::Arch::new().dispatch(Tanh(values));
+    pulp::Arch::new().dispatch(Each(values, tanh));
 }
 
 /// Replaces every value by `1 / (1 + e^-x)`.
 pub(crate) fn sigmoid_f32(values: &mut [f32]) {
-    pulp::Arch::new().dispatch(Sigmoid(values));
+    pulp::Arch::new().dispatch(Each(values, sigmoid));
 }
 
 /// Replaces every value by `ln(1 + e^x)`.
 pub(crate) fn softplus_f32(values: &mut [f32]) {
-    pulp::Arch::new().dispatch(Softplus(values));
+    pulp::Arch::new().dispatch(Each(values, softplus));
 }
 
-/// A slice as a value, so that the loop over it is compiled once per instruction set.
-struct Tanh<'a>(&'a mut [f32]);
+/// A slice and a function as a value, so that the loop over it is compiled once per instruction set.
+struct Each<'a, M>(&'a mut [f32], M);
 
-impl pulp::WithSimd for Tanh<'_> {
+impl<M: Fn(f32) -> f32> pulp::WithSimd for Each<'_, M> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _simd: S) {
-        self.0.iter_mut().for_each(|x| *x = tanh(*x));
-    }
-}
-
-/// As [`Tanh`].
-struct Sigmoid<'a>(&'a mut [f32]);
-
-impl pulp::WithSimd for Sigmoid<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _simd: S) {
-        self.0.iter_mut().for_each(|x| *x = sigmoid(*x));
-    }
-}
-
-/// As [`Tanh`].
-struct Softplus<'a>(&'a mut [f32]);
-
-impl pulp::WithSimd for Softplus<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _simd: S) {
-        self.0.iter_mut().for_each(|x| *x = softplus(*x));
+        self.0.iter_mut().for_each(|x| *x = (self.1)(*x));
     }
 }
 

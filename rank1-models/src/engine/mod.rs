@@ -7,7 +7,7 @@
 pub mod analytic;
 pub mod autodiff;
 
-use ndarray::{Array3, Array4, ArrayView2, Axis};
+use ndarray::{Array4, ArrayView2};
 use rank1_core::noise::NoiseStream;
 use rank1_core::objective::NllForm;
 use rank1_core::targets::Targets;
@@ -96,7 +96,7 @@ pub trait Engine: Send {
         request: NllRequest,
     ) -> Result<f64, Error>;
 
-    /// Network outputs of one sample of all members, `[K, B, C]`, member-major.
+    /// Network outputs of several samples of all members, `[S, K, B, C]`; `key` names the first sample.
     ///
     /// # Errors
     /// Inputs that do not fit the network.
@@ -105,31 +105,8 @@ pub trait Engine: Send {
         parameters: &[f32],
         inputs: ArrayView2<'_, f32>,
         key: DrawKey,
-    ) -> Result<Array3<f32>, Error>;
-
-    /// Network outputs of several samples, `[S, K, B, C]`, the first of which `key` names.
-    ///
-    /// # Errors
-    /// Inputs that do not fit the network.
-    fn outputs_of_samples(
-        &mut self,
-        parameters: &[f32],
-        inputs: ArrayView2<'_, f32>,
-        key: DrawKey,
         n_samples: usize,
-    ) -> Result<Array4<f32>, Error> {
-        let mut all = Array4::zeros((0, 0, 0, 0));
-        for sample in 0..n_samples {
-            let first_sample = key.first_sample + sample as u32;
-            let outputs = self.outputs(parameters, inputs, DrawKey { first_sample, ..key })?;
-            if sample == 0 {
-                let (k, b, c) = outputs.dim();
-                all = Array4::zeros((n_samples, k, b, c));
-            }
-            all.index_axis_mut(Axis(0), sample).assign(&outputs);
-        }
-        Ok(all)
-    }
+    ) -> Result<Array4<f32>, Error>;
 
     /// Starts to measure the time of every operation, from zero.
     fn measure(&mut self) {}

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::Verdict;
-use crate::process::cargo;
+use crate::process::{cargo, executable};
 use crate::workspace::Workspace;
 
 /// Times that each side of a case is run.
@@ -180,15 +180,8 @@ fn built(workspace: &Workspace) -> Result<PathBuf> {
         bail!("the bench `steps` cannot be built");
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    executable(&text).context("cargo did not say where the bench `steps` is")
-}
-
-fn executable(messages: &str) -> Option<PathBuf> {
-    messages.lines().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        (message["target"]["name"] == "steps").then_some(())?;
-        message["executable"].as_str().map(PathBuf::from)
-    })
+    let program = text.lines().find_map(|line| executable(line, "steps"));
+    program.context("cargo did not say where the bench `steps` is")
 }
 
 fn sample(command: &mut Command) -> Result<Sample> {
@@ -233,14 +226,6 @@ mod tests {
         assert_eq!(read("lstm48 --json --seconds 9"), Ok(expected));
         assert!(read("lstm").unwrap_err().contains("no case is called `lstm`"));
         assert!(read("--seconds 0").unwrap_err().contains("whole number"));
-    }
-
-    #[test]
-    fn the_program_is_found_among_the_messages_of_cargo() {
-        let messages = "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"rank1_core\"},\"executable\":null}\n\
-                        {\"target\":{\"name\":\"steps\"},\"executable\":\"/t/steps-1\"}\n{\"reason\":\"build-finished\"}";
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/steps-1")));
-        assert_eq!(executable("not json"), None);
     }
 
     #[test]

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use serde_json::Value;
 
 use super::plan;
-use crate::process::cargo;
+use crate::process::{cargo, executable};
 use crate::workspace::Workspace;
 
 /// Builds the program unless the environment names one, and returns its path.
@@ -40,18 +39,12 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
     let stdout = child.stdout.take().context("cargo has no output")?;
     let mut program = None;
     for line in BufReader::new(stdout).lines() {
-        program = executable(&line?).or(program);
+        program = executable(&line?, "rank1").or(program);
     }
     if !child.wait()?.success() {
         bail!("rank1 does not build");
     }
     program.context("cargo built no program called rank1")
-}
-
-fn executable(message: &str) -> Option<PathBuf> {
-    let message: Value = serde_json::from_str(message).ok()?;
-    let name = message.pointer("/target/name")?.as_str()?;
-    (name == "rank1").then(|| message.get("executable")?.as_str().map(PathBuf::from)).flatten()
 }
 
 /// Tells one build of the program from another.
@@ -64,16 +57,6 @@ pub(crate) fn fingerprint(program: &Path) -> Result<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_binary_is_found_in_cargos_messages() {
-        let library = r#"{"reason":"compiler-artifact","target":{"name":"serde"},"executable":null}"#;
-        let binary =
-            r#"{"reason":"compiler-artifact","target":{"name":"rank1"},"executable":"t/release/rank1"}"#;
-        assert_eq!(executable(library), None);
-        assert_eq!(executable(binary), Some("t/release/rank1".into()));
-        assert_eq!(executable("not json"), None);
-    }
 
     #[test]
     fn a_given_program_must_be_a_file() {

@@ -4,11 +4,8 @@ use rank1_core::Real;
 use rank1_core::numeric::{sigmoid, softplus};
 use rayon::prelude::*;
 
-use super::rows::{PARALLEL_VALUES, for_chunks};
+use super::rows::{CHUNK, PARALLEL_VALUES, for_chunks, zip_chunks};
 use crate::network::Activation;
-
-/// Values that one thread maps at a time.
-const CHUNK: usize = 1 << 14;
 
 /// Whether the derivative is taken at the values before the activation; the others read it off those after.
 pub(super) fn needs_pre(activation: Activation) -> bool {
@@ -67,12 +64,7 @@ pub(super) fn backward<F: Real>(activation: Activation, pre: &[F], out: &[F], gr
 }
 
 fn scale<F: Real>(gradient: &mut [F], at: &[F], f: impl Fn(F, F) -> F + Sync + Send) {
-    let chunk = |(gradient, at): (&mut [F], &[F])| {
+    zip_chunks(gradient, at, |gradient, at| {
         gradient.iter_mut().zip(at).for_each(|(g, &at)| *g = f(*g, at));
-    };
-    if gradient.len() < PARALLEL_VALUES {
-        chunk((gradient, at));
-    } else {
-        gradient.par_chunks_mut(CHUNK).zip(at.par_chunks(CHUNK)).for_each(chunk);
-    }
+    });
 }

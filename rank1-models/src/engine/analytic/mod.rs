@@ -13,18 +13,17 @@ mod profile;
 mod recurrent;
 mod rows;
 
-use ndarray::{Array3, Array4, ArrayView2};
+use ndarray::{Array4, ArrayView2};
 use rank1_core::Real;
 use rank1_core::likelihood::Likelihood;
 use rank1_core::objective::nll_from_outputs;
 use rank1_core::targets::Targets;
-use rayon::prelude::*;
 
 use self::layer::LayerBuffers;
 use self::operation::OperationBuffers;
 pub use self::profile::OperationTimes;
 use self::profile::Profile;
-use self::rows::{PARALLEL_VALUES, Pass, Rows, Source};
+use self::rows::{Pass, Rows, Source, zip_chunks};
 use super::{Batch, DrawKey, Engine, NllRequest};
 use crate::error::Error;
 use crate::network::{Network, Op, Origin};
@@ -221,7 +220,7 @@ impl<F: Real> AnalyticEngine<F> {
                     if let Origin::Node(place) = other {
                         arrive(&mut self.gradients[place], &mut side);
                     }
-                    self.free.push(side);
+                    keep(&mut self.free, side);
                 }
                 _ => {
                     self.operations[index].backward(
@@ -238,7 +237,8 @@ impl<F: Real> AnalyticEngine<F> {
             if let Origin::Node(place) = node.origin {
                 arrive(&mut self.gradients[place], &mut memory);
             }
-            self.free.extend([own, memory].into_iter().filter(|memory| memory.capacity() > 0));
+            keep(&mut self.free, own);
+            keep(&mut self.free, memory);
             self.profile.backward(index, started);
         }
         Ok(())
@@ -303,22 +303,23 @@ fn arrive_copy<F: Real>(slot: &mut Vec<F>, arriving: &[F], free: &mut Vec<Vec<F>
     if slot.is_empty() {
         *slot = free.pop().unwrap_or_default();
         layer::resize(slot, arriving.len());
-        operation::copy(arriving, slot);
+        zip_chunks(slot, arriving, <[F]>::copy_from_slice);
     } else {
         add(slot, arriving);
     }
 }
 
-fn add<F: Real>(slot: &mut [F], arriving: &[F]) {
-    const CHUNK: usize = 1 << 14;
-    let sum = |(slot, arriving): (&mut [F], &[F])| {
-        slot.iter_mut().zip(arriving).for_each(|(s, &a)| *s += a);
-    };
-    if slot.len() < PARALLEL_VALUES {
-        sum((slot, arriving));
-    } else {
-        slot.par_chunks_mut(CHUNK).zip(arriving.par_chunks(CHUNK)).for_each(sum);
+/// Gives memory back; nothing is not memory, and would be handed out in its place.
+fn keep<F>(free: &mut Vec<Vec<F>>, memory: Vec<F>) {
+    if memory.capacity() > 0 {
+        free.push(memory);
     }
+}
+
+fn add<F: Real>(slot: &mut [F], arriving: &[F]) {
+    zip_chunks(slot, arriving, |slot, arriving| {
+        slot.iter_mut().zip(arriving).for_each(|(s, &a)| *s += a);
+    });
 }
 
 impl Engine for AnalyticEngine<f32> {
@@ -334,15 +335,6 @@ impl Engine for AnalyticEngine<f32> {
     }
 
     fn outputs(
-        &mut self,
-        parameters: &[f32],
-        inputs: ArrayView2<'_, f32>,
-        key: DrawKey,
-    ) -> Result<Array3<f32>, Error> {
-        Ok(self.sample_outputs(parameters, inputs, key, 1)?.index_axis_move(ndarray::Axis(0), 0))
-    }
-
-    fn outputs_of_samples(
         &mut self,
         parameters: &[f32],
         inputs: ArrayView2<'_, f32>,
@@ -365,3 +357,6 @@ impl Engine for AnalyticEngine<f32> {
 pub(crate) fn fits(likelihood: Likelihood, targets: &Targets) -> bool {
     likelihood.is_classification() == matches!(targets, Targets::Classes { .. })
 }
+
+#[cfg(test)]
+mod tests;

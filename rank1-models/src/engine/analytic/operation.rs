@@ -6,12 +6,11 @@ use rank1_core::batch_norm::{self, NormSaved, NormShape};
 use rank1_core::noise::{NoiseKind, Rows as NoiseRows};
 use rank1_core::pool::{self, PoolShape};
 use rank1_core::{Real, conv::Padding};
-use rayon::prelude::*;
 
 use super::activation;
 use super::layer::resize;
 use super::recurrent::RecurrentBuffers;
-use super::rows::{PARALLEL_VALUES, Pass, Rows, Source, for_chunks};
+use super::rows::{Pass, Rows, Source, for_chunks, zip_chunks};
 use crate::engine::Site;
 use crate::error::Error;
 use crate::network::{Network, Node, NormPlan, NormSharing, Op, Origin, Volume};
@@ -56,7 +55,7 @@ impl<F: Real> OperationBuffers<F> {
         match node.op {
             Op::Norm(norm) => self.normalize(pass, &network.norms[norm], rows_of(from)?, out)?,
             Op::Activation(kind) => {
-                copy(rows_of(from)?, out);
+                zip_chunks(out, rows_of(from)?, <[F]>::copy_from_slice);
                 activation::apply(kind, out);
             }
             Op::Dropout { per_million } => {
@@ -261,17 +260,6 @@ pub(super) fn split<F: Real>(
     for own in own.chunks_exact(node.volume.len()) {
         first.extend_from_slice(&own[..width]);
         second.extend_from_slice(&own[width..]);
-    }
-}
-
-/// `out = from`, on all threads where that pays.
-pub(super) fn copy<F: Real>(from: &[F], out: &mut [F]) {
-    const CHUNK: usize = 1 << 14;
-    if out.len() < PARALLEL_VALUES {
-        out.copy_from_slice(from);
-    } else {
-        let chunks = out.par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK));
-        chunks.for_each(|(out, from)| out.copy_from_slice(from));
     }
 }
 

@@ -69,6 +69,9 @@ impl<'a, F> Source<'a, F> {
 /// Values below which splitting work over threads costs more than it saves.
 pub(super) const PARALLEL_VALUES: usize = 1 << 16;
 
+/// Values that one thread takes at a time where rows do not matter.
+pub(super) const CHUNK: usize = 1 << 14;
+
 /// As [`PARALLEL_VALUES`], of random values.
 pub(super) const PARALLEL_DRAWS: usize = 1 << 13;
 
@@ -92,5 +95,21 @@ pub(super) fn for_chunks_from<T: Send>(
         values.chunks_exact_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk));
     } else {
         values.par_chunks_exact_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk));
+    }
+}
+
+/// Runs `work` on pieces of two slices of one length, on all threads where that pays.
+pub(super) fn zip_chunks<T: Send, U: Sync>(
+    values: &mut [T],
+    with: &[U],
+    work: impl Fn(&mut [T], &[U]) + Sync + Send,
+) {
+    if values.len() < PARALLEL_VALUES {
+        work(values, with);
+    } else {
+        values
+            .par_chunks_mut(CHUNK)
+            .zip(with.par_chunks(CHUNK))
+            .for_each(|(values, with)| work(values, with));
     }
 }

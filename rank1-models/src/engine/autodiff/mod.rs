@@ -11,7 +11,7 @@ mod recurrent;
 mod value;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::{Array3, ArrayView2};
+use ndarray::{Array4, ArrayView2};
 use rank1_core::Error as CoreError;
 use rank1_core::batch_norm::unbiased;
 use rank1_core::objective::NllForm;
@@ -185,7 +185,8 @@ impl Engine for AutodiffEngine {
         parameters: &[f32],
         inputs: ArrayView2<'_, f32>,
         key: DrawKey,
-    ) -> Result<Array3<f32>, Error> {
+        n_samples: usize,
+    ) -> Result<Array4<f32>, Error> {
         let network = &self.network;
         let leaves = Leaves::new(network, parameters, &self.device)?;
         let pass = Pass {
@@ -193,14 +194,14 @@ impl Engine for AutodiffEngine {
             leaves: &leaves,
             device: &self.device,
             key,
-            n_samples: 1,
+            n_samples,
             n_examples: inputs.nrows(),
             training: false,
         };
         let outputs = self.forward(&pass, inputs)?.outputs;
         let [_, width] = outputs.dims();
-        let shape = (network.n_members, inputs.nrows(), width);
+        let shape = (n_samples, network.n_members, inputs.nrows(), width);
         let values: Vec<f32> = outputs.into_data().iter::<f32>().collect();
-        Ok(Array3::from_shape_vec(shape, values).expect("one row per member and example"))
+        Ok(Array4::from_shape_vec(shape, values).expect("one row per sample, member and example"))
     }
 }
