@@ -4,11 +4,11 @@
 
 mod sweep;
 
-use pulp::Arch;
 use rayon::prelude::*;
 
 use self::sweep::{Affine, Lines, reduce};
 use crate::error::check_len;
+use crate::simd::arch;
 use crate::{Error, Real, layout};
 
 /// Sizes of a batch whose rows are `(s K + k) B + b`, each with `positions` vectors of `channels`.
@@ -96,7 +96,7 @@ enum Extent {
 }
 
 /// Statistics of a batch, `[G, C]` each; kept by the caller between steps.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct NormSaved<F> {
     /// Mean.
     pub mean: Vec<F>,
@@ -104,11 +104,27 @@ pub struct NormSaved<F> {
     pub variance: Vec<F>,
     /// `1 / sqrt(variance + epsilon)`.
     pub inverse_std: Vec<F>,
+    work: Work<F>,
 }
 
 impl<F> Default for NormSaved<F> {
     fn default() -> Self {
-        Self { mean: Vec::new(), variance: Vec::new(), inverse_std: Vec::new() }
+        Self { mean: Vec::new(), variance: Vec::new(), inverse_std: Vec::new(), work: Work::default() }
+    }
+}
+
+/// Memory of both passes; nothing in it outlives a pass.
+#[derive(Debug, Clone)]
+struct Work<F> {
+    partial: Vec<f64>,
+    sums: Vec<f64>,
+    /// Coefficients of the affine map, `[3, G, C]`.
+    by: Vec<F>,
+}
+
+impl<F> Default for Work<F> {
+    fn default() -> Self {
+        Self { partial: Vec::new(), sums: Vec::new(), by: Vec::new() }
     }
 }
 
@@ -146,29 +162,29 @@ pub fn train_forward<F: Real>(
     shape.check(OP, &slices)?;
     check_epsilon(OP, epsilon)?;
     let c = shape.channels;
-    let origin: Vec<f64> = (0..shape.groups())
-        .flat_map(|group| {
-            // Row of the first sample's first example of this member.
-            let first = layout::row(group, 0, shape.n_examples) * shape.row_len();
-            x[first..first + c].iter().map(|value| value.wide())
-        })
-        .collect();
-    let from: Vec<F> = origin.iter().map(|&origin| F::of(origin)).collect();
-    let sums = reduce(shape, x, &from, None);
-    let count = shape.count() as f64;
-    for values in [&mut saved.mean, &mut saved.variance, &mut saved.inverse_std] {
+    let NormSaved { mean, variance, inverse_std, work } = saved;
+    for values in [&mut *mean, &mut *variance, &mut *inverse_std] {
         values.clear();
     }
-    for (&origin, [sum, squares]) in origin.iter().zip(sums) {
+    // The means hold the first values of the channels until their differences are summed.
+    for group in 0..shape.groups() {
+        // Row of the first sample's first example of this member.
+        let first = layout::row(group, 0, shape.n_examples) * shape.row_len();
+        mean.extend_from_slice(&x[first..first + c]);
+    }
+    reduce(shape, x, mean, None, &mut work.partial, &mut work.sums);
+    let count = shape.count() as f64;
+    let (sums, squares) = work.sums.split_at(mean.len());
+    for ((mean, sum), squares) in mean.iter_mut().zip(sums).zip(squares) {
         let offset = sum / count;
         // A NaN stays one: `max` would turn it into 0.
-        let variance = squares / count - offset * offset;
-        let variance = if variance < 0.0 { 0.0 } else { variance };
-        saved.mean.push(F::of(origin + offset));
-        saved.variance.push(F::of(variance));
-        saved.inverse_std.push(F::of(1.0 / (variance + epsilon).sqrt()));
+        let spread = squares / count - offset * offset;
+        let spread = if spread < 0.0 { 0.0 } else { spread };
+        *mean = F::of(mean.wide() + offset);
+        variance.push(F::of(spread));
+        inverse_std.push(F::of(1.0 / (spread + epsilon).sqrt()));
     }
-    normalize(shape, x, &saved.mean, &saved.inverse_std, scale, shift, out);
+    normalize(shape, x, mean, inverse_std, scale, shift, out, &mut work.by);
     Ok(())
 }
 
@@ -205,7 +221,7 @@ pub fn eval_forward<F: Real>(
     check_epsilon(OP, epsilon)?;
     let inverse_std: Vec<F> =
         variance.iter().map(|variance| F::of(1.0 / (variance.wide() + epsilon).sqrt())).collect();
-    normalize(shape, x, mean, &inverse_std, scale, shift, out);
+    normalize(shape, x, mean, &inverse_std, scale, shift, out, &mut Vec::new());
     Ok(())
 }
 
@@ -226,7 +242,7 @@ pub fn backward<F: Real>(
     shape: &NormShape,
     x: &[F],
     scale: &[F],
-    saved: &NormSaved<F>,
+    saved: &mut NormSaved<F>,
     epsilon: f64,
     d_out: &[F],
     d_x: &mut [F],
@@ -253,25 +269,23 @@ pub fn backward<F: Real>(
             return Err(Error::OutOfRange { op: OP, argument: "epsilon", value: epsilon, expected });
         }
     }
-    let NormSaved { mean, inverse_std, .. } = saved;
-    let sums = reduce(shape, x, mean, Some((d_out, inverse_std)));
-    let count = shape.count() as f64;
-    let mut means = Vec::with_capacity(sums.len());
-    for (at, [shift, scale]) in sums.into_iter().enumerate() {
-        d_shift[at] += F::of(shift);
-        d_scale[at] += F::of(scale);
-        means.push([F::of(shift / count), F::of(scale / count)]);
-    }
+    let NormSaved { mean, inverse_std, work, .. } = saved;
+    reduce(shape, x, mean, Some((d_out, inverse_std)), &mut work.partial, &mut work.sums);
+    let (count, width) = (shape.count() as f64, mean.len());
+    let (shifts, scales) = work.sums.split_at(width);
+    work.by.clear();
+    work.by.resize(3 * width, F::zero());
+    let (a, rest) = work.by.split_at_mut(width);
+    let (b, c) = rest.split_at_mut(width);
     // d_x = a d_out + b x + c for every channel.
-    let coefficients: Vec<[F; 3]> = (0..means.len())
-        .map(|j| {
-            let a = scale[j] * inverse_std[j];
-            let b = -a * means[j][1] * inverse_std[j];
-            [a, b, -a * means[j][0]]
-        })
-        .collect();
-    let by = |k: usize| -> Vec<F> { coefficients.iter().map(|c| c[k]).collect() };
-    let (a, b, c) = (by(0), by(1), by(2));
+    for j in 0..width {
+        d_shift[j] += F::of(shifts[j]);
+        d_scale[j] += F::of(scales[j]);
+        a[j] = scale[j] * inverse_std[j];
+        b[j] = -a[j] * F::of(scales[j] / count) * inverse_std[j];
+        c[j] = -a[j] * F::of(shifts[j] / count);
+    }
+    let (a, b, c) = (&*a, &*b, &*c);
     let (channels, row_len) = (shape.channels, shape.row_len());
     let rows = d_x.par_chunks_mut(row_len).zip(x.par_chunks(row_len)).zip(d_out.par_chunks(row_len));
     rows.enumerate().for_each(|(row, ((d_x, x), d_out))| {
@@ -279,7 +293,7 @@ pub fn backward<F: Real>(
         let group = at..at + channels;
         let lines = Lines { out: d_x, x, y: d_out };
         let by = [&a[group.clone()], &b[group.clone()], &c[group.clone()]];
-        Arch::new().dispatch(Affine { lines, by, center: &mean[group] });
+        arch().dispatch(Affine { lines, by, center: &mean[group] });
     });
     Ok(())
 }
@@ -303,17 +317,19 @@ fn normalize<F: Real>(
     scale: &[F],
     shift: &[F],
     out: &mut [F],
+    by: &mut Vec<F>,
 ) {
     let (c, row_len) = (shape.channels, shape.row_len());
-    let slope: Vec<F> =
-        inverse_std.iter().zip(scale).map(|(&inverse_std, &scale)| inverse_std * scale).collect();
-    let zero = vec![F::zero(); slope.len()];
+    by.clear();
+    by.extend(inverse_std.iter().zip(scale).map(|(&inverse_std, &scale)| inverse_std * scale));
+    by.resize(2 * scale.len(), F::zero());
+    let (slope, zero) = by.split_at(scale.len());
     out.par_chunks_mut(row_len).zip(x.par_chunks(row_len)).enumerate().for_each(|(row, (out, x))| {
         let at = shape.group(row) * c;
         let group = at..at + c;
         let lines = Lines { out, x, y: x };
         let by = [&zero[group.clone()], &slope[group.clone()], &shift[group.clone()]];
-        Arch::new().dispatch(Affine { lines, by, center: &mean[group] });
+        arch().dispatch(Affine { lines, by, center: &mean[group] });
     });
 }
 

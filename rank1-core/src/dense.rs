@@ -5,12 +5,12 @@
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::error::check_len;
 use crate::matrix::fit;
-use crate::simd::f32_lanes;
+use crate::simd::{arch, f32_lanes};
 use crate::{Error, Real};
 
 /// Rows of a register tile; its columns are [`VECTORS`] vectors.
@@ -226,17 +226,18 @@ fn tiled(
             pack(left, first + panel * HEIGHT, packed.len() / inner, packed);
         });
         let packed_left = &*packed_left;
-        let pairs = packed_right.chunks_exact_mut(inner * width).zip(tiles.chunks_exact_mut(count * width));
         let multiply = |(group, (right_panel, tiles)): (usize, (&mut [f32], &mut [f32]))| {
             if first == 0 {
                 pack(right.transposed(), group * width, width, right_panel);
             }
-            Arch::new().dispatch(Column { left: packed_left, right: right_panel, inner, tiles });
+            arch().dispatch(Column { left: packed_left, right: right_panel, inner, tiles });
         };
         if is_parallel {
-            pairs.enumerate().collect::<Vec<_>>().into_par_iter().for_each(multiply);
+            let panels = packed_right.par_chunks_exact_mut(inner * width);
+            panels.zip(tiles.par_chunks_exact_mut(count * width)).enumerate().for_each(multiply);
         } else {
-            pairs.enumerate().for_each(multiply);
+            let panels = packed_right.chunks_exact_mut(inner * width);
+            panels.zip(tiles.chunks_exact_mut(count * width)).enumerate().for_each(multiply);
         }
         let tiles = &*tiles;
         let out = &mut out[first * columns..(first + count) * columns];

@@ -48,6 +48,16 @@ pub enum Error {
         /// The accepted region, in words.
         expected: &'static str,
     },
+    /// An instruction set is asked for that does not exist or that this machine lacks.
+    #[error("{variable}: expected one of {expected} on this machine, got `{asked}`")]
+    InstructionSet {
+        /// The environment variable that asked.
+        variable: &'static str,
+        /// What it asked for.
+        asked: String,
+        /// The names that this machine knows.
+        expected: String,
+    },
     /// A class label is not below the number of classes.
     #[error("{op}: label {label} at row {row} is not below the number of classes {n_classes}")]
     LabelOutOfRange {

@@ -23,7 +23,7 @@ pub mod perturb;
 pub mod pool;
 pub mod predictive;
 pub mod real;
-mod simd;
+pub mod simd;
 pub mod targets;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;

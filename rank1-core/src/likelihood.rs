@@ -6,7 +6,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use crate::numeric::{LN_TWO_PI, log_sigmoid, sigmoid, softmax, softplus};
+use crate::numeric::{LN_TWO_PI, log_sigmoid, sigmoid, softmax_into, softplus};
 use crate::targets::Targets;
 use crate::{Error, Real, layout};
 
@@ -90,13 +90,27 @@ impl Likelihood {
         targets: &Targets,
         raw_noise: Option<ArrayView1<'_, F>>,
     ) -> Result<Array1<F>, Error> {
-        let b = self.check("log_likelihood", outputs, targets, raw_noise)?;
-        Ok(outputs
-            .rows()
-            .into_iter()
-            .enumerate()
-            .map(|(r, row)| self.row_value(row, target(targets, r % b), row_noise(raw_noise, r, b)))
-            .collect())
+        let outputs = outputs.as_standard_layout();
+        let mut values = Vec::new();
+        self.log_likelihood_into("log_likelihood", in_rows(&outputs), targets, raw_noise, &mut values)?;
+        Ok(values.into())
+    }
+
+    /// [`Likelihood::log_likelihood`] of stored rows into `values`, overwritten.
+    pub(crate) fn log_likelihood_into<F: Real>(
+        self,
+        op: &'static str,
+        outputs: OutputRows<'_, F>,
+        targets: &Targets,
+        raw_noise: Option<ArrayView1<'_, F>>,
+        values: &mut Vec<F>,
+    ) -> Result<(), Error> {
+        let b = self.check(op, outputs, targets, raw_noise)?;
+        values.clear();
+        for (r, row) in outputs.iter().enumerate() {
+            values.push(self.row_value(row, target(targets, r % b), row_noise(raw_noise, r, b)));
+        }
+        Ok(())
     }
 
     /// Gradients of `sum_r grad[r] * ln p_r`.
@@ -117,46 +131,64 @@ impl Likelihood {
         grad: ArrayView1<'_, F>,
     ) -> Result<LikelihoodGrads<F>, Error> {
         const OP: &str = "Likelihood::backward";
-        let b = self.check(OP, outputs, targets, raw_noise)?;
         if grad.len() != outputs.nrows() {
             let (expected, got) = (vec![outputs.nrows()], vec![grad.len()]);
             return Err(Error::ShapeMismatch { op: OP, argument: "grad", expected, got });
         }
+        let outputs = outputs.as_standard_layout();
         let mut d_outputs = Array2::zeros(outputs.dim());
-        let mut d_noise = raw_noise.map(|raw| Array1::zeros(raw.len()));
-        for (r, mut d_row) in d_outputs.rows_mut().into_iter().enumerate() {
-            let row = outputs.row(r);
+        let mut d_noise = raw_noise.map(|raw| vec![F::zero(); raw.len()]);
+        let (rows, grad) = (in_rows(&outputs), grad.as_standard_layout());
+        let d_rows = d_outputs.as_slice_mut().expect("made by rows");
+        let grad = grad.as_slice().expect("one axis in standard layout");
+        self.backward_into(OP, rows, targets, raw_noise, grad, d_rows, d_noise.as_deref_mut())?;
+        Ok(LikelihoodGrads { outputs: d_outputs, raw_noise: d_noise.map(Array1::from) })
+    }
+
+    /// [`Likelihood::backward`] of stored rows: `d_outputs` is overwritten, `d_noise` added to.
+    pub(crate) fn backward_into<F: Real>(
+        self,
+        op: &'static str,
+        outputs: OutputRows<'_, F>,
+        targets: &Targets,
+        raw_noise: Option<ArrayView1<'_, F>>,
+        grad: &[F],
+        d_outputs: &mut [F],
+        mut d_noise: Option<&mut [F]>,
+    ) -> Result<(), Error> {
+        let b = self.check(op, outputs, targets, raw_noise)?;
+        let d_rows = d_outputs.chunks_exact_mut(outputs.width);
+        for (r, ((row, d_row), &grad)) in outputs.iter().zip(d_rows).zip(grad).enumerate() {
             match target(targets, r % b) {
                 Target::Class(label) if self == Self::Categorical => {
-                    for (c, p) in softmax(row).into_iter().enumerate() {
-                        d_row[c] = grad[r] * if c == label { F::one() - p } else { -p };
+                    softmax_into(row, d_row);
+                    for (c, d) in d_row.iter_mut().enumerate() {
+                        *d = grad * if c == label { F::one() - *d } else { -*d };
                     }
                 }
-                Target::Class(label) => d_row[0] = grad[r] * (F::of(label as f64) - sigmoid(row[0])),
+                Target::Class(label) => d_row[0] = grad * (F::of(label as f64) - sigmoid(row[0])),
                 Target::Value(y) => {
                     let raw = row_noise(raw_noise, r, b).unwrap_or_else(|| row[1]);
                     let scale = noise_scale(raw);
                     let z = (F::of(y) - row[0]) / scale;
-                    d_row[0] = grad[r] * z / scale;
-                    let d_raw = grad[r] * (z * z - F::one()) / scale * sigmoid(raw);
-                    match &mut d_noise {
-                        Some(total) => {
-                            let member = (r / b) % total.len();
-                            total[member] += d_raw;
-                        }
-                        None => d_row[1] = d_raw,
+                    d_row[0] = grad * z / scale;
+                    let d_raw = grad * (z * z - F::one()) / scale * sigmoid(raw);
+                    match (&mut d_noise, raw_noise) {
+                        (Some(total), Some(raw)) => total[(r / b) % raw.len()] += d_raw,
+                        (None, Some(_)) => {}
+                        (_, None) => d_row[1] = d_raw,
                     }
                 }
             }
         }
-        Ok(LikelihoodGrads { outputs: d_outputs, raw_noise: d_noise })
+        Ok(())
     }
 
-    fn row_value<F: Real>(self, row: ArrayView1<'_, F>, target: Target, noise: Option<F>) -> F {
+    fn row_value<F: Real>(self, row: &[F], target: Target, noise: Option<F>) -> F {
         match target {
             Target::Class(label) if self == Self::Categorical => {
                 // Maximum first, so that logits near 1e6 keep their small differences.
-                let largest = row.fold(F::neg_infinity(), |a, &x| a.max(x));
+                let largest = row.iter().fold(F::neg_infinity(), |a, &x| a.max(x));
                 let norm = row.iter().map(|&x| (x - largest).exp()).sum::<F>().ln();
                 row[label] - largest - norm
             }
@@ -173,7 +205,7 @@ impl Likelihood {
     fn check<F: Real>(
         self,
         op: &'static str,
-        outputs: ArrayView2<'_, F>,
+        outputs: OutputRows<'_, F>,
         targets: &Targets,
         raw_noise: Option<ArrayView1<'_, F>>,
     ) -> Result<usize, Error> {
@@ -190,9 +222,9 @@ impl Likelihood {
         if self == Self::Bernoulli && n_classes != 2 {
             return Err(Error::Undefined { op, what: "a Bernoulli likelihood of more than two classes" });
         }
-        let width = self.n_outputs(n_classes);
-        if outputs.ncols() != width || outputs.is_empty() || !outputs.nrows().is_multiple_of(b) {
-            let (expected, got) = (vec![b.max(outputs.nrows() / b * b), width], outputs.shape().to_vec());
+        let (width, rows) = (self.n_outputs(n_classes), outputs.n_rows);
+        if outputs.width != width || rows == 0 || !rows.is_multiple_of(b) {
+            let (expected, got) = (vec![b.max(rows / b * b), width], vec![rows, outputs.width]);
             return Err(Error::ShapeMismatch { op, argument: "outputs", expected, got });
         }
         match raw_noise {
@@ -202,10 +234,29 @@ impl Likelihood {
             None if self == Self::Gaussian => {
                 Err(Error::Undefined { op, what: "a Gaussian likelihood without `raw_noise`" })
             }
-            Some(raw) => layout::batch_size(op, outputs.nrows() / b, raw.len()).map(|_| b),
+            Some(raw) => layout::batch_size(op, rows / b, raw.len()).map(|_| b),
             None => Ok(b),
         }
     }
+}
+
+/// Outputs of a network stored row by row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutputRows<'a, F> {
+    pub(crate) values: &'a [F],
+    pub(crate) n_rows: usize,
+    pub(crate) width: usize,
+}
+
+impl<'a, F> OutputRows<'a, F> {
+    fn iter(self) -> impl Iterator<Item = &'a [F]> {
+        self.values.chunks_exact(self.width.max(1))
+    }
+}
+
+fn in_rows<'a, F: Real>(outputs: &'a ndarray::CowArray<'_, F, ndarray::Ix2>) -> OutputRows<'a, F> {
+    let values = outputs.as_slice().expect("in standard layout");
+    OutputRows { values, n_rows: outputs.nrows(), width: outputs.ncols() }
 }
 
 /// One target, by kind.

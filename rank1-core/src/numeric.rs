@@ -134,11 +134,20 @@ pub fn log_softmax<F: Real>(logits: ArrayView2<'_, F>) -> Array2<F> {
 /// # Source
 /// Definition.
 pub fn softmax<F: Real>(logits: ArrayView1<'_, F>) -> Vec<F> {
-    let largest = logits.fold(F::neg_infinity(), |a, &b| a.max(b));
-    let mut out: Vec<F> = logits.iter().map(|&x| (x - largest).exp()).collect();
-    let total = out.iter().copied().sum::<F>();
-    out.iter_mut().for_each(|p| *p /= total);
+    let mut out = vec![F::zero(); logits.len()];
+    softmax_into(&logits.to_vec(), &mut out);
     out
+}
+
+/// [`softmax`] into `out`, which is as long as `logits`.
+pub(crate) fn softmax_into<F: Real>(logits: &[F], out: &mut [F]) {
+    let largest = logits.iter().fold(F::neg_infinity(), |a, &b| a.max(b));
+    let mut total = F::zero();
+    for (p, &x) in out.iter_mut().zip(logits) {
+        *p = (x - largest).exp();
+        total += *p;
+    }
+    out.iter_mut().for_each(|p| *p /= total);
 }
 
 /// Error function.

@@ -9,7 +9,8 @@ pub use elbo::{ElboParts, KlAnnealing, MemberKl, l2_penalty, l2_penalty_grad};
 use ndarray::{Array1, Array2, Array3, Array4, ArrayView1, ArrayView3, ArrayView4, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::likelihood::{Likelihood, LikelihoodGrads};
+use crate::error::check_len;
+use crate::likelihood::{Likelihood, OutputRows};
 use crate::targets::Targets;
 use crate::{Error, Real};
 
@@ -66,30 +67,54 @@ pub fn nll_from_log_likelihoods<F: Real>(
     if log_likelihoods.is_empty() {
         return Err(Error::Empty { op: OP, argument: "log_likelihoods" });
     }
-    let b = F::of(log_likelihoods.len_of(Axis(2)) as f64);
-    let n = F::of(log_likelihoods.len() as f64);
+    let b = log_likelihoods.len_of(Axis(2));
+    let mut weights = log_likelihoods.as_standard_layout().into_owned();
+    let values = weights.as_slice_mut().expect("in standard layout");
+    let value = weigh(OP, form, b, values, &mut Vec::new(), &mut Vec::new())?;
+    Ok((value, weights))
+}
+
+/// The loss of log-likelihoods `[S K, B]`, which become its gradient; the last two are memory to work in.
+fn weigh<F: Real>(
+    op: &'static str,
+    form: NllForm,
+    b: usize,
+    values: &mut [F],
+    largest: &mut Vec<F>,
+    total: &mut Vec<F>,
+) -> Result<F, Error> {
     match form {
         NllForm::MarginalizedLogits => {
-            Err(Error::Undefined { op: OP, what: "averaged logits, given log-likelihoods" })
+            Err(Error::Undefined { op, what: "averaged logits, given log-likelihoods" })
         }
         NllForm::AverageNll => {
-            Ok((-log_likelihoods.sum() / n, Array3::from_elem(log_likelihoods.dim(), -F::one() / n)))
+            let n = values.len() as f64;
+            let sum: f64 = values.iter().map(|value| value.wide()).sum();
+            values.fill(F::of(-1.0 / n));
+            Ok(F::of(-sum / n))
         }
         NllForm::MixtureNll | NllForm::MarginalizedProbabilities => {
-            let m = n / b;
-            let largest = log_likelihoods.fold_axis(Axis(0), F::neg_infinity(), |&a, &x| larger(a, x));
-            let largest: Array1<F> = largest.fold_axis(Axis(0), F::neg_infinity(), |&a, &x| larger(a, x));
-            let mut weights = log_likelihoods.to_owned();
-            for mut sample in weights.outer_iter_mut() {
-                for mut member in sample.outer_iter_mut() {
-                    member.zip_mut_with(&largest, |x, &top| *x = (*x - top).exp());
+            let m = F::of((values.len() / b) as f64);
+            largest.clear();
+            largest.resize(b, F::neg_infinity());
+            total.clear();
+            total.resize(b, F::zero());
+            for terms in values.chunks_exact(b) {
+                largest.iter_mut().zip(terms).for_each(|(top, &x)| *top = larger(*top, x));
+            }
+            for terms in values.chunks_exact_mut(b) {
+                for ((x, &top), total) in terms.iter_mut().zip(&*largest).zip(&mut *total) {
+                    *x = (*x - top).exp();
+                    *total += *x;
                 }
             }
-            let total = weights.sum_axis(Axis(0)).sum_axis(Axis(0));
-            let value = largest.iter().zip(&total).map(|(&top, &sum)| log_of_mean(top, sum, m)).sum::<F>();
-            let scale = total.mapv(|sum| -F::one() / (sum * b));
-            weights *= &scale;
-            Ok((-value / b, weights))
+            let logs = largest.iter().zip(&*total).map(|(&top, &sum)| log_of_mean(top, sum, m).wide());
+            let value = logs.sum::<f64>() / b as f64;
+            total.iter_mut().for_each(|sum| *sum = -F::one() / (*sum * F::of(b as f64)));
+            for terms in values.chunks_exact_mut(b) {
+                terms.iter_mut().zip(&*total).for_each(|(x, &scale)| *x *= scale);
+            }
+            Ok(F::of(-value))
         }
     }
 }
@@ -150,33 +175,96 @@ pub fn nll_from_outputs<F: Real>(
     raw_noise: Option<ArrayView1<'_, F>>,
     form: NllForm,
 ) -> Result<NllGrads<F>, Error> {
+    let mut grads = Array4::zeros(outputs.dim());
+    let mut d_noise = raw_noise.map(|raw| vec![F::zero(); raw.len()]);
+    let d_outputs = grads.as_slice_mut().expect("made in standard layout");
+    let mut buffers = NllBuffers::default();
+    let sinks = (d_outputs, d_noise.as_deref_mut());
+    let value = nll_from_outputs_into(likelihood, outputs, targets, raw_noise, form, sinks, &mut buffers)?;
+    Ok(NllGrads { value, outputs: grads, raw_noise: d_noise.map(Array1::from) })
+}
+
+/// Memory of [`nll_from_outputs_into`], kept from step to step.
+#[derive(Debug, Clone)]
+pub struct NllBuffers<F> {
+    /// Log-likelihoods `[S, K, B]`, then the gradient with respect to them.
+    values: Vec<F>,
+    largest: Vec<F>,
+    total: Vec<F>,
+}
+
+impl<F> Default for NllBuffers<F> {
+    fn default() -> Self {
+        Self { values: Vec::new(), largest: Vec::new(), total: Vec::new() }
+    }
+}
+
+/// [`nll_from_outputs`] into memory of the caller; allocates nothing once the buffers have grown, except for averaged
+/// logits and for outputs that are not in standard layout.
+///
+/// # Shapes
+/// The sinks: the gradient of the outputs `[S, K, B, C]`, overwritten, and that of the noise scales `[K]`, added to.
+///
+/// # Units
+/// Nats per example.
+///
+/// # Errors
+/// As [`nll_from_outputs`]; [`Error::ShapeMismatch`] for a sink of another length.
+///
+/// # Source
+/// As [`nll_from_outputs`].
+pub fn nll_from_outputs_into<F: Real>(
+    likelihood: Likelihood,
+    outputs: ArrayView4<'_, F>,
+    targets: &Targets,
+    raw_noise: Option<ArrayView1<'_, F>>,
+    form: NllForm,
+    (d_outputs, d_noise): (&mut [F], Option<&mut [F]>),
+    buffers: &mut NllBuffers<F>,
+) -> Result<F, Error> {
     const OP: &str = "nll_from_outputs";
     let (s, k, b, c) = outputs.dim();
     check_axes(OP, outputs, targets, raw_noise)?;
-    let rows = as_rows(outputs);
-    if form == NllForm::MarginalizedLogits {
-        if !likelihood.is_classification() {
-            return Err(Error::Undefined { op: OP, what: "averaged logits of a Gaussian likelihood" });
-        }
-        let m = F::of((s * k) as f64);
-        let mean = outputs.sum_axis(Axis(0)).sum_axis(Axis(0)) / m;
-        let values = likelihood.log_likelihood(mean.view(), targets, None)?;
-        let n = F::of(b as f64);
-        let weights = Array1::from_elem(b, -F::one() / n);
-        let grads = likelihood.backward(mean.view(), targets, None, weights.view())?;
-        // Each sample and member holds an equal share of the averaged logit.
-        let share = grads.outputs / m;
-        let outputs = share.broadcast((s, k, b, c)).expect("trailing axes are equal").to_owned();
-        return Ok(NllGrads { value: -values.sum() / n, outputs, raw_noise: None });
+    check_len(OP, "d_outputs", d_outputs.len(), outputs.len())?;
+    if let Some(sink) = &d_noise {
+        check_len(OP, "d_noise", sink.len(), k)?;
     }
-    let values = likelihood.log_likelihood(rows.view(), targets, raw_noise)?;
-    let values = values.into_shape_with_order((s, k, b)).expect("one value per row");
-    let (value, grad) = nll_from_log_likelihoods(values.view(), form)?;
-    let grad = grad.into_shape_with_order(s * k * b).expect("one value per row");
-    let LikelihoodGrads { outputs, raw_noise } =
-        likelihood.backward(rows.view(), targets, raw_noise, grad.view())?;
-    let outputs = outputs.into_shape_with_order((s, k, b, c)).expect("rows were split from these axes");
-    Ok(NllGrads { value, outputs, raw_noise })
+    if form == NllForm::MarginalizedLogits {
+        return averaged_logits(likelihood, outputs, targets, d_outputs);
+    }
+    let outputs = outputs.as_standard_layout();
+    let values = outputs.as_slice().expect("in standard layout");
+    let rows = OutputRows { values, n_rows: s * k * b, width: c };
+    let NllBuffers { values, largest, total } = buffers;
+    likelihood.log_likelihood_into(OP, rows, targets, raw_noise, values)?;
+    let value = weigh(OP, form, b, values, largest, total)?;
+    likelihood.backward_into(OP, rows, targets, raw_noise, values, d_outputs, d_noise)?;
+    Ok(value)
+}
+
+fn averaged_logits<F: Real>(
+    likelihood: Likelihood,
+    outputs: ArrayView4<'_, F>,
+    targets: &Targets,
+    d_outputs: &mut [F],
+) -> Result<F, Error> {
+    const OP: &str = "nll_from_outputs";
+    if !likelihood.is_classification() {
+        return Err(Error::Undefined { op: OP, what: "averaged logits of a Gaussian likelihood" });
+    }
+    let (s, k, b, _) = outputs.dim();
+    let m = F::of((s * k) as f64);
+    let mean = outputs.sum_axis(Axis(0)).sum_axis(Axis(0)) / m;
+    let values = likelihood.log_likelihood(mean.view(), targets, None)?;
+    let n = F::of(b as f64);
+    let weights = Array1::from_elem(b, -F::one() / n);
+    let grads = likelihood.backward(mean.view(), targets, None, weights.view())?;
+    // Each sample and member holds an equal share of the averaged logit.
+    let share = grads.outputs / m;
+    for (d, &share) in d_outputs.iter_mut().zip(share.iter().cycle()) {
+        *d = share;
+    }
+    Ok(-values.sum() / n)
 }
 
 /// The batch and member axes, which the row-wise likelihood could otherwise mistake for more tiles.

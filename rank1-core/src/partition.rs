@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 /// Chunks of a batch; enough to keep a few cores busy, few enough for one scratch buffer each.
 pub(crate) const CHUNKS: usize = 8;
 
@@ -24,6 +26,17 @@ pub(crate) fn split_mut<F>(
         slice = rest;
         part
     })
+}
+
+/// Runs `f` on at most [`CHUNKS`] items, shared among threads; nothing is allocated.
+pub(crate) fn share<T: Send>(mut items: impl Iterator<Item = T>, f: impl Fn(T) + Sync) {
+    let mut slots: [Option<T>; CHUNKS] = std::array::from_fn(|_| items.next());
+    debug_assert!(items.next().is_none(), "more items than chunks");
+    slots.par_iter_mut().for_each(|slot| {
+        if let Some(item) = slot.take() {
+            f(item);
+        }
+    });
 }
 
 #[cfg(test)]

@@ -227,12 +227,16 @@ pub fn clip_global_norm(gradient: &mut [f32], max_norm: Option<f64>) -> f64 {
         }
         sums.iter().sum::<f64>() + rest.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>()
     };
-    let parts: Vec<f64> = if gradient.len() > CHUNK {
-        gradient.par_chunks(CHUNK).map(squares).collect()
+    let norm = if gradient.len() > CHUNK {
+        // Parts of a number that does not depend on the threads.
+        let mut parts = [0.0; 64];
+        let len = gradient.len().div_ceil(parts.len()).next_multiple_of(8);
+        let chunks = parts.par_iter_mut().zip(gradient.par_chunks(len));
+        chunks.for_each(|(part, chunk)| *part = squares(chunk));
+        parts.iter().sum::<f64>().sqrt()
     } else {
-        vec![squares(gradient)]
+        squares(gradient).sqrt()
     };
-    let norm = parts.iter().sum::<f64>().sqrt();
     if let Some(max_norm) = max_norm
         && norm > max_norm
     {

@@ -5,8 +5,8 @@
 use rank1_core::Real as _;
 use rank1_core::noise::At;
 use rank1_priors::{
-    KlKind, KlValue, NoiseKind, PosteriorFamily, PriorSpec, SCALE_FLOOR, kl_and_grad_with_prior_scale,
-    kl_kind, raw_to_scale,
+    KlKind, KlValue, NoiseKind, PosteriorFamily, PriorSpec, SCALE_FLOOR, kl_and_grad_into, kl_kind,
+    raw_to_scale,
 };
 use rayon::prelude::*;
 
@@ -34,20 +34,12 @@ pub struct PenaltyWeights {
 }
 
 /// Values of the parts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PenaltyParts {
-    /// KL of each layer in nats, reduced over members as the method says, before any weight.
-    pub kl_by_layer: Vec<f64>,
+    /// KL of the whole posterior in nats, before any weight; [`Penalty::kl_by_layer`] has its summands.
+    pub kl: f64,
     /// `l2 * sum(v^2)` over weights and biases.
     pub l2: f64,
-}
-
-impl PenaltyParts {
-    /// KL of the whole posterior, nats.
-    #[must_use]
-    pub fn kl_total(&self) -> f64 {
-        self.kl_by_layer.iter().sum()
-    }
 }
 
 /// One divergence term: a slice of locations with its scales and prior.
@@ -63,11 +55,24 @@ struct Term {
     factor: f64,
 }
 
+/// The divergence of one term with the memory behind it, kept from step to step.
+#[derive(Debug, Default)]
+struct TermBuffers {
+    scale: Vec<f32>,
+    prior_scale: Vec<f32>,
+    noise: Vec<f32>,
+    slope: Vec<f32>,
+    kl: KlValue<f32>,
+    failed: Option<Error>,
+}
+
 /// The penalty of one network.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Penalty {
     network: Network,
     terms: Vec<Term>,
+    buffers: Vec<TermBuffers>,
+    kl_by_layer: Vec<f64>,
 }
 
 impl Penalty {
@@ -105,7 +110,15 @@ impl Penalty {
                 });
             }
         }
-        Self { network: network.clone(), terms }
+        let buffers = terms.iter().map(|_| TermBuffers::default()).collect();
+        Self { network: network.clone(), terms, buffers, kl_by_layer: vec![0.0; network.layers.len()] }
+    }
+
+    /// KL of each layer in nats at the last [`Penalty::add_gradient`], reduced over members as the method says, before
+    /// any weight; zeros before the first.
+    #[must_use]
+    pub fn kl_by_layer(&self) -> &[f64] {
+        &self.kl_by_layer
     }
 
     /// The parts at `parameters`; their weighted gradient is added to `gradient`.
@@ -113,85 +126,29 @@ impl Penalty {
     /// # Errors
     /// Scales or locations that leave the domain of a divergence, which only a diverged run reaches.
     pub fn add_gradient(
-        &self,
+        &mut self,
         parameters: &[f32],
         gradient: &mut [f32],
         weights: PenaltyWeights,
     ) -> Result<PenaltyParts, Error> {
-        let mut kl_by_layer = vec![0.0; self.network.layers.len()];
-        let values = |term: &Term| self.divergence(term, parameters, weights);
-        let found: Vec<_> = if parameters.len() < PARALLEL_PARAMETERS {
-            self.terms.iter().map(values).collect()
-        } else {
-            self.terms.par_iter().map(values).collect()
+        let network = &self.network;
+        let divergence = |(term, buffers): (&Term, &mut TermBuffers)| {
+            buffers.failed = term.divergence(network, parameters, weights, buffers).err();
         };
-        for (term, kl) in self.terms.iter().zip(found) {
-            kl_by_layer[term.layer] += self.add_term(term, &kl?, parameters, gradient, weights);
+        if parameters.len() < PARALLEL_PARAMETERS {
+            self.terms.iter().zip(&mut self.buffers).for_each(divergence);
+        } else {
+            self.terms.par_iter().zip(&mut self.buffers).for_each(divergence);
+        }
+        self.kl_by_layer.fill(0.0);
+        for (term, buffers) in self.terms.iter().zip(&mut self.buffers) {
+            if let Some(error) = buffers.failed.take() {
+                return Err(error);
+            }
+            self.kl_by_layer[term.layer] += term.add(&self.network, buffers, parameters, gradient, weights);
         }
         let l2 = if weights.l2 > 0.0 { self.add_l2(parameters, gradient, weights) } else { 0.0 };
-        Ok(PenaltyParts { kl_by_layer, l2 })
-    }
-
-    /// The divergence of one term with its gradients, before any weight.
-    fn divergence(
-        &self,
-        term: &Term,
-        parameters: &[f32],
-        weights: PenaltyWeights,
-    ) -> Result<KlValue<f32>, Error> {
-        let layout = &self.network.layout;
-        let of = |id: Option<ParamId>| constrained(id.map_or(&[][..], |id| layout.slice(parameters, id)));
-        let (location, scale) = (layout.slice(parameters, term.location), of(term.scale));
-        let prior_scale = of(term.prior_parameter);
-        let noise = self.noise(term, location.len(), weights)?;
-        Ok(kl_and_grad_with_prior_scale(
-            term.family,
-            term.prior,
-            &prior_scale,
-            location,
-            &scale,
-            noise.as_deref(),
-        )?)
-    }
-
-    fn add_term(
-        &self,
-        term: &Term,
-        kl: &KlValue<f32>,
-        parameters: &[f32],
-        gradient: &mut [f32],
-        weights: PenaltyWeights,
-    ) -> f64 {
-        let layout = &self.network.layout;
-        let factor = (weights.kl * term.factor) as f32;
-        if factor != 0.0 {
-            add(layout.slice_mut(gradient, term.location), &kl.d_loc, factor);
-            let scales = [(term.scale, Some(&kl.d_scale)), (term.prior_parameter, kl.d_prior.as_ref())];
-            for (id, d_scale) in scales {
-                let (Some(id), Some(d_scale)) = (id, d_scale) else { continue };
-                let mut d_raw = layout.slice(parameters, id).to_vec();
-                f32::sigmoid_in_place(&mut d_raw);
-                d_raw.iter_mut().zip(d_scale).for_each(|(slope, &d)| *slope *= d);
-                add(layout.slice_mut(gradient, id), &d_raw, factor);
-            }
-        }
-        kl.value * term.factor
-    }
-
-    /// Standard noise of a Monte-Carlo divergence: fresh draws, not those of the forward pass, not clipped.
-    fn noise(&self, term: &Term, len: usize, weights: PenaltyWeights) -> Result<Option<Vec<f32>>, Error> {
-        let KlKind::MonteCarlo { draws } = kl_kind(term.family, term.prior)? else { return Ok(None) };
-        let mut noise = vec![0.0; len * draws];
-        for (draw, out) in noise.chunks_exact_mut(len).enumerate() {
-            let stream = term.site.stream(weights.seed, term.layer, draw as u32);
-            let at = At { step: weights.step, member: 0, example: 0 };
-            match term.family.noise_kind() {
-                NoiseKind::Normal => stream.fill_normal(at, out),
-                NoiseKind::Cauchy => stream.fill_cauchy(at, out),
-                NoiseKind::Unused => {}
-            }
-        }
-        Ok(Some(noise))
+        Ok(PenaltyParts { kl: self.kl_by_layer.iter().sum(), l2 })
     }
 
     fn add_l2(&self, parameters: &[f32], gradient: &mut [f32], weights: PenaltyWeights) -> f64 {
@@ -226,12 +183,83 @@ impl Penalty {
     }
 }
 
-/// [`raw_to_scale`] of a whole slice.
-fn constrained(raw: &[f32]) -> Vec<f32> {
-    let mut scale = raw.to_vec();
-    f32::softplus_in_place(&mut scale);
+impl Term {
+    /// The divergence with its gradients, before any weight.
+    fn divergence(
+        &self,
+        network: &Network,
+        parameters: &[f32],
+        weights: PenaltyWeights,
+        buffers: &mut TermBuffers,
+    ) -> Result<(), Error> {
+        let of = |id: Option<ParamId>| id.map_or(&[][..], |id| network.layout.slice(parameters, id));
+        let location = of(Some(self.location));
+        constrain(of(self.scale), &mut buffers.scale);
+        constrain(of(self.prior_parameter), &mut buffers.prior_scale);
+        let noise = self.draw(location.len(), weights, &mut buffers.noise)?;
+        let (prior_scale, scale) = (&buffers.prior_scale, &buffers.scale);
+        Ok(kl_and_grad_into(
+            self.family,
+            self.prior,
+            prior_scale,
+            location,
+            scale,
+            noise.then_some(&buffers.noise[..]),
+            &mut buffers.kl,
+        )?)
+    }
+
+    /// Adds the weighted gradient and returns the divergence, reduced over members.
+    fn add(
+        &self,
+        network: &Network,
+        buffers: &mut TermBuffers,
+        parameters: &[f32],
+        gradient: &mut [f32],
+        weights: PenaltyWeights,
+    ) -> f64 {
+        let TermBuffers { slope, kl, .. } = buffers;
+        let layout = &network.layout;
+        let factor = (weights.kl * self.factor) as f32;
+        if factor != 0.0 {
+            add(layout.slice_mut(gradient, self.location), &kl.d_loc, factor);
+            let scales = [(self.scale, Some(&kl.d_scale)), (self.prior_parameter, kl.d_prior.as_ref())];
+            for (id, d_scale) in scales {
+                let (Some(id), Some(d_scale)) = (id, d_scale) else { continue };
+                slope.clear();
+                slope.extend_from_slice(layout.slice(parameters, id));
+                f32::sigmoid_in_place(slope);
+                slope.iter_mut().zip(d_scale).for_each(|(slope, &d)| *slope *= d);
+                add(layout.slice_mut(gradient, id), slope, factor);
+            }
+        }
+        kl.value * self.factor
+    }
+
+    /// Standard noise of a Monte-Carlo divergence: fresh draws, not those of the forward pass, not clipped. Whether there is any.
+    fn draw(&self, len: usize, weights: PenaltyWeights, noise: &mut Vec<f32>) -> Result<bool, Error> {
+        let KlKind::MonteCarlo { draws } = kl_kind(self.family, self.prior)? else { return Ok(false) };
+        noise.clear();
+        noise.resize(len * draws, 0.0);
+        for (draw, out) in noise.chunks_exact_mut(len).enumerate() {
+            let stream = self.site.stream(weights.seed, self.layer, draw as u32);
+            let at = At { step: weights.step, member: 0, example: 0 };
+            match self.family.noise_kind() {
+                NoiseKind::Normal => stream.fill_normal(at, out),
+                NoiseKind::Cauchy => stream.fill_cauchy(at, out),
+                NoiseKind::Unused => {}
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// [`raw_to_scale`] of a whole slice, into `scale`.
+fn constrain(raw: &[f32], scale: &mut Vec<f32>) {
+    scale.clear();
+    scale.extend_from_slice(raw);
+    f32::softplus_in_place(scale);
     scale.iter_mut().for_each(|scale| *scale += SCALE_FLOOR as f32);
-    scale
 }
 
 fn add(out: &mut [f32], values: &[f32], factor: f32) {
@@ -257,9 +285,9 @@ mod tests {
 
     const WEIGHTS: PenaltyWeights = PenaltyWeights { kl: 0.5, l2: 0.01, l2_norms: true, seed: 3, step: 2 };
 
-    fn total(penalty: &Penalty, parameters: &[f32], gradient: &mut [f32]) -> f64 {
+    fn total(penalty: &mut Penalty, parameters: &[f32], gradient: &mut [f32]) -> f64 {
         let parts = penalty.add_gradient(parameters, gradient, WEIGHTS).unwrap();
-        WEIGHTS.kl * parts.kl_total() + parts.l2
+        WEIGHTS.kl * parts.kl + parts.l2
     }
 
     #[test]
@@ -275,18 +303,18 @@ mod tests {
             Method::MeanField(MeanField::default()),
         ] {
             let network = network(&method);
-            let penalty = Penalty::new(&network);
+            let mut penalty = Penalty::new(&network);
             let parameters = initialize(&network, 1).unwrap();
             let mut gradient = vec![0.0; parameters.len()];
-            total(&penalty, &parameters, &mut gradient);
+            total(&mut penalty, &parameters, &mut gradient);
             let (mut scratch, mut moved) = (gradient.clone(), parameters.clone());
             for i in 0..parameters.len() {
                 // Parameters are f32: the step actually taken is measured.
                 let h = 1e-3 * (1.0 + parameters[i].abs());
                 moved[i] = parameters[i] + h;
-                let (above, high) = (total(&penalty, &moved, &mut scratch), f64::from(moved[i]));
+                let (above, high) = (total(&mut penalty, &moved, &mut scratch), f64::from(moved[i]));
                 moved[i] = parameters[i] - h;
-                let (below, low) = (total(&penalty, &moved, &mut scratch), f64::from(moved[i]));
+                let (below, low) = (total(&mut penalty, &moved, &mut scratch), f64::from(moved[i]));
                 moved[i] = parameters[i];
                 let expected = (above - below) / (high - low);
                 let error = (expected - f64::from(gradient[i])).abs();
@@ -303,7 +331,7 @@ mod tests {
         let parameters = initialize(&sum, 1).unwrap();
         let kl = |n: &Network| {
             let mut gradient = vec![0.0; parameters.len()];
-            Penalty::new(n).add_gradient(&parameters, &mut gradient, WEIGHTS).unwrap().kl_total()
+            Penalty::new(n).add_gradient(&parameters, &mut gradient, WEIGHTS).unwrap().kl
         };
         assert!((kl(&sum) / 3.0 - kl(&mean)).abs() < 1e-9 * kl(&sum));
     }

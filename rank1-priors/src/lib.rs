@@ -59,7 +59,10 @@ pub use error::Error;
 pub use hierarchical::{ScaleHyperprior, best_shared_scale};
 pub use induced::induced_density;
 pub use init::{LocationInit, ScaleInit, std_from_dropout_rate};
-pub use kl::{KlKind, KlValue, kl_and_grad, kl_and_grad_monte_carlo, kl_and_grad_with_prior_scale, kl_kind};
+pub use kl::{
+    KlKind, KlValue, kl_and_grad, kl_and_grad_into, kl_and_grad_monte_carlo, kl_and_grad_with_prior_scale,
+    kl_kind,
+};
 pub use mixture::{MemberMixture, Mixture};
 pub use posterior::{NoiseKind, PosteriorFamily};
 pub use prior::{PriorDensity, PriorSpec};

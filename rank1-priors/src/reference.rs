@@ -32,7 +32,9 @@ pub fn empirical_bayes_kl_and_grad<T: Real>(
     crate::kl::kl_kind(family, prior)?;
     prior.check()?;
     let entries = Entries::new(OP, family, loc, scale)?.with_positive_scales(OP)?;
-    Ok(empirical_bayes(&entries, mean, concentration, rate, VarianceCenter::Zero))
+    let mut out = KlValue::default();
+    empirical_bayes(&entries, mean, concentration, rate, VarianceCenter::Zero, &mut out);
+    Ok(out)
 }
 
 /// The reference code's log-uniform regularizer: minus [`molchanov_kl_and_grad`].

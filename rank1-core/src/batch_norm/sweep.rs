@@ -1,13 +1,11 @@
 //! The two passes over a batch that normalization consists of: sums by channel, and an affine map by channel.
 
-use std::ops::Range;
-
-use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
+use pulp::{Simd, WithSimd};
 
 use super::NormShape;
 use crate::Real;
-use crate::partition::{CHUNKS, ranges, split_mut};
+use crate::partition::{CHUNKS, ranges, share};
+use crate::simd::arch;
 
 /// A row's result and the two rows behind it.
 pub(super) struct Lines<'a, F> {
@@ -41,24 +39,24 @@ impl<F: Real> WithSimd for Affine<'_, F> {
 }
 
 /// Two sums per group and channel, in an order fixed by the shape: of `z = x - center` and `z z`; with `(y, by)` of `y` and
-/// `y z by`.
+/// `y z by`. They lie in `total`, `[2, G, C]`.
 pub(super) fn reduce<F: Real>(
     shape: &NormShape,
     x: &[F],
     center: &[F],
     weighted: Option<(&[F], &[F])>,
-) -> Vec<[f64; 2]> {
+    partial: &mut Vec<f64>,
+    total: &mut Vec<f64>,
+) {
     let (c, row_len, width) = (shape.channels, shape.row_len(), shape.groups() * shape.channels);
-    let mut partial = vec![0.0; 2 * CHUNKS * width];
-    let one_each = ranges(CHUNKS, CHUNKS);
-    let work: Vec<(Range<usize>, &mut [f64])> =
-        ranges(shape.rows(), CHUNKS).zip(split_mut(&mut partial, 2 * width, one_each)).collect();
-    work.into_par_iter().for_each(|(rows, sums)| {
+    partial.clear();
+    partial.resize(2 * CHUNKS * width, 0.0);
+    share(ranges(shape.rows(), CHUNKS).zip(partial.chunks_exact_mut(2 * width)), |(rows, sums)| {
         let (firsts, seconds) = sums.split_at_mut(width);
         for row in rows {
             let group = shape.group(row) * c..(shape.group(row) + 1) * c;
             let at = row * row_len..(row + 1) * row_len;
-            Arch::new().dispatch(Sums {
+            arch().dispatch(Sums {
                 x: &x[at.clone()],
                 center: &center[group.clone()],
                 weighted: weighted.map(|(y, by)| (&y[at], &by[group.clone()])),
@@ -66,15 +64,11 @@ pub(super) fn reduce<F: Real>(
             });
         }
     });
-    let mut total = vec![[0.0; 2]; width];
+    total.clear();
+    total.resize(2 * width, 0.0);
     for chunk in partial.chunks_exact(2 * width) {
-        let (firsts, seconds) = chunk.split_at(width);
-        for ((total, first), second) in total.iter_mut().zip(firsts).zip(seconds) {
-            total[0] += first;
-            total[1] += second;
-        }
+        total.iter_mut().zip(chunk).for_each(|(total, sum)| *total += sum);
     }
-    total
 }
 
 /// One row's share of the sums of [`reduce`].

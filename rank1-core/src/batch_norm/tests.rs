@@ -94,12 +94,13 @@ fn all_gradients_agree_with_central_differences() {
             let (out, _) = forward(&shape, x, scale, shift);
             out.iter().zip(&probe).map(|(y, p)| p * y + 0.1 * y * y).sum()
         };
-        let (out, saved) = forward(&shape, &x, &scale, &shift);
+        let (out, mut saved) = forward(&shape, &x, &scale, &shift);
         let d_out: Vec<f64> = out.iter().zip(&probe).map(|(y, p)| p + 0.2 * y).collect();
         // The parameter gradients are added to what is there.
         let (mut d_x, mut d_scale, mut d_shift) =
             (vec![f64::NAN; x.len()], vec![1.0; groups], vec![2.0; groups]);
-        backward(&shape, &x, &scale, &saved, EPSILON, &d_out, &mut d_x, &mut d_scale, &mut d_shift).unwrap();
+        backward(&shape, &x, &scale, &mut saved, EPSILON, &d_out, &mut d_x, &mut d_scale, &mut d_shift)
+            .unwrap();
         d_scale.iter_mut().for_each(|g| *g -= 1.0);
         d_shift.iter_mut().for_each(|g| *g -= 2.0);
         let expected = central_differences(|x| loss(x, &scale, &shift), &x);
@@ -139,7 +140,7 @@ fn every_number_of_threads_gives_the_same_bits() {
         let (mut d_scale, mut d_shift) = (scale.clone(), shift.clone());
         pool.install(|| {
             train_forward(&shape, &x, &scale, &shift, EPSILON, &mut out, &mut saved).unwrap();
-            backward(&shape, &x, &scale, &saved, EPSILON, &out, &mut d_x, &mut d_scale, &mut d_shift)
+            backward(&shape, &x, &scale, &mut saved, EPSILON, &out, &mut d_x, &mut d_scale, &mut d_shift)
                 .unwrap();
         });
         [out, d_x, d_scale, d_shift, saved.mean, saved.variance]
@@ -176,6 +177,6 @@ fn wrong_lengths_and_a_foreign_epsilon_are_refused() {
     assert!(train_forward(&shape, &x, &ones, &ones, f64::NAN, &mut out, &mut saved).is_err());
     train_forward(&shape, &x, &ones, &ones, EPSILON, &mut out, &mut saved).unwrap();
     let (mut d_x, mut d_scale, mut d_shift) = (x.clone(), ones.clone(), ones.clone());
-    let refused = backward(&shape, &x, &ones, &saved, 1e-5, &out, &mut d_x, &mut d_scale, &mut d_shift);
+    let refused = backward(&shape, &x, &ones, &mut saved, 1e-5, &out, &mut d_x, &mut d_scale, &mut d_shift);
     assert!(matches!(refused, Err(Error::OutOfRange { argument: "epsilon", .. })));
 }

@@ -5,14 +5,13 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
+use pulp::{Simd, WithSimd};
 
 use super::geometry::ConvShape;
 use super::patches::{Images, pad};
 use crate::matrix::{add_in_order, fit};
-use crate::partition::{CHUNKS, ranges, split_mut};
-use crate::simd::f32_lanes;
+use crate::partition::{CHUNKS, ranges, share, split_mut};
+use crate::simd::{arch, f32_lanes};
 
 /// Buffers of the direct kernels, kept between steps.
 #[derive(Debug, Clone, Default)]
@@ -64,20 +63,12 @@ pub(super) fn convolve(
     pack(shape, tile, weight, packed);
     scratch.lanes.resize_with(CHUNKS, DirectLane::default);
     let parts = split_mut(out, line_len, ranges(lines, CHUNKS));
-    let work: Vec<_> = ranges(lines, CHUNKS).zip(parts).zip(&mut scratch.lanes).collect();
-    work.into_par_iter().for_each(|((range, mut out), lane)| {
+    share(ranges(lines, CHUNKS).zip(parts).zip(&mut scratch.lanes), |((range, mut out), lane)| {
         for (image, lines) in by_image(range, out_height) {
             let (own, rest) = out.split_at_mut(lines.len() * line_len);
             out = rest;
             let x = pad(images, image, &mut lane.padded);
-            Arch::new().dispatch(Forward {
-                shape,
-                vectors: tile.vectors,
-                x,
-                lines,
-                weight: packed,
-                out: own,
-            });
+            arch().dispatch(Forward { shape, vectors: tile.vectors, x, lines, weight: packed, out: own });
         }
     });
 }
@@ -95,9 +86,8 @@ pub(super) fn weight_gradient(
     let line_len = out_width * shape.c_out;
     let lines = d_out.len() / line_len;
     scratch.lanes.resize_with(CHUNKS, DirectLane::default);
-    let work: Vec<_> = ranges(lines, CHUNKS).zip(&mut scratch.lanes).collect();
-    let used = work.len();
-    work.into_par_iter().for_each(|(range, lane)| {
+    let used = lines.min(CHUNKS);
+    share(ranges(lines, CHUNKS).zip(&mut scratch.lanes), |(range, lane)| {
         let mut sum = std::mem::take(&mut lane.sum);
         fit(&mut sum, d_weight.len()).fill(0.0);
         for (image, lines) in by_image(range, out_height) {
@@ -105,7 +95,7 @@ pub(super) fn weight_gradient(
             let d_out = &d_out[(first + lines.start) * line_len..(first + lines.end) * line_len];
             let x = pad(images, image, &mut lane.padded);
             let sum = &mut sum[..shape.weight_len()];
-            Arch::new().dispatch(Weight { shape, vectors: tile.vectors, x, lines, d_out, sum });
+            arch().dispatch(Weight { shape, vectors: tile.vectors, x, lines, d_out, sum });
         }
         lane.sum = sum;
     });

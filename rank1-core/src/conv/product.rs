@@ -2,14 +2,12 @@
 //!
 //! Not for output factors and biases, which are single passes over the output; see [`super::PerturbedConv2d`].
 
-use rayon::prelude::*;
-
 use super::direct::{self, DirectScratch, Tile};
 use super::geometry::ConvShape;
 use super::patches::{Images, Lane, scatter_line};
 use crate::error::check_len;
 use crate::matrix::{add_in_order, fit, matrix, multiply};
-use crate::partition::{CHUNKS, ranges, split_mut};
+use crate::partition::{CHUNKS, ranges, share, split_mut};
 use crate::{Error, Real};
 
 /// Output positions of one product: enough to pay for packing the weight, few enough for the patches to stay in cache.
@@ -118,8 +116,7 @@ pub fn input_gradient<F: Real>(
     let (out_height, out_width) = shape.out_size();
     let (width, line_len) = (shape.patch_len(), out_width * shape.c_out);
     let parts = split_mut(d_x, shape.in_len(), ranges(n, CHUNKS));
-    let work: Vec<_> = ranges(n, CHUNKS).zip(parts).zip(scratch.lanes()).collect();
-    work.into_par_iter().for_each(|((images, d_x), lane)| {
+    share(ranges(n, CHUNKS).zip(parts).zip(scratch.lanes()), |((images, d_x), lane)| {
         d_x.fill(F::zero());
         let first = images.start * out_height;
         for (start, end) in blocks(first, images.end * out_height, out_width) {
@@ -176,9 +173,8 @@ pub fn weight_gradient<F: Real>(
     let line_len = out_width * shape.c_out;
     let lines = n * out_height;
     let lanes = scratch.lanes();
-    let work: Vec<_> = ranges(lines, CHUNKS).zip(lanes.iter_mut()).collect();
-    let used = work.len();
-    work.into_par_iter().for_each(|(range, lane)| {
+    let used = lines.min(CHUNKS);
+    share(ranges(lines, CHUNKS).zip(lanes.iter_mut()), |(range, lane)| {
         let mut partial = std::mem::take(&mut lane.partial);
         let sum = fit(&mut partial, shape.weight_len());
         let mut keep = F::zero();
@@ -215,8 +211,7 @@ fn convolve<F: Real>(
     let lines = images.x.len() / shape.in_len() * out_height;
     let weight = matrix(weight, shape.patch_len());
     let parts = split_mut(out, line_len, ranges(lines, CHUNKS));
-    let work: Vec<_> = ranges(lines, CHUNKS).zip(parts).zip(lanes).collect();
-    work.into_par_iter().for_each(|((range, out), lane)| {
+    share(ranges(lines, CHUNKS).zip(parts).zip(lanes), |((range, out), lane)| {
         for (start, end) in blocks(range.start, range.end, out_width) {
             let patches = matrix(patches_of(images, start, end, lane), (end - start) * out_width);
             let out = &mut out[(start - range.start) * line_len..(end - range.start) * line_len];

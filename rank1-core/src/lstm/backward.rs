@@ -8,7 +8,7 @@ use super::tape::{Block, LstmTape, clear, resize};
 use super::{LstmCell, check_optional, row_of, row_of_mut};
 use crate::error::check_len;
 use crate::matrix::{add_in_order, matrix, multiply};
-use crate::partition::split_mut;
+use crate::partition::{share, split_mut};
 use crate::{Error, Real};
 
 /// Gradients with respect to everything an LSTM reads, in the shapes of the originals; reused between steps.
@@ -124,7 +124,7 @@ pub fn backward_from_state<F: Real>(
     tape.is_complete = false;
     let wants_x = grads.x.is_some();
     tape.blocks.par_iter_mut().for_each(|block| {
-        pulp::Arch::new().dispatch(RunBack { block, cell, x, lengths, d_last, d_hidden, wants_x });
+        crate::simd::arch().dispatch(RunBack { block, cell, x, lengths, d_last, d_hidden, wants_x });
     });
     let blocks = &tape.blocks;
     for (total, of, len) in [
@@ -149,8 +149,7 @@ pub fn backward_from_state<F: Real>(
     if let Some(d_x) = &mut grads.x {
         resize(d_x, rows * shape.steps * d);
         let parts = split_mut(d_x, shape.steps * d, blocks.iter().map(|block| block.rows.clone()));
-        let work: Vec<_> = blocks.iter().zip(parts).collect();
-        work.into_par_iter().for_each(|(block, d_x)| block.write_d_x(cell, d_x));
+        share(blocks.iter().zip(parts), |(block, d_x)| block.write_d_x(cell, d_x));
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ pub fn forward<F: Real>(
     tape.start(cell.shape);
     tape.blocks
         .par_iter_mut()
-        .for_each(|block| pulp::Arch::new().dispatch(Run { block, cell, x, lengths, initial }));
+        .for_each(|block| crate::simd::arch().dispatch(Run { block, cell, x, lengths, initial }));
     tape.last.clear();
     for block in &tape.blocks {
         tape.last.extend_from_slice(row_of(&block.hidden, cell.shape.steps, block.rows.len() * u));

@@ -53,6 +53,7 @@ impl EpochRecord {
     }
 
     pub(super) fn describe(&mut self, network: &Network, parameters: &[f32], penalty: &Penalty, n: usize) {
+        self.kl_by_layer = penalty.kl_by_layer().to_vec();
         self.kl = self.kl_by_layer.iter().sum();
         self.kl_per_example = self.kl / n as f64;
         let spread = |plan: &FactorPlan| penalty.mean_scale(plan, parameters);

@@ -249,7 +249,6 @@ impl<'a> Run<'a> {
         record.kl_weight = step.kl_weight;
         record.penalty = step.penalty;
         record.learning_rate = step.learning_rate;
-        record.kl_by_layer = step.kl_by_layer;
         Ok(step.nll)
     }
 

@@ -15,14 +15,14 @@ use crate::penalty::{Penalty, PenaltyWeights};
 use crate::recipe::Recipe;
 
 /// What a step found before it moved the parameters.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepRecord {
     /// Mean negative log-likelihood of the batch, nats per example.
     pub nll: f64,
     /// Weight of the KL divergence in this step.
     pub kl_weight: f64,
-    /// KL divergence of every layer, nats.
-    pub kl_by_layer: Vec<f64>,
+    /// KL divergence of the whole posterior, nats; [`Penalty::kl_by_layer`] has its summands.
+    pub kl: f64,
     /// The L2 penalty.
     pub penalty: f64,
     /// Learning rate before the multipliers of the groups.
@@ -118,7 +118,7 @@ impl<'a> Stepper<'a> {
         };
         let parts = self.penalty.add_gradient(&state.parameters, &mut self.gradient, weights)?;
         let penalized = Instant::now();
-        let objective = nll + weights.kl * parts.kl_total() + parts.l2;
+        let objective = nll + weights.kl * parts.kl + parts.l2;
         let norm = clip_global_norm(&mut self.gradient[..self.network.n_parameters()], t.clip_norm);
         for (quantity, value) in [("the objective", objective), ("the gradient's norm", norm)] {
             if !value.is_finite() {
@@ -139,7 +139,7 @@ impl<'a> Stepper<'a> {
         Ok(StepRecord {
             nll,
             kl_weight,
-            kl_by_layer: parts.kl_by_layer,
+            kl: parts.kl,
             penalty: parts.l2,
             learning_rate: t.optimizer.learning_rate() * factor,
         })

@@ -19,18 +19,22 @@ pub(crate) struct Entry {
     pub(crate) d_scale: f64,
 }
 
-/// Sums entries; a shared scale collects its gradient, a fixed one drops it.
+/// Sums entries into `out`, overwritten; a shared scale collects its gradient, a fixed one drops it.
 #[inline]
 pub(crate) fn sum_entries<T: Real>(
     entries: &Entries<'_, T>,
+    out: &mut KlValue<T>,
     mut entry: impl FnMut(usize) -> Entry,
-) -> KlValue<T> {
+) {
     let (n, n_scales) = (entries.len(), entries.n_scales());
     let per_entry = n_scales == n && n_scales != 1;
     let mut value = 0.0;
     let mut shared = 0.0;
-    let mut d_loc = Vec::with_capacity(n);
-    let mut d_scale = Vec::with_capacity(n_scales);
+    let KlValue { d_loc, d_scale, .. } = out;
+    d_loc.clear();
+    d_loc.reserve(n);
+    d_scale.clear();
+    d_scale.reserve(n_scales);
     for i in 0..n {
         let e = entry(i);
         value += e.value;
@@ -44,47 +48,51 @@ pub(crate) fn sum_entries<T: Real>(
     if n_scales == 1 {
         d_scale.push(T::of(shared));
     }
-    KlValue { value, kind: KlKind::ClosedForm, d_loc, d_scale, d_prior: None }
+    (out.value, out.kind, out.d_prior) = (value, KlKind::ClosedForm, None);
 }
 
 /// The closed form of a pair that has one; trainable scales have their own function.
-pub(crate) fn closed_form<T: Real>(entries: &Entries<'_, T>, prior: PriorSpec) -> Result<KlValue<T>, Error> {
+pub(crate) fn closed_form<T: Real>(
+    entries: &Entries<'_, T>,
+    prior: PriorSpec,
+    out: &mut KlValue<T>,
+) -> Result<(), Error> {
     let q = form(entries.family);
     let at = |i| (entries.loc(i), entries.scale(i));
-    Ok(match (q, prior) {
+    match (q, prior) {
         (_, PriorSpec::EmpiricalBayes { mean, concentration, rate }) => {
-            empirical_bayes(entries, mean, concentration, rate, VarianceCenter::PriorMean)
+            empirical_bayes(entries, mean, concentration, rate, VarianceCenter::PriorMean, out);
         }
         (Form::Normal, PriorSpec::Normal { mean, std }) => {
-            sum_entries(entries, |i| normal_normal(entries.loc(i) - mean, entries.scale(i), std))
+            sum_entries(entries, out, |i| normal_normal(entries.loc(i) - mean, entries.scale(i), std));
         }
         (Form::LogNormal, PriorSpec::Normal { mean, std }) => {
-            sum_entries(entries, |i| normal_prior(q, entries.loc(i), entries.scale(i), mean, std))
+            sum_entries(entries, out, |i| normal_prior(q, entries.loc(i), entries.scale(i), mean, std));
         }
         (Form::LogNormal, PriorSpec::LogNormal { location, scale }) => {
-            sum_entries(entries, |i| normal_normal(entries.loc(i) - location, entries.scale(i), scale))
+            sum_entries(entries, out, |i| normal_normal(entries.loc(i) - location, entries.scale(i), scale));
         }
         (Form::Normal, PriorSpec::TiedMean { std }) => {
-            sum_entries(entries, |i| normal_normal(0.0, entries.scale(i), std))
+            sum_entries(entries, out, |i| normal_normal(0.0, entries.scale(i), std));
         }
         (Form::Point, PriorSpec::TiedMean { std }) => {
-            sum_entries(entries, |_| Entry { value: std.ln() + HALF_LN_2PI, d_loc: 0.0, d_scale: 0.0 })
+            sum_entries(entries, out, |_| Entry { value: std.ln() + HALF_LN_2PI, d_loc: 0.0, d_scale: 0.0 });
         }
         (Form::Cauchy, PriorSpec::Cauchy { location, scale }) => {
-            sum_entries(entries, |i| cauchy_cauchy(entries.loc(i) - location, entries.scale(i), scale))
+            sum_entries(entries, out, |i| cauchy_cauchy(entries.loc(i) - location, entries.scale(i), scale));
         }
-        (_, PriorSpec::ImproperUniform) => sum_entries(entries, |i| {
+        (_, PriorSpec::ImproperUniform) => sum_entries(entries, out, |i| {
             let (loc, scale) = at(i);
             negative_entropy(q, loc, scale)
         }),
         (Form::Cauchy, PriorSpec::LogUniform) => {
-            sum_entries(entries, |i| cauchy_log_uniform(entries.loc(i), entries.scale(i)))
+            sum_entries(entries, out, |i| cauchy_log_uniform(entries.loc(i), entries.scale(i)));
         }
         (Form::LogNormal, PriorSpec::LogUniform) => {
-            sum_entries(entries, |i| log_normal_log_uniform(entries.scale(i)))
+            sum_entries(entries, out, |i| log_normal_log_uniform(entries.scale(i)));
         }
         (Form::Normal, PriorSpec::LogUniform) => {
-            sum_entries(entries, |i| normal_log_uniform(entries.loc(i), entries.scale(i)))
+            sum_entries(entries, out, |i| normal_log_uniform(entries.loc(i), entries.scale(i)));
         }
         _ => {
             let density = prior.density()?;
@@ -97,22 +105,29 @@ pub(crate) fn closed_form<T: Real>(entries: &Entries<'_, T>, prior: PriorSpec) -
                     draw: entries.loc(index),
                 });
             }
-            sum_entries(entries, |i| Entry {
+            sum_entries(entries, out, |i| Entry {
                 value: -density.log_density(entries.loc(i)),
                 d_loc: -density.log_density_slope(entries.loc(i)),
                 d_scale: 0.0,
-            })
+            });
         }
-    })
+    }
+    Ok(())
 }
 
 /// Normal around a fixed mean with trained standard deviations, one or one per entry.
-pub(crate) fn trainable_scale<T: Real>(entries: &Entries<'_, T>, mean: f64, prior_scale: &[T]) -> KlValue<T> {
+pub(crate) fn trainable_scale<T: Real>(
+    entries: &Entries<'_, T>,
+    mean: f64,
+    prior_scale: &[T],
+    out: &mut KlValue<T>,
+) {
     let q = form(entries.family);
     let shared = prior_scale.len() == 1;
     let mut total = 0.0;
-    let mut d_prior = Vec::with_capacity(prior_scale.len());
-    let mut kl = sum_entries(entries, |i| {
+    let mut d_prior = out.d_prior.take().unwrap_or_default();
+    d_prior.clear();
+    sum_entries(entries, out, |i| {
         let std = prior_scale[if shared { 0 } else { i }].wide();
         let (loc, scale) = (entries.loc(i), entries.scale(i));
         let d_std = (1.0 - second_moment(q, loc, scale, mean).value / (std * std)) / std;
@@ -126,8 +141,7 @@ pub(crate) fn trainable_scale<T: Real>(entries: &Entries<'_, T>, mean: f64, prio
     if shared {
         d_prior.push(T::of(total));
     }
-    kl.d_prior = Some(d_prior);
-    kl
+    out.d_prior = Some(d_prior);
 }
 
 /// Normal from normal: means `offset` apart, standard deviations `scale` and `std`.

@@ -23,7 +23,8 @@ pub(crate) fn empirical_bayes<T: Real>(
     concentration: f64,
     rate: f64,
     center: VarianceCenter,
-) -> KlValue<T> {
+    out: &mut KlValue<T>,
+) {
     let q = form(entries.family);
     let n = entries.len() as f64;
     let about = match center {
@@ -45,7 +46,7 @@ pub(crate) fn empirical_bayes<T: Real>(
     };
     let d_chosen = d_v / denominator;
     let half_precision = 0.5 / v;
-    let mut kl = sum_entries(entries, |i| {
+    sum_entries(entries, out, |i| {
         let (loc, scale) = (entries.loc(i), entries.scale(i));
         let (information, own, other) = (negative_entropy(q, loc, scale), moment(i, mean), moment(i, about));
         Entry {
@@ -56,6 +57,5 @@ pub(crate) fn empirical_bayes<T: Real>(
     });
     let log_hyperprior =
         concentration * rate.ln() - libm::lgamma(concentration) - (concentration + 1.0) * v.ln() - rate / v;
-    kl.value += n * (0.5 * v.ln() + HALF_LN_2PI) - log_hyperprior;
-    kl
+    out.value += n * (0.5 * v.ln() + HALF_LN_2PI) - log_hyperprior;
 }

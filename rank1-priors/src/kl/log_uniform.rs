@@ -135,7 +135,8 @@ pub fn molchanov_kl_and_grad<T: Real>(
         });
     }
     let entries = Entries::new(OP, family, loc, scale)?.with_positive_scales(OP)?;
-    Ok(sum_entries(&entries, |i| {
+    let mut out = KlValue::default();
+    sum_entries(&entries, &mut out, |i| {
         let (loc, scale) = (entries.loc(i), entries.scale(i));
         let square = loc * loc + 1e-7;
         let free = 2.0 * scale.ln() - square.ln();
@@ -145,7 +146,8 @@ pub fn molchanov_kl_and_grad<T: Real>(
         let inside = if (-8.0..=8.0).contains(&free) { 1.0 } else { 0.0 };
         let slope = inside * (-K[0] * K[2] * gate * (1.0 - gate) - 0.5 * sigmoid(-log_alpha));
         Entry { value, d_loc: slope * -2.0 * loc / square, d_scale: slope * 2.0 / scale }
-    }))
+    });
+    Ok(out)
 }
 
 #[cfg(test)]

@@ -43,6 +43,13 @@ pub struct KlValue<T = f64> {
     pub d_prior: Option<Vec<T>>,
 }
 
+/// Nothing diverges from nothing.
+impl<T> Default for KlValue<T> {
+    fn default() -> Self {
+        Self { value: 0.0, kind: KlKind::ClosedForm, d_loc: Vec::new(), d_scale: Vec::new(), d_prior: None }
+    }
+}
+
 impl<T: Real> KlValue<T> {
     /// The same divergence with value and gradients multiplied by `factor`.
     ///
@@ -159,6 +166,19 @@ pub fn kl_and_grad<T: Real>(
     scale: &[T],
     noise: Option<&[T]>,
 ) -> Result<KlValue<T>, Error> {
+    let mut out = KlValue::default();
+    with_fixed_prior(family, prior, loc, scale, noise, &mut out)?;
+    Ok(out)
+}
+
+fn with_fixed_prior<T: Real>(
+    family: PosteriorFamily,
+    prior: PriorSpec,
+    loc: &[T],
+    scale: &[T],
+    noise: Option<&[T]>,
+    out: &mut KlValue<T>,
+) -> Result<(), Error> {
     const OP: &str = "kl_and_grad";
     if prior.has_trainable_scale() {
         return Err(Error::PriorScaleMissing { prior });
@@ -166,12 +186,12 @@ pub fn kl_and_grad<T: Real>(
     match kl_kind(family, prior)? {
         KlKind::MonteCarlo { .. } => {
             let noise = noise.ok_or(Error::NoiseMissing { family, prior })?;
-            kl_and_grad_monte_carlo(family, prior, loc, scale, noise)
+            monte_carlo::monte_carlo(family, prior, loc, scale, noise, out)
         }
         KlKind::ClosedForm => {
             prior.check()?;
             let entries = Entries::new(OP, family, loc, scale)?.with_positive_scales(OP)?;
-            closed::closed_form(&entries, prior)
+            closed::closed_form(&entries, prior, out)
         }
     }
 }
@@ -198,10 +218,31 @@ pub fn kl_and_grad_with_prior_scale<T: Real>(
     scale: &[T],
     noise: Option<&[T]>,
 ) -> Result<KlValue<T>, Error> {
+    let mut out = KlValue::default();
+    kl_and_grad_into(family, prior, prior_scale, loc, scale, noise, &mut out)?;
+    Ok(out)
+}
+
+/// [`kl_and_grad_with_prior_scale`] into memory that is kept from step to step; what `out` held is overwritten.
+///
+/// # Errors
+/// As [`kl_and_grad_with_prior_scale`]; `out` then holds nothing of use.
+///
+/// # Source
+/// See [`kl_and_grad`].
+pub fn kl_and_grad_into<T: Real>(
+    family: PosteriorFamily,
+    prior: PriorSpec,
+    prior_scale: &[T],
+    loc: &[T],
+    scale: &[T],
+    noise: Option<&[T]>,
+    out: &mut KlValue<T>,
+) -> Result<(), Error> {
     const OP: &str = "kl_and_grad_with_prior_scale";
     let PriorSpec::TrainableScale { mean } = prior else {
         same_length(OP, "prior_scale", 0, prior_scale.len())?;
-        return kl_and_grad(family, prior, loc, scale, noise);
+        return with_fixed_prior(family, prior, loc, scale, noise, out);
     };
     kl_kind(family, prior)?;
     prior.check()?;
@@ -217,7 +258,8 @@ pub fn kl_and_grad_with_prior_scale<T: Real>(
         })?;
     }
     let entries = Entries::new(OP, family, loc, scale)?.with_positive_scales(OP)?;
-    Ok(closed::trainable_scale(&entries, mean, prior_scale))
+    closed::trainable_scale(&entries, mean, prior_scale, out);
+    Ok(())
 }
 
 /// Sum over the entries of `E[(x - mean)^2]`.

@@ -31,18 +31,32 @@ pub fn kl_and_grad_monte_carlo<T: Real>(
     noise: &[T],
 ) -> Result<KlValue<T>, Error> {
     kl_kind(family, prior)?;
+    let mut out = KlValue::default();
+    monte_carlo(family, prior, loc, scale, noise, &mut out)?;
+    Ok(out)
+}
+
+/// [`kl_and_grad_monte_carlo`] of a pair that has a divergence, into `out`.
+pub(super) fn monte_carlo<T: Real>(
+    family: PosteriorFamily,
+    prior: PriorSpec,
+    loc: &[T],
+    scale: &[T],
+    noise: &[T],
+    out: &mut KlValue<T>,
+) -> Result<(), Error> {
     let density = prior.density()?;
-    let mut kl = match density {
+    match density {
         // The trained pairs get their own copy of the loop, free of dispatch.
-        PriorDensity::Cauchy(d) => monte_carlo_from_density(family, &d, loc, scale, noise),
-        PriorDensity::Normal(d) => monte_carlo_from_density(family, &d, loc, scale, noise),
-        PriorDensity::HalfCauchy(d) => monte_carlo_from_density(family, &d, loc, scale, noise),
-        _ => monte_carlo_from_density(family, &density, loc, scale, noise),
+        PriorDensity::Cauchy(d) => mean_over_draws(family, &d, loc, scale, noise, out),
+        PriorDensity::Normal(d) => mean_over_draws(family, &d, loc, scale, noise, out),
+        PriorDensity::HalfCauchy(d) => mean_over_draws(family, &d, loc, scale, noise, out),
+        _ => mean_over_draws(family, &density, loc, scale, noise, out),
     }?;
     if prior == PriorSpec::LogUniform {
-        kl.value += offset(form(family)) * loc.len() as f64;
+        out.value += offset(form(family)) * loc.len() as f64;
     }
-    Ok(kl)
+    Ok(())
 }
 
 /// [`kl_and_grad_monte_carlo`] from any density, for priors that [`PriorSpec`] does not name.
@@ -62,6 +76,19 @@ pub fn monte_carlo_from_density<T: Real, D: LogDensity>(
     scale: &[T],
     noise: &[T],
 ) -> Result<KlValue<T>, Error> {
+    let mut out = KlValue::default();
+    mean_over_draws(family, prior, loc, scale, noise, &mut out)?;
+    Ok(out)
+}
+
+fn mean_over_draws<T: Real, D: LogDensity>(
+    family: PosteriorFamily,
+    prior: &D,
+    loc: &[T],
+    scale: &[T],
+    noise: &[T],
+    out: &mut KlValue<T>,
+) -> Result<(), Error> {
     const OP: &str = "kl_and_grad_monte_carlo";
     let entries = Entries::new(OP, family, loc, scale)?.with_positive_scales(OP)?;
     let n = loc.len();
@@ -72,7 +99,7 @@ pub fn monte_carlo_from_density<T: Real, D: LogDensity>(
     }
     let weight = 1.0 / draws as f64;
     let mut outside = None;
-    let mut kl = sum_entries(&entries, |i| {
+    sum_entries(&entries, out, |i| {
         let mut sum = Entry { value: 0.0, d_loc: 0.0, d_scale: 0.0 };
         for draw_idx in 0..draws {
             let noise = if point { 0.0 } else { noise[draw_idx * n + i].wide() };
@@ -92,8 +119,8 @@ pub fn monte_carlo_from_density<T: Real, D: LogDensity>(
     if let Some((index, draw)) = outside {
         return Err(Error::OutsideSupport { family, index, draw });
     }
-    kl.kind = KlKind::MonteCarlo { draws };
-    Ok(kl)
+    out.kind = KlKind::MonteCarlo { draws };
+    Ok(())
 }
 
 /// Derivatives of `ln q` at the draw in location and scale, the noise held fixed.

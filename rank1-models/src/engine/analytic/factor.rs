@@ -287,9 +287,9 @@ impl<F: Real> FactorBuffers<F> {
         let width = self.width;
         let mut scale_gradient = std::mem::take(&mut self.scale_gradient);
         let scales = if scale_gradient.is_empty() {
-            &mut vec![F::zero(); location_gradient.len()]
+            &mut vec![F::zero(); location_gradient.len()][..]
         } else {
-            &mut scale_gradient
+            &mut scale_gradient[..]
         };
         let one = |(member, (d_location, d_scale)): (usize, (&mut [F], &mut [F]))| {
             for row in rows.of_member(member) {
@@ -298,12 +298,12 @@ impl<F: Real> FactorBuffers<F> {
                 self.add_row_gradient(plan, index, own, d_location, d_scale);
             }
         };
-        let members =
-            location_gradient.chunks_exact_mut(width).zip(scales.chunks_exact_mut(width)).enumerate();
         if row_gradient.len() < PARALLEL_VALUES {
-            members.for_each(one);
+            let locations = location_gradient.chunks_exact_mut(width);
+            locations.zip(scales.chunks_exact_mut(width)).enumerate().for_each(one);
         } else {
-            members.collect::<Vec<_>>().into_par_iter().for_each(one);
+            let locations = location_gradient.par_chunks_exact_mut(width);
+            locations.zip(scales.par_chunks_exact_mut(width)).enumerate().for_each(one);
         }
         self.scale_gradient = scale_gradient;
     }
@@ -359,7 +359,13 @@ impl<F: Real> FactorBuffers<F> {
     }
 
     /// Adds the gradient of the unconstrained scales, after all rows are done.
-    pub(super) fn finish(&self, plan: &FactorPlan, network: &Network, parameters: &[F], gradient: &mut [F]) {
+    pub(super) fn finish(
+        &mut self,
+        plan: &FactorPlan,
+        network: &Network,
+        parameters: &[F],
+        gradient: &mut [F],
+    ) {
         let FactorPlan::Random { scale: Some(id), .. } = plan else { return };
         let raw = network.layout.slice(parameters, *id);
         let out = network.layout.slice_mut(gradient, *id);
@@ -368,9 +374,12 @@ impl<F: Real> FactorBuffers<F> {
             out[0] += total * sigmoid(*shared);
             return;
         }
-        let mut slope = raw.to_vec();
-        F::sigmoid_in_place(&mut slope);
-        for ((o, &g), &slope) in out.iter_mut().zip(&self.scale_gradient).zip(&slope) {
+        // The scales are drawn with no more in this pass.
+        let slope = &mut self.scale;
+        slope.clear();
+        slope.extend_from_slice(raw);
+        F::sigmoid_in_place(slope);
+        for ((o, &g), &slope) in out.iter_mut().zip(&self.scale_gradient).zip(&*slope) {
             *o += g * slope;
         }
     }

@@ -16,7 +16,7 @@ mod rows;
 use ndarray::{Array4, ArrayView2};
 use rank1_core::Real;
 use rank1_core::likelihood::Likelihood;
-use rank1_core::objective::nll_from_outputs;
+use rank1_core::objective::{NllBuffers, nll_from_outputs_into};
 use rank1_core::targets::Targets;
 
 use self::layer::LayerBuffers;
@@ -42,6 +42,7 @@ pub struct AnalyticEngine<F> {
     gradients: Vec<Vec<F>>,
     /// Memory for gradients, of any length and content.
     free: Vec<Vec<F>>,
+    objective: NllBuffers<F>,
     profile: Profile,
 }
 
@@ -55,7 +56,8 @@ impl<F: Real> AnalyticEngine<F> {
         let gradients = network.nodes.iter().map(|_| Vec::new()).collect();
         let taken_by = taken_by(&network);
         let (free, profile) = (Vec::new(), Profile::default());
-        Self { network, layers, operations, values, taken_by, gradients, free, profile }
+        let objective = NllBuffers::default();
+        Self { network, layers, operations, values, taken_by, gradients, free, objective, profile }
     }
 
     fn forward(
@@ -133,24 +135,30 @@ impl<F: Real> AnalyticEngine<F> {
         self.forward(parameters, batch.inputs, key, rows, true)?;
         let raw_noise = self.network.noise.map(|id| self.network.layout.vector(parameters, id));
         let likelihood = self.network.shape.likelihood;
-        let nll =
-            nll_from_outputs(likelihood, self.last_outputs(rows)?, batch.targets, raw_noise, request.form)?;
-        if let (Some(id), Some(d_noise)) = (self.network.noise, &nll.raw_noise) {
-            for (g, &d) in self.network.layout.slice_mut(gradient, id).iter_mut().zip(d_noise) {
-                *g += d;
-            }
-        }
         for gradient in &mut self.gradients {
             // Something is left only where a pass before ended in an error.
             gradient.clear();
         }
-        if let Some(last) = self.gradients.last_mut() {
-            *last = self.free.pop().unwrap_or_default();
-            last.clear();
-            last.extend(nll.outputs.iter().copied());
+        let mut last = self.free.pop().unwrap_or_default();
+        let mut objective = std::mem::take(&mut self.objective);
+        let outputs = self.last_outputs(rows)?;
+        layer::resize(&mut last, outputs.len());
+        let d_noise = self.network.noise.map(|id| self.network.layout.slice_mut(gradient, id));
+        let nll = nll_from_outputs_into(
+            likelihood,
+            outputs,
+            batch.targets,
+            raw_noise,
+            request.form,
+            (&mut last, d_noise),
+            &mut objective,
+        )?;
+        self.objective = objective;
+        if let Some(place) = self.gradients.last_mut() {
+            *place = last;
         }
         self.backward(parameters, gradient, batch.inputs, rows, key)?;
-        Ok(nll.value.wide())
+        Ok(nll.wide())
     }
 
     fn last_outputs(&self, rows: Rows) -> Result<ndarray::ArrayView4<'_, F>, Error> {

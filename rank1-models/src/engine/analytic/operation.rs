@@ -22,6 +22,8 @@ const DROPOUT_LAYER: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct OperationBuffers<F> {
     norm: NormSaved<F>,
+    /// Gradient of the scales, then of the shifts.
+    norm_gradient: Vec<F>,
     /// Multiples of [`Op::Dropout`].
     kept: Vec<F>,
     raw: Vec<f32>,
@@ -34,6 +36,7 @@ impl<F: Real> OperationBuffers<F> {
     pub(super) fn new() -> Self {
         Self {
             norm: NormSaved::default(),
+            norm_gradient: Vec::new(),
             kept: Vec::new(),
             raw: Vec::new(),
             largest: Vec::new(),
@@ -201,18 +204,20 @@ impl<F: Real> OperationBuffers<F> {
         let layout = &pass.network.layout;
         let shape = norm_shape(pass.rows, norm);
         let scale = layout.slice(pass.parameters, norm.scale);
-        let (mut d_scale, mut d_shift) = (vec![F::zero(); scale.len()], vec![F::zero(); scale.len()]);
+        self.norm_gradient.clear();
+        self.norm_gradient.resize(2 * scale.len(), F::zero());
+        let (d_scale, d_shift) = self.norm_gradient.split_at_mut(scale.len());
         let epsilon = NormPlan::EPSILON;
-        batch_norm::backward(&shape, x, scale, &self.norm, epsilon, own, below, &mut d_scale, &mut d_shift)?;
-        add(layout.slice_mut(gradient, norm.scale), &d_scale);
-        add(layout.slice_mut(gradient, norm.shift), &d_shift);
+        batch_norm::backward(&shape, x, scale, &mut self.norm, epsilon, own, below, d_scale, d_shift)?;
+        add(layout.slice_mut(gradient, norm.scale), d_scale);
+        add(layout.slice_mut(gradient, norm.shift), d_shift);
         // What a step subtracts, so that running = momentum * running + (1 - momentum) * batch.
         let count = pass.rows.len() * norm.positions / (scale.len() / norm.channels);
-        let variance: Vec<F> = self.norm.variance.iter().map(|&v| batch_norm::unbiased(v, count)).collect();
-        for (id, batch) in [(norm.mean, &self.norm.mean), (norm.variance, &variance)] {
+        for (id, batch) in [(norm.mean, &self.norm.mean), (norm.variance, &self.norm.variance)] {
             let running = layout.slice(pass.parameters, id);
             let share = F::of(1.0 - NormPlan::MOMENTUM);
             for ((g, &running), &batch) in layout.slice_mut(gradient, id).iter_mut().zip(running).zip(batch) {
+                let batch = if id == norm.variance { batch_norm::unbiased(batch, count) } else { batch };
                 *g += share * (running - batch);
             }
         }

@@ -226,7 +226,7 @@ pub(super) fn backward(
                     &shape,
                     slice(x),
                     scale,
-                    saved,
+                    &mut saved.clone(),
                     network.epsilon,
                     slice(&d_out),
                     slice_mut(&mut d_x),
