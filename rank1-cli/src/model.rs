@@ -111,7 +111,7 @@ impl Model {
             .iter()
             .map(|s| TrainedNetwork {
                 network: network.clone(),
-                parameters: s.selected().to_vec(),
+                parameters: s.selected().into(),
                 seed: s.seed,
             })
             .collect();

@@ -22,6 +22,7 @@ mod partition;
 pub mod perturb;
 pub mod pool;
 pub mod predictive;
+mod product;
 pub mod real;
 pub mod simd;
 pub mod targets;

@@ -1,28 +1,13 @@
-//! Row-major slices as matrices: views, one product, buffers that grow and sums of partial results.
+//! Buffers that grow and sums of partial results.
 //!
-//! Not for anything with a shape of its own; callers have checked their lengths.
+//! Not for products; see [`crate::product`].
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use crate::Real;
 
 /// Elements that one thread adds up at a time.
 const SUM_BLOCK: usize = 4096;
-
-/// A matrix of `rows` rows.
-pub(crate) fn matrix<F>(values: &[F], rows: usize) -> ArrayView2<'_, F> {
-    let columns = values.len().checked_div(rows).unwrap_or(0);
-    ArrayView2::from_shape((rows, columns), values).expect("callers pass whole rows")
-}
-
-/// `out = a b + keep out`; what `out` held is not read if `keep` is 0.
-pub(crate) fn multiply<F: Real>(a: ArrayView2<'_, F>, b: ArrayView2<'_, F>, keep: F, out: &mut [F]) {
-    let mut out =
-        ArrayViewMut2::from_shape((a.nrows(), b.ncols()), out).expect("callers pass a slice of this size");
-    general_mat_mul(F::one(), &a, &b, keep, &mut out);
-}
 
 /// The first `len` elements, after growing the buffer if it is too short.
 pub(crate) fn fit<F: Real>(buffer: &mut Vec<F>, len: usize) -> &mut [F] {

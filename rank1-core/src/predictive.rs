@@ -94,6 +94,27 @@ impl ClassPredictive {
         })
     }
 
+    /// The named examples, in the order of `rows`; one may repeat.
+    ///
+    /// # Shapes
+    /// `rows` `[M]` gives `N = M`.
+    ///
+    /// # Panics
+    /// If a row is not below `N`.
+    ///
+    /// # Source
+    /// Bookkeeping; no formula.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            n_samples: self.n_samples,
+            log_probs: self.log_probs.select(Axis(0), rows),
+            member_log_probs: self.member_log_probs.select(Axis(1), rows),
+            mean_log_probs: self.mean_log_probs.select(Axis(0), rows),
+            expected_entropy: self.expected_entropy.select(Axis(0), rows),
+        }
+    }
+
     /// Number of examples.
     ///
     /// # Shapes
@@ -254,6 +275,26 @@ impl PredictiveAccumulator {
         }
         self.add_rows(log_probs.to_owned());
         Ok(())
+    }
+
+    /// The sums of the named examples only, in the order of `rows`.
+    ///
+    /// # Shapes
+    /// `rows` `[M]` gives `N = M`.
+    ///
+    /// # Panics
+    /// If a row is not below `N`.
+    ///
+    /// # Source
+    /// Bookkeeping; no formula.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            n_samples: self.n_samples,
+            member_log_sum: self.member_log_sum.select(Axis(1), rows),
+            log_prob_sum: self.log_prob_sum.select(Axis(0), rows),
+            entropy_sum: self.entropy_sum.select(Axis(0), rows),
+        }
     }
 
     /// The predictive of the samples so far.

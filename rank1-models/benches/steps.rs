@@ -177,7 +177,7 @@ kl_annealing = 0.5
         let mut state = TrainState::start(&network, &recipe, recipe.seed)?;
         let mut stepper = Stepper::new(&network, &recipe, self.n);
         if let Some(samples) = self.samples {
-            let parameters = state.parameters.clone();
+            let parameters = state.parameters.as_slice().into();
             let trained = [TrainedNetwork { network: network.clone(), parameters, seed: recipe.seed }];
             let mut engines = [rank1_models::train::engine(recipe.train.engine, &network)];
             return repeat(seconds, || {

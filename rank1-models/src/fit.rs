@@ -177,7 +177,7 @@ pub fn fit(
     };
     let trained = |state: &TrainState| TrainedNetwork {
         network: network.clone(),
-        parameters: state.selected().to_vec(),
+        parameters: state.selected().into(),
         seed: state.seed,
     };
     Ok(Fitted {

@@ -1,5 +1,11 @@
 //! Prediction: samples and members are folded into the rows, in chunks of bounded memory.
 
+mod adaptive;
+
+pub use adaptive::{AdaptivePredictive, AdaptiveSampling, predict_adaptively};
+
+use std::sync::Arc;
+
 use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis, Slice, concatenate};
 use rank1_core::likelihood::{Likelihood, noise_scale};
 use rank1_core::metrics;
@@ -16,7 +22,7 @@ pub struct TrainedNetwork {
     /// The plan.
     pub network: Network,
     /// Flat parameters.
-    pub parameters: Vec<f32>,
+    pub parameters: Arc<[f32]>,
     /// Seed of its draws.
     pub seed: u64,
 }
@@ -36,6 +42,49 @@ pub enum Predictive {
 }
 
 impl Predictive {
+    /// Puts the examples of several predictives behind one another.
+    ///
+    /// # Errors
+    /// No part, parts of different kinds, or of different numbers of samples, members or classes.
+    pub fn concatenate(parts: &[Self]) -> Result<Self, Error> {
+        let (mut classes, mut mixtures, mut members) = (Vec::new(), Vec::new(), 0);
+        for part in parts {
+            match part {
+                Self::Classes(p) => classes.push(p.clone()),
+                Self::Values { mixture, n_members } => {
+                    mixtures.push(mixture.clone());
+                    members = *n_members;
+                }
+            }
+        }
+        match (classes.is_empty(), mixtures.is_empty()) {
+            (false, true) => Ok(Self::Classes(ClassPredictive::concatenate(&classes)?)),
+            (true, false) => {
+                let mixture = GaussianMixturePredictive::concatenate(&mixtures)?;
+                Ok(Self::Values { mixture, n_members: members })
+            }
+            _ => Err(rank1_core::Error::Undefined {
+                op: "Predictive::concatenate",
+                what: "parts of both kinds, or none",
+            }
+            .into()),
+        }
+    }
+
+    /// The named examples, in the order of `rows`; one may repeat.
+    ///
+    /// # Panics
+    /// If a row is not below the number of examples.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Classes(p) => Self::Classes(p.select(rows)),
+            Self::Values { mixture, n_members } => {
+                Self::Values { mixture: mixture.select(rows), n_members: *n_members }
+            }
+        }
+    }
+
     /// Mean negative log-likelihood of the mixture predictive, nats per example.
     ///
     /// # Errors
@@ -105,6 +154,37 @@ pub fn predict(
     })
 }
 
+/// Outputs of all members of all networks, `[S, K, n, C]`; `outputs` gives those of one network.
+fn outputs_of_members(
+    networks: &[TrainedNetwork],
+    engines: &mut [Box<dyn Engine>],
+    mut outputs: impl FnMut(&TrainedNetwork, &mut dyn Engine) -> Result<Array4<f32>, Error>,
+) -> Result<Array4<f32>, Error> {
+    let mut parts = Vec::with_capacity(networks.len());
+    for (trained, engine) in networks.iter().zip(engines) {
+        parts.push(outputs(trained, &mut **engine)?);
+    }
+    if let [_] = parts[..] {
+        return Ok(parts.swap_remove(0));
+    }
+    let views: Vec<_> = parts.iter().map(|p| p.view()).collect();
+    concatenate(Axis(1), &views).map_err(|_| Error::Mismatch {
+        what: "number of outputs of an ensemble's networks",
+        expected: parts[0].dim().3,
+        got: parts.iter().map(|p| p.dim().3).max().unwrap_or(0),
+    })
+}
+
+/// Unconstrained observation noise of every member, for the homoscedastic likelihood.
+fn member_noise(networks: &[TrainedNetwork]) -> Option<Vec<f32>> {
+    let mut noise = Vec::new();
+    for trained in networks {
+        let id = trained.network.noise?;
+        noise.extend_from_slice(trained.network.layout.slice(&trained.parameters, id));
+    }
+    Some(noise)
+}
+
 /// All members on one chunk of rows.
 struct Members<'a> {
     networks: &'a [TrainedNetwork],
@@ -133,24 +213,15 @@ impl Members<'_> {
 
     /// Outputs of several samples of every member, `[S, K, n, C]`.
     fn outputs(&mut self, first: usize, count: usize) -> Result<Array4<f32>, Error> {
-        let mut parts = Vec::with_capacity(self.networks.len());
-        for (trained, engine) in self.networks.iter().zip(&mut *self.engines) {
+        let (rows, start) = (self.rows, self.start);
+        outputs_of_members(self.networks, self.engines, |trained, engine| {
             let key = DrawKey {
                 seed: trained.seed,
                 step: DrawKey::PREDICTION,
                 first_sample: first as u32,
-                first_example: self.start as u32,
+                first_example: start as u32,
             };
-            parts.push(engine.outputs(&trained.parameters, self.rows, key, count)?);
-        }
-        if let [_] = parts[..] {
-            return Ok(parts.swap_remove(0));
-        }
-        let views: Vec<_> = parts.iter().map(|p| p.view()).collect();
-        concatenate(Axis(1), &views).map_err(|_| Error::Mismatch {
-            what: "number of outputs of an ensemble's networks",
-            expected: parts[0].dim().3,
-            got: parts.iter().map(|p| p.dim().3).max().unwrap_or(0),
+            engine.outputs(&trained.parameters, rows, key, count)
         })
     }
 
@@ -179,7 +250,7 @@ impl Members<'_> {
         let k: usize = self.networks.iter().map(|t| t.network.n_members).sum();
         let mut means = Array2::zeros((n_samples * k, n));
         let mut scales = Array2::zeros((n_samples * k, n));
-        let noise = self.member_noise();
+        let noise = member_noise(self.networks);
         self.for_samples(n_samples, |sample, outputs| {
             for (member, rows) in outputs.outer_iter().enumerate() {
                 let term = sample * k + member;
@@ -192,15 +263,5 @@ impl Members<'_> {
             Ok(())
         })?;
         Ok(GaussianMixturePredictive::new(means, scales)?)
-    }
-
-    /// Unconstrained observation noise of every member, for the homoscedastic likelihood.
-    fn member_noise(&self) -> Option<Vec<f32>> {
-        let mut noise = Vec::new();
-        for trained in self.networks {
-            let id = trained.network.noise?;
-            noise.extend_from_slice(trained.network.layout.slice(&trained.parameters, id));
-        }
-        Some(noise)
     }
 }

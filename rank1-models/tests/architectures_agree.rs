@@ -136,7 +136,7 @@ fn compare(input: InputShape, body: &Body, method: &Method, n_samples: usize) {
         let mut gradient = vec![0.0; parameters.len()];
         let batch = Batch { inputs: inputs.view(), targets: &targets };
         let nll = engine.nll(&parameters, &mut gradient, batch, KEY, request).unwrap();
-        let outputs = engine.outputs(&parameters, inputs.view(), KEY, n_samples).unwrap();
+        let outputs = engine.outputs(&parameters.as_slice().into(), inputs.view(), KEY, n_samples).unwrap();
         Outcome {
             nll,
             gradient: gradient.iter().map(|&g| f64::from(g)).collect(),
@@ -240,7 +240,8 @@ fn on_a_sequence_of_a_length_that_is_none_both_refuse() {
             Box::new(AutodiffEngine::new(network.clone(), Device::flex())),
         ];
         for engine in &mut engines {
-            let message = engine.outputs(&parameters, inputs.view(), KEY, 1).unwrap_err().to_string();
+            let message =
+                engine.outputs(&parameters.as_slice().into(), inputs.view(), KEY, 1).unwrap_err().to_string();
             assert!(message.contains("number of steps"), "{message}");
         }
     }

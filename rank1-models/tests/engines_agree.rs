@@ -130,7 +130,7 @@ fn run(
     let batch = Batch { inputs: inputs.view(), targets: &targets };
     let nll = engine.nll(parameters, &mut gradient, batch, key, request).unwrap();
     gradient.iter_mut().for_each(|g| *g -= 0.25);
-    let outputs = engine.outputs(parameters, inputs.view(), key, 2).unwrap();
+    let outputs = engine.outputs(&parameters.into(), inputs.view(), key, 2).unwrap();
     assert_eq!(outputs.dim(), (2, network.n_members, B, network.shape.outputs));
     Outcome { nll, gradient, outputs: outputs.iter().copied().collect() }
 }
@@ -231,6 +231,10 @@ fn what_does_not_fit_is_refused_by_both() {
         assert!(nll(B, NllForm::AverageNll));
         assert!(!nll(B, NllForm::MarginalizedLogits), "averaged means of a Gaussian are no likelihood");
         assert!(!nll(B - 1, NllForm::AverageNll), "a target is left over");
-        assert!(engine.outputs(&parameters, inputs.slice(ndarray::s![.., 1..]), KEY, 1).is_err());
+        assert!(
+            engine
+                .outputs(&parameters.as_slice().into(), inputs.slice(ndarray::s![.., 1..]), KEY, 1)
+                .is_err()
+        );
     }
 }

@@ -77,7 +77,7 @@ fn the_two_engines_train_to_the_same_network() {
     let short = ["train.epochs=4"];
     let analytic = fitted(&recipe(&short));
     let autodiff = fitted(&recipe(&[short[0], "train.engine=autodiff"]));
-    let pairs = analytic.networks[0].parameters.iter().zip(&autodiff.networks[0].parameters);
+    let pairs = analytic.networks[0].parameters.iter().zip(autodiff.networks[0].parameters.iter());
     let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     // 28 steps of Adam at rate 0.02 move a parameter by up to 0.56; rounding is amplified by its division.
     assert!(worst < 2e-3, "{worst}");

@@ -5,6 +5,7 @@
 use super::geometry::{ConvShape, Pads};
 use crate::Real;
 use crate::matrix::fit;
+use crate::product::ProductScratch;
 
 /// The images whose patches are gathered, and the factor that multiplies them on the way.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,7 @@ pub(super) struct Lane<F> {
     pub(super) patches: Vec<F>,
     /// This chunk's share of a sum over images.
     pub(super) partial: Vec<F>,
+    pub(super) product: ProductScratch,
     /// One image times its factor.
     scaled: Vec<F>,
     /// Which image `scaled` holds.
@@ -42,7 +44,13 @@ pub(super) struct Lane<F> {
 
 impl<F> Default for Lane<F> {
     fn default() -> Self {
-        Self { patches: Vec::new(), partial: Vec::new(), scaled: Vec::new(), scaled_image: None }
+        Self {
+            patches: Vec::new(),
+            partial: Vec::new(),
+            product: ProductScratch::default(),
+            scaled: Vec::new(),
+            scaled_image: None,
+        }
     }
 }
 

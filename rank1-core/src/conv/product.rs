@@ -6,8 +6,9 @@ use super::direct::{self, DirectScratch, Tile};
 use super::geometry::ConvShape;
 use super::patches::{Images, Lane, scatter_line};
 use crate::error::check_len;
-use crate::matrix::{add_in_order, fit, matrix, multiply};
+use crate::matrix::{add_in_order, fit};
 use crate::partition::{CHUNKS, ranges, share, split_mut};
+use crate::product::{Operand, Packed, multiply_here, multiply_packed};
 use crate::{Error, Real};
 
 /// Output positions of one product: enough to pay for packing the weight, few enough for the patches to stay in cache.
@@ -22,12 +23,14 @@ pub struct ConvScratch<F> {
     lanes: Vec<Lane<F>>,
     /// Flipped and transposed weight.
     weight: Vec<F>,
+    /// Weight as the products read it.
+    packed: Vec<f32>,
     direct: DirectScratch,
 }
 
 impl<F> Default for ConvScratch<F> {
     fn default() -> Self {
-        Self { lanes: Vec::new(), weight: Vec::new(), direct: DirectScratch::default() }
+        Self { lanes: Vec::new(), weight: Vec::new(), packed: Vec::new(), direct: DirectScratch::default() }
     }
 }
 
@@ -79,8 +82,8 @@ pub fn forward<F: Real>(
     check_factor(OP, shape, n, input_factor)?;
     check_len(OP, "weight", weight.len(), shape.weight_len())?;
     check_len(OP, "out", out.len(), n * shape.out_len())?;
-    let ConvScratch { lanes, direct, .. } = scratch;
-    convolve(Images { shape, x, factor: input_factor }, weight, out, lanes, direct);
+    let ConvScratch { lanes, packed, direct, .. } = scratch;
+    convolve(Images { shape, x, factor: input_factor }, weight, out, (lanes, packed, direct));
     Ok(())
 }
 
@@ -107,23 +110,26 @@ pub fn input_gradient<F: Real>(
     check_len(OP, "weight", weight.len(), shape.weight_len())?;
     check_len(OP, "d_x", d_x.len(), n * shape.in_len())?;
     if let Some(transposed) = shape.transposed() {
-        let flipped = fit(&mut scratch.weight, weight.len());
+        let ConvScratch { lanes, weight: flipped, packed, direct } = scratch;
+        let flipped = fit(flipped, weight.len());
         flip(shape, weight, flipped);
         let images = Images { shape: &transposed, x: d_out, factor: None };
-        convolve(images, flipped, d_x, &mut scratch.lanes, &mut scratch.direct);
+        convolve(images, flipped, d_x, (lanes, packed, direct));
         return Ok(());
     }
     let (out_height, out_width) = shape.out_size();
     let (width, line_len) = (shape.patch_len(), out_width * shape.c_out);
     let parts = split_mut(d_x, shape.in_len(), ranges(n, CHUNKS));
-    share(ranges(n, CHUNKS).zip(parts).zip(scratch.lanes()), |((images, d_x), lane)| {
+    let weight = Packed::new(Operand::new(weight, shape.c_out).transposed(), &mut scratch.packed, true);
+    let lanes = prepared(&mut scratch.lanes);
+    share(ranges(n, CHUNKS).zip(parts).zip(lanes), |((images, d_x), lane)| {
         d_x.fill(F::zero());
         let first = images.start * out_height;
         for (start, end) in blocks(first, images.end * out_height, out_width) {
             let rows = (end - start) * out_width;
             let patches = fit(&mut lane.patches, rows * width);
-            let d_out = matrix(&d_out[start * line_len..end * line_len], rows);
-            multiply(d_out, matrix(weight, width).reversed_axes(), F::zero(), patches);
+            let d_out = Operand::new(&d_out[start * line_len..end * line_len], shape.c_out);
+            multiply_packed(d_out, weight, false, patches, &mut lane.product.left, false);
             for (line, patches) in (start..end).zip(patches.chunks_exact(out_width * width)) {
                 let image = (line - first) / out_height * shape.in_len();
                 let image = &mut d_x[image..image + shape.in_len()];
@@ -177,15 +183,15 @@ pub fn weight_gradient<F: Real>(
     share(ranges(lines, CHUNKS).zip(lanes.iter_mut()), |(range, lane)| {
         let mut partial = std::mem::take(&mut lane.partial);
         let sum = fit(&mut partial, shape.weight_len());
-        let mut keep = F::zero();
+        let mut product = std::mem::take(&mut lane.product);
+        let mut adds = false;
         for (start, end) in blocks(range.start, range.end, out_width) {
-            let rows = (end - start) * out_width;
-            let d_out = matrix(&d_out[start * line_len..end * line_len], rows);
-            let patches = matrix(patches_of(images, start, end, lane), rows);
-            multiply(patches.reversed_axes(), d_out, keep, sum);
-            keep = F::one();
+            let d_out = Operand::new(&d_out[start * line_len..end * line_len], shape.c_out);
+            let patches = Operand::new(patches_of(images, start, end, lane), shape.patch_len());
+            multiply_here(patches.transposed(), d_out, adds, sum, &mut product);
+            adds = true;
         }
-        lane.partial = partial;
+        (lane.partial, lane.product) = (partial, product);
     });
     add_in_order(d_weight, lanes[..used].iter().map(|lane| &lane.partial[..]));
     Ok(())
@@ -195,27 +201,28 @@ fn convolve<F: Real>(
     images: Images<'_, F>,
     weight: &[F],
     out: &mut [F],
-    lanes: &mut Vec<Lane<F>>,
-    scratch: &mut DirectScratch,
+    (lanes, packed, direct): (&mut Vec<Lane<F>>, &mut Vec<f32>, &mut DirectScratch),
 ) {
     let shape = images.shape;
     if let (Some(tile), Some(images), Some(weight)) = (Tile::of(shape), images.as_f32(), F::as_f32(weight))
         && let Some(out) = F::as_f32_mut(out)
     {
-        direct::convolve(tile, images, weight, out, scratch);
+        direct::convolve(tile, images, weight, out, direct);
         return;
     }
     let lanes = prepared(lanes);
     let (out_height, out_width) = shape.out_size();
     let line_len = out_width * shape.c_out;
     let lines = images.x.len() / shape.in_len() * out_height;
-    let weight = matrix(weight, shape.patch_len());
+    let weight = Packed::new(Operand::new(weight, shape.c_out), packed, true);
     let parts = split_mut(out, line_len, ranges(lines, CHUNKS));
     share(ranges(lines, CHUNKS).zip(parts).zip(lanes), |((range, out), lane)| {
         for (start, end) in blocks(range.start, range.end, out_width) {
-            let patches = matrix(patches_of(images, start, end, lane), (end - start) * out_width);
+            let mut left = std::mem::take(&mut lane.product.left);
+            let patches = Operand::new(patches_of(images, start, end, lane), shape.patch_len());
             let out = &mut out[(start - range.start) * line_len..(end - range.start) * line_len];
-            multiply(patches, weight, F::zero(), out);
+            multiply_packed(patches, weight, false, out, &mut left, false);
+            lane.product.left = left;
         }
     });
 }

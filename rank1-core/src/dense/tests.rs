@@ -28,8 +28,9 @@ fn all<F: Real>((n, d_in, d_out): (usize, usize, usize)) -> [Vec<F>; 3] {
     let d = values::<F>(3, n * d_out);
     let mut scratch = DenseScratch::default();
     // Larger than needed and full of other numbers, as after another layer.
-    scratch.left.resize(7, f32::NAN);
-    scratch.right.resize(100_000, f32::NAN);
+    let full = DenseShape { d_in: 100, d_out: 300 };
+    let nan = vec![F::nan(); 30_000];
+    forward(full, &nan[..700], &nan, &mut [F::zero(); 2100], &mut scratch).unwrap();
     let (mut out, mut d_x) = (vec![F::nan(); n * d_out], vec![F::nan(); n * d_in]);
     let mut d_weight = weight.clone();
     forward(shape, &x, &weight, &mut out, &mut scratch).unwrap();
@@ -73,6 +74,24 @@ fn every_number_of_threads_gives_the_same_bits() {
     let one = bits(1);
     assert_eq!(bits(2), one);
     assert_eq!(bits(3), one);
+}
+
+#[test]
+fn a_weight_that_stays_is_packed_once_and_a_new_one_after_being_told() {
+    let shape = DenseShape { d_in: 97, d_out: 103 };
+    let (x, weight) = (values::<f32>(1, 131 * 97), values::<f32>(2, 97 * 103));
+    let mut packed = PackedWeight::default();
+    let run = |weight: &[f32], packed: &mut PackedWeight| {
+        let mut out = vec![f32::NAN; 131 * 103];
+        forward_packed(shape, &x, weight, packed, &mut out).unwrap();
+        out
+    };
+    let [expected, ..] = all::<f32>((131, 97, 103));
+    assert_eq!(run(&weight, &mut packed), expected);
+    assert_eq!(run(&weight, &mut packed), expected);
+    let twice: Vec<f32> = weight.iter().map(|w| 2.0 * w).collect();
+    packed.forget();
+    assert!(run(&twice, &mut packed).iter().zip(&expected).all(|(two, one)| *two == 2.0 * one));
 }
 
 #[test]

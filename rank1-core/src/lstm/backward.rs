@@ -7,8 +7,9 @@ use rayon::prelude::*;
 use super::tape::{Block, LstmTape, clear, resize};
 use super::{LstmCell, check_optional, row_of, row_of_mut};
 use crate::error::check_len;
-use crate::matrix::{add_in_order, matrix, multiply};
+use crate::matrix::add_in_order;
 use crate::partition::{share, split_mut};
+use crate::product::{Operand, Packed, multiply_here, multiply_packed};
 use crate::{Error, Real};
 
 /// Gradients with respect to everything an LSTM reads, in the shapes of the originals; reused between steps.
@@ -123,10 +124,16 @@ pub fn backward_from_state<F: Real>(
     }
     tape.is_complete = false;
     let wants_x = grads.x.is_some();
-    tape.blocks.par_iter_mut().for_each(|block| {
-        crate::simd::arch().dispatch(RunBack { block, cell, x, lengths, d_last, d_hidden, wants_x });
+    let LstmTape { blocks, packed: [input, recurrent], .. } = tape;
+    let weights = [
+        Packed::new(Operand::new(cell.weight, width).transposed(), input, true),
+        Packed::new(Operand::new(cell.recurrent_weight, width).transposed(), recurrent, true),
+    ];
+    blocks.par_iter_mut().for_each(|block| {
+        let work = RunBack { block, cell, weights, x, lengths, d_last, d_hidden, wants_x };
+        crate::simd::arch().dispatch(work);
     });
-    let blocks = &tape.blocks;
+    let blocks = &*blocks;
     for (total, of, len) in [
         (&mut grads.weight, (|block| &block.d_weight) as fn(&Block<F>) -> &[F], d * width),
         (&mut grads.recurrent_weight, |block| &block.d_recurrent_weight, u * width),
@@ -158,6 +165,8 @@ pub fn backward_from_state<F: Real>(
 struct RunBack<'a, F> {
     block: &'a mut Block<F>,
     cell: &'a LstmCell<'a, F>,
+    /// Transposed.
+    weights: [Packed<'a, F>; 2],
     x: &'a [F],
     lengths: Option<&'a [usize]>,
     d_last: (&'a [F], Option<&'a [F]>),
@@ -170,14 +179,15 @@ impl<F: Real> pulp::WithSimd for RunBack<'_, F> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
-        let Self { block, cell, x, lengths, d_last, d_hidden, wants_x } = self;
+        let Self { block, cell, weights: [weight, recurrent_weight], x, lengths, d_last, d_hidden, wants_x } =
+            self;
         let shape = cell.shape;
         block.start_back(cell, d_last);
         for t in (0..shape.steps).rev() {
             let d_hidden = d_hidden.map(|d_hidden| row_of(d_hidden, t, shape.rows() * shape.units));
-            block.step_back(cell, lengths, d_hidden, t);
+            block.step_back(cell, recurrent_weight, lengths, d_hidden, t);
         }
-        block.finish_back(cell, x, wants_x);
+        block.finish_back(cell, weight, x, wants_x);
     }
 }
 
@@ -208,6 +218,7 @@ impl<F: Real> Block<F> {
     fn step_back(
         &mut self,
         cell: &LstmCell<'_, F>,
+        recurrent_weight: Packed<'_, F>,
         lengths: Option<&[usize]>,
         d_hidden: Option<&[F]>,
         t: usize,
@@ -228,9 +239,9 @@ impl<F: Real> Block<F> {
                 row_of_mut(&mut self.hidden_product, at, width).fill(F::zero());
             }
         }
-        let d_product = matrix(row_of(&self.hidden_product, t, m * width), m);
-        let weight = matrix(cell.recurrent_weight, u).reversed_axes();
-        multiply(d_product, weight, F::zero(), &mut self.d_carried);
+        let d_product = Operand::new(row_of(&self.hidden_product, t, m * width), width);
+        let memory = &mut self.product.left;
+        multiply_packed(d_product, recurrent_weight, false, &mut self.d_carried, memory, false);
         for (i, row) in self.rows.clone().enumerate().filter(|&(_, row)| is_inside(row)) {
             let d_carried = row_of(&self.d_carried, i, u);
             let d_hidden = row_of_mut(&mut self.d_hidden, i, u);
@@ -293,19 +304,21 @@ impl<F: Real> Block<F> {
 
     /// Products over all steps: both weights, and the inputs if their factor or the caller needs them.
     #[inline(always)]
-    fn finish_back(&mut self, cell: &LstmCell<'_, F>, x: &[F], wants_x: bool) {
+    fn finish_back(&mut self, cell: &LstmCell<'_, F>, weight: Packed<'_, F>, x: &[F], wants_x: bool) {
         let shape = cell.shape;
         let (m, steps, d) = (self.rows.len(), shape.steps, shape.d_in);
-        let d_product = matrix(&self.x_product, steps * m);
-        multiply(matrix(&self.x, steps * m).reversed_axes(), d_product, F::zero(), &mut self.d_weight);
-        let carried = matrix(&self.carried, steps * m).reversed_axes();
-        let d_hidden_product = matrix(&self.hidden_product, steps * m);
-        multiply(carried, d_hidden_product, F::zero(), &mut self.d_recurrent_weight);
+        let (u, width) = (shape.units, shape.gates());
+        let d_product = Operand::new(&self.x_product, width);
+        let x_by_columns = Operand::new(&self.x, d).transposed();
+        multiply_here(x_by_columns, d_product, false, &mut self.d_weight, &mut self.product);
+        let carried = Operand::new(&self.carried, u).transposed();
+        let d_hidden_product = Operand::new(&self.hidden_product, width);
+        multiply_here(carried, d_hidden_product, false, &mut self.d_recurrent_weight, &mut self.product);
         if !wants_x && cell.factors.input.is_none() {
             return;
         }
         resize(&mut self.d_x, steps * m * d);
-        multiply(d_product, matrix(cell.weight, d).reversed_axes(), F::zero(), &mut self.d_x);
+        multiply_packed(d_product, weight, false, &mut self.d_x, &mut self.product.left, false);
         if cell.factors.input.is_none() {
             return;
         }

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::tape::{Block, LstmTape};
 use super::{LstmCell, check_optional, row_of, row_of_mut};
-use crate::matrix::{matrix, multiply};
 use crate::perturb::Perturbation;
+use crate::product::{Operand, Packed, multiply_packed};
 use crate::{Error, Real};
 
 /// Runs all sequences and fills the tape; [`LstmTape::last`] holds the result.
@@ -39,9 +39,14 @@ pub fn forward<F: Real>(
     check_optional(OP, "initial hidden state", initial.map(|(hidden, _)| hidden), rows * u)?;
     check_optional(OP, "initial cell state", initial.map(|(_, cell)| cell), rows * u)?;
     tape.start(cell.shape);
-    tape.blocks
+    let LstmTape { blocks, packed: [input, recurrent], .. } = tape;
+    let weights = [
+        Packed::new(Operand::new(cell.weight, cell.shape.gates()), input, true),
+        Packed::new(Operand::new(cell.recurrent_weight, cell.shape.gates()), recurrent, true),
+    ];
+    blocks
         .par_iter_mut()
-        .for_each(|block| crate::simd::arch().dispatch(Run { block, cell, x, lengths, initial }));
+        .for_each(|block| crate::simd::arch().dispatch(Run { block, cell, weights, x, lengths, initial }));
     tape.last.clear();
     for block in &tape.blocks {
         tape.last.extend_from_slice(row_of(&block.hidden, cell.shape.steps, block.rows.len() * u));
@@ -54,6 +59,7 @@ pub fn forward<F: Real>(
 struct Run<'a, F> {
     block: &'a mut Block<F>,
     cell: &'a LstmCell<'a, F>,
+    weights: [Packed<'a, F>; 2],
     x: &'a [F],
     lengths: Option<&'a [usize]>,
     initial: Option<(&'a [F], &'a [F])>,
@@ -64,7 +70,7 @@ impl<F: Real> pulp::WithSimd for Run<'_, F> {
 
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
-        self.block.run(self.cell, self.x, self.lengths, self.initial);
+        self.block.run(self.cell, self.weights, self.x, self.lengths, self.initial);
     }
 }
 
@@ -73,6 +79,7 @@ impl<F: Real> Block<F> {
     fn run(
         &mut self,
         cell: &LstmCell<'_, F>,
+        [weight, recurrent_weight]: [Packed<'_, F>; 2],
         x: &[F],
         lengths: Option<&[usize]>,
         initial: Option<(&[F], &[F])>,
@@ -86,7 +93,8 @@ impl<F: Real> Block<F> {
                 perturb(cell.perturbation, row_of(x, row * steps + t, d), factor, to);
             }
         }
-        multiply(matrix(&self.x, steps * m), matrix(cell.weight, d), F::zero(), &mut self.x_product);
+        let memory = &mut self.product.left;
+        multiply_packed(Operand::new(&self.x, d), weight, false, &mut self.x_product, memory, false);
         match initial {
             Some((hidden, cell)) => {
                 let rows = self.rows.start * u..self.rows.end * u;
@@ -98,20 +106,15 @@ impl<F: Real> Block<F> {
                 self.cell[..m * u].fill(F::zero());
             }
         }
-        let recurrent_weight = matrix(cell.recurrent_weight, u);
         for t in 0..steps {
             for (i, row) in self.rows.clone().enumerate() {
                 let factor = cell.factors.recurrent_input.map(|factor| row_of(factor, row, u));
                 let to = row_of_mut(&mut self.carried, t * m + i, u);
                 perturb(cell.perturbation, row_of(&self.hidden, t * m + i, u), factor, to);
             }
-            let carried = matrix(row_of(&self.carried, t, m * u), m);
-            multiply(
-                carried,
-                recurrent_weight,
-                F::zero(),
-                row_of_mut(&mut self.hidden_product, t, m * gates),
-            );
+            let carried = Operand::new(row_of(&self.carried, t, m * u), u);
+            let out = row_of_mut(&mut self.hidden_product, t, m * gates);
+            multiply_packed(carried, recurrent_weight, false, out, &mut self.product.left, false);
             for (i, row) in self.rows.clone().enumerate() {
                 self.step(cell, t, i, row, lengths.is_none_or(|lengths| t < lengths[row]));
             }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::{LstmShape, row_of};
 use crate::Real;
 use crate::partition::{CHUNKS, ranges};
+use crate::product::ProductScratch;
 
 /// Rows below which another block costs more in packing the weights than it gives in parallelism.
 const BLOCK_ROWS: usize = 32;
@@ -20,6 +21,8 @@ pub struct LstmTape<F> {
     /// Whether gates and products are still there; the backward pass overwrites them.
     pub(super) is_complete: bool,
     pub(super) last: Vec<F>,
+    /// The weights as the products read them: of the inputs, of the hidden state.
+    pub(super) packed: [Vec<f32>; 2],
 }
 
 /// Rows that run through their sequences together. `m` rows; `[T, m, _]` unless noted.
@@ -57,6 +60,7 @@ pub(super) struct Block<F> {
     pub(super) d_gates: Vec<F>,
     pub(super) d_recurrent_input: Vec<F>,
     pub(super) d_recurrent_gates: Vec<F>,
+    pub(super) product: ProductScratch,
 }
 
 impl<F> Default for Block<F> {
@@ -82,13 +86,20 @@ impl<F> Default for Block<F> {
             d_gates: Vec::new(),
             d_recurrent_input: Vec::new(),
             d_recurrent_gates: Vec::new(),
+            product: ProductScratch::default(),
         }
     }
 }
 
 impl<F> Default for LstmTape<F> {
     fn default() -> Self {
-        Self { blocks: Vec::new(), shape: None, is_complete: false, last: Vec::new() }
+        Self {
+            blocks: Vec::new(),
+            shape: None,
+            is_complete: false,
+            last: Vec::new(),
+            packed: [Vec::new(), Vec::new()],
+        }
     }
 }
 

@@ -90,6 +90,21 @@ impl GaussianMixturePredictive {
         Self::join(OP, parts, Axis(0))
     }
 
+    /// The named examples, in the order of `rows`; one may repeat.
+    ///
+    /// # Shapes
+    /// `rows` `[M']` gives `N = M'`.
+    ///
+    /// # Panics
+    /// If a row is not below `N`.
+    ///
+    /// # Source
+    /// Bookkeeping; no formula.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self { means: self.means.select(Axis(1), rows), std_devs: self.std_devs.select(Axis(1), rows) }
+    }
+
     /// Number of Gaussians per example.
     ///
     /// # Shapes

@@ -7,7 +7,9 @@
 pub mod analytic;
 pub mod autodiff;
 
-use ndarray::{Array4, ArrayView2};
+use std::sync::Arc;
+
+use ndarray::{Array4, ArrayView2, Axis, Slice, concatenate};
 use rank1_core::noise::NoiseStream;
 use rank1_core::objective::NllForm;
 use rank1_core::targets::Targets;
@@ -98,15 +100,45 @@ pub trait Engine: Send {
 
     /// Network outputs of several samples of all members, `[S, K, B, C]`; `key` names the first sample.
     ///
+    /// An engine may keep what it made of the weights for as long as the same parameters come.
+    ///
     /// # Errors
     /// Inputs that do not fit the network.
     fn outputs(
         &mut self,
-        parameters: &[f32],
+        parameters: &Arc<[f32]>,
         inputs: ArrayView2<'_, f32>,
         key: DrawKey,
         n_samples: usize,
     ) -> Result<Array4<f32>, Error>;
+
+    /// [`Engine::outputs`] of examples whose numbers do not follow each other: example `i` of the batch draws as number
+    /// `examples[i]`, and `key.first_example` is not read.
+    ///
+    /// # Errors
+    /// As [`Engine::outputs`]; another number of examples than of inputs.
+    fn outputs_listed(
+        &mut self,
+        parameters: &Arc<[f32]>,
+        inputs: ArrayView2<'_, f32>,
+        examples: &[u32],
+        key: DrawKey,
+        n_samples: usize,
+    ) -> Result<Array4<f32>, Error> {
+        check_listed(inputs, examples)?;
+        let mut parts = Vec::new();
+        let mut start = 0;
+        // One pass for every run of numbers that follow each other.
+        for run in examples.chunk_by(|a, b| a.wrapping_add(1) == *b) {
+            let rows = inputs.slice_axis(Axis(0), Slice::from(start..start + run.len()));
+            let key = DrawKey { first_example: run[0], ..key };
+            parts.push(self.outputs(parameters, rows, key, n_samples)?);
+            start += run.len();
+        }
+        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+        concatenate(Axis(2), &views)
+            .map_err(|_| rank1_core::Error::Empty { op: "predict", argument: "inputs" }.into())
+    }
 
     /// Starts to measure the time of every operation, from zero.
     fn measure(&mut self) {}
@@ -115,4 +147,12 @@ pub trait Engine: Send {
     fn operation_times(&self) -> &[analytic::OperationTimes] {
         &[]
     }
+}
+
+fn check_listed(inputs: ArrayView2<'_, f32>, examples: &[u32]) -> Result<(), Error> {
+    let (expected, got) = (inputs.nrows(), examples.len());
+    if expected == got {
+        return Ok(());
+    }
+    Err(Error::Mismatch { what: "number of listed examples", expected, got })
 }

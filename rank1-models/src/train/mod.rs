@@ -274,7 +274,7 @@ impl<'a> Run<'a> {
     fn validation_nll(&mut self, state: &TrainState, rows: Rows<'_>) -> Result<f64, Error> {
         let trained = TrainedNetwork {
             network: self.network.clone(),
-            parameters: state.parameters.clone(),
+            parameters: state.parameters.as_slice().into(),
             seed: state.seed,
         };
         let predictive = predict(

@@ -1,7 +1,7 @@
 //! One factor of one layer: draws, their application to rows, and the pathwise gradient.
 
 use rank1_core::Real;
-use rank1_core::noise::{NoiseKind, Rows as NoiseRows};
+use rank1_core::noise::NoiseKind;
 use rank1_core::numeric::{sigmoid, softplus};
 use rank1_core::perturb::Perturbation;
 use rank1_priors::{PosteriorFamily, SCALE_FLOOR};
@@ -12,7 +12,7 @@ use crate::method::Granularity;
 use crate::network::{FactorPlan, Network};
 use crate::params::ParamLayout;
 
-use super::rows::{PARALLEL_DRAWS, PARALLEL_VALUES, Rows, Source, for_chunks, for_chunks_from};
+use super::rows::{Draws, PARALLEL_DRAWS, PARALLEL_VALUES, Rows, Source, for_chunks, for_chunks_from};
 
 /// Draws of a factor and what its backward pass needs.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl<F: Real> FactorBuffers<F> {
         width: usize,
         rows: Rows,
         (site, layer): (Site, usize),
-        key: DrawKey,
+        key: Draws<'_>,
     ) {
         self.width = width;
         match plan {
@@ -145,30 +145,26 @@ impl<F: Real> FactorBuffers<F> {
         rows: Rows,
         sharing: RowsPerDraw,
         (site, layer): (Site, usize),
-        key: DrawKey,
+        key: Draws<'_>,
         kind: NoiseKind,
     ) {
         self.rows_per_draw = sharing;
+        // A draw for the whole batch is that of example 0.
         let shared = sharing == RowsPerDraw::Batch;
-        let block = NoiseRows {
-            step: key.step,
-            first_member: 0,
-            n_members: rows.members,
-            first_example: if shared { 0 } else { key.first_example },
-            n_examples: if shared { 1 } else { rows.examples },
-        };
-        let per_member = block.n_examples * self.width;
-        let len = rows.samples * block.n_members * per_member;
+        let key =
+            if shared { Draws { key: DrawKey { first_example: 0, ..key.key }, listed: None } } else { key };
+        let examples = if shared { 1 } else { rows.examples };
+        let per_member = examples * self.width;
+        let len = rows.samples * rows.members * per_member;
         self.noise.resize(len, F::zero());
         if F::as_f32(&[]).is_none() {
             self.raw_noise.resize(len, 0.0);
         }
         let out = F::as_f32_mut(&mut self.noise).unwrap_or(&mut self.raw_noise);
         for_chunks_from(PARALLEL_DRAWS, out, per_member, |chunk, out| {
-            let (sample, member) = (chunk / block.n_members, chunk % block.n_members);
-            let stream = site.stream(key.seed, layer, key.first_sample + sample as u32);
-            let own = NoiseRows { first_member: member as u32, n_members: 1, ..block };
-            stream.fill_rows(kind, own, self.width, out).expect("the block has the size of its rows");
+            let (sample, member) = (chunk / rows.members, chunk % rows.members);
+            let stream = site.stream(key.key.seed, layer, key.key.first_sample + sample as u32);
+            key.fill(stream, kind, (member, examples), self.width, out);
         });
         for (noise, &raw) in self.noise.iter_mut().zip(&self.raw_noise) {
             *noise = F::of(f64::from(raw));
@@ -286,11 +282,9 @@ impl<F: Real> FactorBuffers<F> {
     ) {
         let width = self.width;
         let mut scale_gradient = std::mem::take(&mut self.scale_gradient);
-        let scales = if scale_gradient.is_empty() {
-            &mut vec![F::zero(); location_gradient.len()][..]
-        } else {
-            &mut scale_gradient[..]
-        };
+        // Empty for plain variables, which have no scale.
+        scale_gradient.resize(location_gradient.len(), F::zero());
+        let scales = &mut scale_gradient[..];
         let one = |(member, (d_location, d_scale)): (usize, (&mut [F], &mut [F]))| {
             for row in rows.of_member(member) {
                 let own = &row_gradient[row * width..(row + 1) * width];

@@ -46,6 +46,11 @@ impl<F: Real> LayerBuffers<F> {
         }
     }
 
+    /// To be called when the weight is another than in the predictions before.
+    pub(super) fn forget_weight(&mut self) {
+        self.products.forget_weight();
+    }
+
     /// Draws the factors of this pass.
     pub(super) fn draw(&mut self, pass: Pass<'_, F>, index: usize) {
         let Pass { network, parameters, rows, key, .. } = pass;
@@ -89,7 +94,7 @@ impl<F: Real> LayerBuffers<F> {
         match &layer.weight_plan {
             WeightPlan::Point => {
                 let weight = network.layout.slice(parameters, layer.weight);
-                self.products.forward(layer, x, factor, weight, z)?;
+                self.products.forward(layer, x, factor, (weight, !pass.training), z)?;
             }
             WeightPlan::MeanField { .. } => {
                 self.mean_field.forward(pass, index, &mut self.products, x, z)?;

@@ -10,8 +10,8 @@ use rank1_priors::SCALE_FLOOR;
 
 use super::layer::resize;
 use super::product::ProductBuffers;
-use super::rows::{Pass, Rows};
-use crate::engine::{DrawKey, Site};
+use super::rows::{Draws, Pass, Rows};
+use crate::engine::Site;
 use crate::error::Error;
 use crate::method::Estimator;
 use crate::network::WeightPlan;
@@ -69,13 +69,13 @@ impl<F: Real> MeanFieldBuffers<F> {
         let outs = z.chunks_exact_mut(z.len() / pass.rows.samples);
         let size = self.weights.len() / pass.rows.samples;
         for ((x, z), weight) in samples.zip(outs).zip(self.weights.chunks_exact(size)) {
-            products.forward(layer, x, None, weight, z)?;
+            products.forward(layer, x, None, (weight, false), z)?;
         }
         if flipout {
             sign_in_place(z, &self.output_signs, layer.d_out, pass.rows);
             resize(&mut self.spare, z.len());
             let mean = pass.network.layout.slice(pass.parameters, layer.weight);
-            products.forward(layer, x, None, mean, &mut self.spare)?;
+            products.forward(layer, x, None, (mean, false), &mut self.spare)?;
             z.iter_mut().zip(&self.spare).for_each(|(z, &mean)| *z += mean);
         }
         Ok(())
@@ -179,7 +179,7 @@ impl<F: Real> MeanFieldBuffers<F> {
 
     /// Draws the weights of all samples.
     pub(super) fn draw(&mut self, pass: Pass<'_, F>, index: usize) {
-        let Pass { network, parameters, rows, key, .. } = pass;
+        let Pass { network, parameters, rows, key: Draws { key, .. }, .. } = pass;
         let layer = &network.layers[index];
         let (scale, estimator) = plan(pass, index);
         let raw_scale = network.layout.slice(parameters, scale);
@@ -223,14 +223,14 @@ fn signs<F: Real>(
     (site, layer): (Site, usize),
     width: usize,
     rows: Rows,
-    key: DrawKey,
+    key: Draws<'_>,
 ) {
     raw.resize(rows.len() * width, 0.0);
     for (row, chunk) in raw.chunks_exact_mut(width).enumerate() {
         let sample = (row / rows.per_sample()) as u32;
-        let stream = site.stream(key.seed, layer, key.first_sample + sample);
-        let example = key.first_example + (row % rows.examples) as u32;
-        stream.fill_sign(At { step: key.step, member: 0, example }, chunk);
+        let stream = site.stream(key.key.seed, layer, key.key.first_sample + sample);
+        let example = key.example(row % rows.examples);
+        stream.fill_sign(At { step: key.key.step, member: 0, example }, chunk);
     }
     out.clear();
     out.extend(raw.iter().map(|&s| F::of(f64::from(s))));

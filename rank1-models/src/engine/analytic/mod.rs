@@ -13,6 +13,8 @@ mod profile;
 mod recurrent;
 mod rows;
 
+use std::sync::Arc;
+
 use ndarray::{Array4, ArrayView2};
 use rank1_core::Real;
 use rank1_core::likelihood::Likelihood;
@@ -23,8 +25,8 @@ use self::layer::LayerBuffers;
 use self::operation::OperationBuffers;
 pub use self::profile::OperationTimes;
 use self::profile::Profile;
-use self::rows::{Pass, Rows, Source, zip_chunks};
-use super::{Batch, DrawKey, Engine, NllRequest};
+use self::rows::{Draws, Pass, Rows, Source, zip_chunks};
+use super::{Batch, DrawKey, Engine, NllRequest, check_listed};
 use crate::error::Error;
 use crate::network::{Network, Op, Origin};
 
@@ -43,6 +45,8 @@ pub struct AnalyticEngine<F> {
     /// Memory for gradients, of any length and content.
     free: Vec<Vec<F>>,
     objective: NllBuffers<F>,
+    /// The parameters whose weights the layers have packed.
+    packed_for: Option<Arc<[f32]>>,
     profile: Profile,
 }
 
@@ -57,14 +61,25 @@ impl<F: Real> AnalyticEngine<F> {
         let taken_by = taken_by(&network);
         let (free, profile) = (Vec::new(), Profile::default());
         let objective = NllBuffers::default();
-        Self { network, layers, operations, values, taken_by, gradients, free, objective, profile }
+        Self {
+            network,
+            layers,
+            operations,
+            values,
+            taken_by,
+            gradients,
+            free,
+            objective,
+            packed_for: None,
+            profile,
+        }
     }
 
     fn forward(
         &mut self,
         parameters: &[F],
         inputs: ArrayView2<'_, F>,
-        key: DrawKey,
+        key: Draws<'_>,
         rows: Rows,
         training: bool,
     ) -> Result<(), Error> {
@@ -132,6 +147,7 @@ impl<F: Real> AnalyticEngine<F> {
             });
         }
         let rows = Rows { samples: request.n_samples, members: self.network.n_members, examples };
+        let key = Draws { key, listed: None };
         self.forward(parameters, batch.inputs, key, rows, true)?;
         let raw_noise = self.network.noise.map(|id| self.network.layout.vector(parameters, id));
         let likelihood = self.network.shape.likelihood;
@@ -177,7 +193,7 @@ impl<F: Real> AnalyticEngine<F> {
         gradient: &mut [F],
         inputs: ArrayView2<'_, F>,
         rows: Rows,
-        key: DrawKey,
+        key: Draws<'_>,
     ) -> Result<(), Error> {
         let network = &self.network;
         let pass = Pass { network, parameters, rows, key, training: true };
@@ -266,6 +282,22 @@ impl<F: Real> AnalyticEngine<F> {
         key: DrawKey,
         n_samples: usize,
     ) -> Result<Array4<F>, Error> {
+        self.forget_weights();
+        self.outputs_of(parameters, inputs, Draws { key, listed: None }, n_samples)
+    }
+
+    fn forget_weights(&mut self) {
+        self.packed_for = None;
+        self.layers.iter_mut().for_each(LayerBuffers::forget_weight);
+    }
+
+    fn outputs_of(
+        &mut self,
+        parameters: &[F],
+        inputs: ArrayView2<'_, F>,
+        key: Draws<'_>,
+        n_samples: usize,
+    ) -> Result<Array4<F>, Error> {
         let rows = Rows { samples: n_samples, members: self.network.n_members, examples: inputs.nrows() };
         self.forward(parameters, inputs, key, rows, false)?;
         Ok(self.last_outputs(rows)?.to_owned())
@@ -344,12 +376,24 @@ impl Engine for AnalyticEngine<f32> {
 
     fn outputs(
         &mut self,
-        parameters: &[f32],
+        parameters: &Arc<[f32]>,
         inputs: ArrayView2<'_, f32>,
         key: DrawKey,
         n_samples: usize,
     ) -> Result<Array4<f32>, Error> {
-        self.sample_outputs(parameters, inputs, key, n_samples)
+        self.outputs_kept(parameters, inputs, Draws { key, listed: None }, n_samples)
+    }
+
+    fn outputs_listed(
+        &mut self,
+        parameters: &Arc<[f32]>,
+        inputs: ArrayView2<'_, f32>,
+        examples: &[u32],
+        key: DrawKey,
+        n_samples: usize,
+    ) -> Result<Array4<f32>, Error> {
+        check_listed(inputs, examples)?;
+        self.outputs_kept(parameters, inputs, Draws { key, listed: Some(examples) }, n_samples)
     }
 
     fn measure(&mut self) {
@@ -358,6 +402,24 @@ impl Engine for AnalyticEngine<f32> {
 
     fn operation_times(&self) -> &[OperationTimes] {
         self.profile.times()
+    }
+}
+
+impl AnalyticEngine<f32> {
+    /// Outputs with weights that are packed once for the same parameters.
+    fn outputs_kept(
+        &mut self,
+        parameters: &Arc<[f32]>,
+        inputs: ArrayView2<'_, f32>,
+        key: Draws<'_>,
+        n_samples: usize,
+    ) -> Result<Array4<f32>, Error> {
+        // What is shared is not changed by anybody, so that the same place means the same values.
+        if !self.packed_for.as_ref().is_some_and(|packed| Arc::ptr_eq(packed, parameters)) {
+            self.forget_weights();
+            self.packed_for = Some(Arc::clone(parameters));
+        }
+        self.outputs_of(parameters, inputs, key, n_samples)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Perturbed layers are in [`super::layer`], recurrent ones in [`super::recurrent`].
 
 use rank1_core::batch_norm::{self, NormSaved, NormShape};
-use rank1_core::noise::{NoiseKind, Rows as NoiseRows};
+use rank1_core::noise::NoiseKind;
 use rank1_core::pool::{self, PoolShape};
 use rank1_core::{Real, conv::Padding};
 
@@ -227,21 +227,13 @@ impl<F: Real> OperationBuffers<F> {
     fn draw_kept(&mut self, pass: Pass<'_, F>, index: usize, rate: f64) {
         let Pass { network, rows, key, .. } = pass;
         let width = network.nodes[index].volume.len();
-        let block = NoiseRows {
-            step: key.step,
-            first_member: 0,
-            n_members: rows.members,
-            first_example: key.first_example,
-            n_examples: rows.examples,
-        };
-        let per_sample = rows.per_sample() * width;
-        self.raw.resize(rows.samples * per_sample, 0.0);
-        for (sample, out) in self.raw.chunks_exact_mut(per_sample).enumerate() {
-            let first = key.first_sample + sample as u32;
-            let stream = Site::InputFactor.stream(key.seed, DROPOUT_LAYER + index, first);
-            stream
-                .fill_rows(NoiseKind::Uniform, block, width, out)
-                .expect("the block has the size of its rows");
+        let per_member = rows.examples * width;
+        self.raw.resize(rows.samples * rows.members * per_member, 0.0);
+        for (chunk, out) in self.raw.chunks_exact_mut(per_member).enumerate() {
+            let (sample, member) = (chunk / rows.members, chunk % rows.members);
+            let number = key.key.first_sample + sample as u32;
+            let stream = Site::InputFactor.stream(key.key.seed, DROPOUT_LAYER + index, number);
+            key.fill(stream, NoiseKind::Uniform, (member, rows.examples), width, out);
         }
         let (dropped, keep) = (rate as f32, F::of(1.0 / (1.0 - rate)));
         self.kept.clear();

@@ -3,7 +3,7 @@
 //! Rows only: factors, noise and biases are applied around it.
 
 use rank1_core::conv::{self, ConvScratch};
-use rank1_core::dense::{self, DenseScratch, DenseShape};
+use rank1_core::dense::{self, DenseScratch, DenseShape, PackedWeight};
 use rank1_core::{Error, Real};
 
 use crate::network::{LayerPlan, Product};
@@ -13,24 +13,32 @@ use crate::network::{LayerPlan, Product};
 pub(super) struct ProductBuffers<F> {
     conv: ConvScratch<F>,
     dense: DenseScratch,
+    packed: PackedWeight,
 }
 
 impl<F: Real> ProductBuffers<F> {
     pub(super) fn new() -> Self {
-        Self { conv: ConvScratch::new(), dense: DenseScratch::default() }
+        Self { conv: ConvScratch::new(), dense: DenseScratch::default(), packed: PackedWeight::default() }
     }
 
-    /// `out = x W`, row by row; a convolution may multiply `x` by a factor for every row and channel as it reads it.
+    /// To be called when a weight that was said to stay has changed.
+    pub(super) fn forget_weight(&mut self) {
+        self.packed.forget();
+    }
+
+    /// `out = x W`, row by row; a convolution may multiply `x` by a factor for every row and channel as it reads it. A weight
+    /// may stay the same from call to call.
     pub(super) fn forward(
         &mut self,
         layer: &LayerPlan,
         x: &[F],
         factor: Option<&[F]>,
-        weight: &[F],
+        (weight, stays): (&[F], bool),
         out: &mut [F],
     ) -> Result<(), Error> {
         match &layer.product {
             Product::Conv(shape) => conv::forward(shape, x, factor, weight, out, &mut self.conv),
+            _ if stays => dense::forward_packed(dense_shape(layer), x, weight, &mut self.packed, out),
             _ => dense::forward(dense_shape(layer), x, weight, out, &mut self.dense),
         }
     }

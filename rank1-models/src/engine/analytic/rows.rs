@@ -1,6 +1,7 @@
 //! The rows of a pass, and where an operation reads them from.
 
 use ndarray::ArrayView2;
+use rank1_core::noise::{NoiseKind, NoiseStream, Rows as NoiseRows};
 use rayon::prelude::*;
 
 use crate::engine::DrawKey;
@@ -36,13 +37,54 @@ impl Rows {
     }
 }
 
+/// The key of a pass, and the numbers of its examples where they do not follow each other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draws<'a> {
+    pub(super) key: DrawKey,
+    pub(super) listed: Option<&'a [u32]>,
+}
+
+impl Draws<'_> {
+    /// The number by which example `i` of the batch draws.
+    pub(super) fn example(&self, i: usize) -> u32 {
+        self.listed.map_or_else(|| self.key.first_example + i as u32, |listed| listed[i])
+    }
+
+    /// Draws rows of `width` values for `examples` examples of member `member`, one after the other.
+    pub(super) fn fill(
+        &self,
+        stream: NoiseStream,
+        kind: NoiseKind,
+        (member, examples): (usize, usize),
+        width: usize,
+        out: &mut [f32],
+    ) {
+        let block = |first_example, n_examples| NoiseRows {
+            step: self.key.step,
+            first_member: member as u32,
+            n_members: 1,
+            first_example,
+            n_examples,
+        };
+        if self.listed.is_none() {
+            let rows = block(self.key.first_example, examples);
+            stream.fill_rows(kind, rows, width, out).expect("the block has the size of its rows");
+            return;
+        }
+        for (i, out) in out.chunks_exact_mut(width).enumerate() {
+            let row = block(self.example(i), 1);
+            stream.fill_rows(kind, row, width, out).expect("the block has the size of its row");
+        }
+    }
+}
+
 /// What every operation of a pass reads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pass<'a, F> {
     pub(super) network: &'a Network,
     pub(super) parameters: &'a [F],
     pub(super) rows: Rows,
-    pub(super) key: DrawKey,
+    pub(super) key: Draws<'a>,
     /// Whether normalizations take the statistics of the batch.
     pub(super) training: bool,
 }

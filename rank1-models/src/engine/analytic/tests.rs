@@ -42,3 +42,31 @@ fn the_pool_of_gradients_does_not_grow_from_step_to_step() {
     let late = (20..60).map(&mut step).last();
     assert_eq!(early, late);
 }
+
+#[test]
+fn predictions_follow_the_parameters_they_are_asked_with() {
+    let shape = NetworkShape::mlp(7, vec![40], 3, Activation::Relu, Likelihood::Categorical);
+    let network = Network::new(shape, &Method::Rank1(Rank1::default())).unwrap();
+    let mut parameters = initialize(&network, 3).unwrap();
+    let inputs = Array2::from_shape_fn((5, 7), |(i, j)| (i * 3 + j) as f32 / 7.0);
+    let key = DrawKey { seed: 1, step: DrawKey::PREDICTION, first_sample: 0, first_example: 0 };
+    let fresh = |parameters: &[f32]| {
+        let mut engine = AnalyticEngine::<f32>::new(network.clone());
+        engine.sample_outputs(parameters, inputs.view(), key, 2).unwrap()
+    };
+    let mut engine = AnalyticEngine::<f32>::new(network.clone());
+    let mut kept = |parameters: &Arc<[f32]>| engine.outputs(parameters, inputs.view(), key, 2).unwrap();
+    let first: Arc<[f32]> = parameters.as_slice().into();
+    assert_eq!(kept(&first), fresh(&parameters));
+    assert_eq!(kept(&first), fresh(&parameters));
+    parameters.iter_mut().for_each(|p| *p *= 1.25);
+    let second: Arc<[f32]> = parameters.as_slice().into();
+    assert_eq!(kept(&second), fresh(&parameters));
+    assert_eq!(kept(&first), fresh(&first));
+    drop((first, second));
+    // Memory that was given back may be handed out again at the same place.
+    for factor in [0.5, 2.0, 3.0] {
+        let next: Arc<[f32]> = parameters.iter().map(|p| p * factor).collect();
+        assert_eq!(kept(&next), fresh(&next));
+    }
+}

@@ -10,6 +10,8 @@ mod operation;
 mod recurrent;
 mod value;
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array4, ArrayView2};
 use rank1_core::Error as CoreError;
@@ -182,7 +184,7 @@ impl Engine for AutodiffEngine {
 
     fn outputs(
         &mut self,
-        parameters: &[f32],
+        parameters: &Arc<[f32]>,
         inputs: ArrayView2<'_, f32>,
         key: DrawKey,
         n_samples: usize,

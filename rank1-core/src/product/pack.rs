@@ -1,0 +1,59 @@
+//! Copies of matrices into the order in which tiles read them.
+
+use super::Operand;
+
+/// `height` rows from `first` on, side by side: `[inner, height]`; rows that do not exist are zero.
+pub(super) fn pack(from: Operand<'_, f32>, first: usize, height: usize, packed: &mut [f32]) {
+    let present = height.min(from.size().0 - first);
+    let stored = from.values.chunks_exact(from.stored_width);
+    if from.is_transposed {
+        // Copies of a length known to the compiler are no calls.
+        match (present == height, height) {
+            (true, 6) => return pack_columns::<6>(stored, first, packed),
+            (true, 16) => return pack_columns::<16>(stored, first, packed),
+            (true, 32) => return pack_columns::<32>(stored, first, packed),
+            _ => {}
+        }
+        for (to, from) in packed.chunks_exact_mut(height).zip(stored) {
+            to[..present].copy_from_slice(&from[first..first + present]);
+            to[present..].fill(0.0);
+        }
+        return;
+    }
+    match (present == height, height) {
+        (true, 6) => return pack_rows::<6>(from, first, packed),
+        (true, 16) => return pack_rows::<16>(from, first, packed),
+        (true, 32) => return pack_rows::<32>(from, first, packed),
+        _ => packed.fill(0.0),
+    }
+    for (lane, from) in stored.skip(first).take(present).enumerate() {
+        for (to, &value) in packed[lane..].iter_mut().step_by(height).zip(from) {
+            *to = value;
+        }
+    }
+}
+
+fn pack_rows<const H: usize>(from: Operand<'_, f32>, first: usize, packed: &mut [f32]) {
+    let width = from.stored_width;
+    let rows: [&[f32]; H] =
+        std::array::from_fn(|h| &from.values[(first + h) * width..(first + h + 1) * width]);
+    let (packed, _) = packed.as_chunks_mut::<H>();
+    for (i, to) in packed.iter_mut().enumerate().take(width) {
+        for h in 0..H {
+            to[h] = rows[h][i];
+        }
+    }
+}
+
+fn pack_columns<'a, const H: usize>(
+    stored: impl Iterator<Item = &'a [f32]>,
+    first: usize,
+    packed: &mut [f32],
+) {
+    let (packed, _) = packed.as_chunks_mut::<H>();
+    for (to, from) in packed.iter_mut().zip(stored) {
+        if let Some(from) = from[first..].first_chunk::<H>() {
+            *to = *from;
+        }
+    }
+}
