@@ -24,7 +24,7 @@ pub enum Command {
     Info(InfoArgs),
     /// Measure a finished run on a split, optionally under a shift.
     Evaluate(EvaluateArgs),
-    /// Predict rows of a CSV table or of an IDX image file.
+    /// Predict rows of a CSV table, or images: files, folders of them, or an IDX file.
     Predict(PredictArgs),
     /// Write one self-contained HTML page about finished runs.
     Report(ReportArgs),
@@ -75,7 +75,7 @@ pub struct TrainArgs {
 pub struct InfoArgs {
     /// Recipe file (TOML).
     pub recipe: PathBuf,
-    /// Folder or archive with data sets that are not embedded; nothing but a user's own table is read.
+    /// Folder or archive with data sets that are not embedded; nothing but a user's own table or images is read.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Replace a value of the recipe, for example model.depth=22; may be repeated.
@@ -100,6 +100,10 @@ pub struct EvaluateArgs {
     /// Shift of the inputs, for example rotation:30, gaussian_noise:0.2, fog:3 or corrupt/gaussian_noise:3.
     #[arg(long, value_name = "KIND:SEVERITY")]
     pub shift: Option<String>,
+    /// Folder of the set's published corrupted copies (CIFAR-10-C, CIFAR-100-C, ImageNet-C), measured instead of a split: every
+    /// corruption at every severity that is there, and the means.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["shift", "split", "data"])]
+    pub corrupted: Option<PathBuf>,
     /// Samples per member, instead of the recipe's.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: Option<u32>,
@@ -154,8 +158,9 @@ impl std::str::FromStr for SplitName {
 pub struct PredictArgs {
     /// Run folder.
     pub run: PathBuf,
-    /// CSV table with the training table's feature columns, or an IDX file of images.
-    #[arg(long, value_name = "FILE")]
+    /// CSV table with the training table's feature columns; for a model of images a .jpg or .png file, a folder of them, or an
+    /// IDX file of gray images.
+    #[arg(long, value_name = "FILE|DIR")]
     pub input: PathBuf,
     /// CSV file to write.
     #[arg(long, value_name = "FILE")]

@@ -6,15 +6,16 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use rank1_core::likelihood::Likelihood;
-use rank1_data::{Dataset, InputLayout, SetInfo, Task, benchmark};
+use rank1_data::{InputLayout, SetInfo, Task, benchmark};
 use rank1_models::network::{InputShape, NetworkShape};
 use rank1_models::recipe::Recipe;
 
-use crate::{clinical, source};
+use crate::image_stream::Reading;
+use crate::source::Source;
+use crate::{clinical, image_source, source};
 
-/// ImageNet as networks read it; its files have no reader by name yet.
-const IMAGENET: (&str, usize, InputShape) =
-    ("imagenet", 1_000, InputShape::Image { height: 224, width: 224, channels: 3 });
+/// Classes of the published ImageNet.
+const IMAGENET_CLASSES: usize = 1_000;
 
 /// What decides a network's inputs and outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,27 +33,27 @@ pub struct DataFacts {
 impl DataFacts {
     /// The facts of rows that were read.
     #[must_use]
-    pub fn of(dataset: &Dataset) -> Self {
+    pub fn of(source: &Source) -> Self {
         Self {
-            name: dataset.name.clone(),
-            task: dataset.task,
-            n_classes: dataset.n_classes(),
-            input: input_shape(dataset.layout, dataset.n_features()),
+            name: source.name.clone(),
+            task: source.task,
+            n_classes: source.train.targets().n_classes(),
+            input: input_shape(source.layout, source.train.n_features()),
         }
     }
 
-    /// The facts that a recipe's set is known to have; only a user's own table and MIMIC-III are read.
+    /// The facts that a recipe's set is known to have; only a user's own table or images and MIMIC-III are read.
     ///
     /// # Errors
     /// An unknown set with the nearest name, and the errors of the table reader.
     pub fn ahead(recipe: &Recipe, root: Option<&Path>) -> Result<Self> {
         let set = recipe.data.set.as_str();
-        if set == "csv" || set == clinical::MIMIC {
-            return Ok(Self::of(&source::open(recipe, root, false)?.dataset));
+        if set == "csv" || set == clinical::MIMIC || set == image_source::IMAGES {
+            return Ok(Self::of(&source::open(recipe, root, false)?));
         }
-        let (imagenet, n_classes, input) = IMAGENET;
-        if set == imagenet {
-            let n_classes = Some(n_classes);
+        if let (image_source::IMAGENET, Some(size)) = (set, recipe.data.cropped_size()) {
+            let input = input_shape(Reading::resnet(size).layout(), 0);
+            let n_classes = Some(IMAGENET_CLASSES);
             return Ok(Self { name: set.into(), task: Task::Classification, n_classes, input });
         }
         Ok(benchmark(set)?.into())
@@ -112,7 +113,7 @@ mod tests {
     fn what_the_catalogue_says_is_what_the_readers_give() {
         for info in catalogue().iter().filter(|info| info.embedded && info.splits > 0) {
             let read = load(info.name, &LoadOptions::default()).unwrap();
-            assert_eq!(DataFacts::from(info), DataFacts::of(&read), "{}", info.name);
+            assert_eq!(DataFacts::from(info), DataFacts::of(&read.into()), "{}", info.name);
         }
     }
 }

@@ -8,11 +8,14 @@ use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Task};
 use rank1_models::checkpoint::{read_sealed, write_sealed};
 use rank1_models::engine::Engine;
 use rank1_models::fit;
+use rank1_models::inputs::{InputStream, Inputs};
 use rank1_models::network::{Network, NetworkShape};
 use rank1_models::predict::{Predictive, TrainedNetwork, predict};
 use rank1_models::recipe::{self, CheckedRecipe};
 use rank1_models::train::{EpochRecord, engine};
 use serde::{Deserialize, Serialize};
+
+use crate::part::Part;
 
 /// The document `checkpoint/model.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,7 +38,7 @@ pub struct ModelDocument {
     pub scaler: Option<PhysionetScaler>,
     /// Height and width of image inputs.
     pub image: Option<(usize, usize)>,
-    /// One name per input column.
+    /// One name per input column; none for streamed images.
     pub feature_names: Vec<String>,
     /// One name per class; empty for regression.
     pub class_names: Vec<String>,
@@ -144,8 +147,31 @@ impl Model {
     /// A wrong number of columns, or inputs or outputs that are not finite.
     pub fn predict(&mut self, inputs: ArrayView2<'_, f32>, samples: usize) -> Result<Predictive> {
         let inputs = self.document.normalizer.apply_inputs(inputs)?;
+        self.predict_normalized(inputs.view(), samples)
+    }
+
+    /// Predicts one part of a data set; of images on disk some are held at a time.
+    ///
+    /// # Errors
+    /// As [`Model::predict`], and images that cannot be read.
+    pub fn predict_part(&mut self, part: &Part, samples: usize) -> Result<Predictive> {
+        match part {
+            Part::Stored(split) => self.predict(split.inputs.view(), samples),
+            Part::Streamed { images, .. } => self.predict_normalized(images as &dyn InputStream, samples),
+        }
+    }
+
+    /// Predicts normalized rows, in memory or streamed.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn predict_normalized<'a>(
+        &mut self,
+        inputs: impl Into<Inputs<'a>>,
+        samples: usize,
+    ) -> Result<Predictive> {
         let chunk = self.recipe.get().predict.chunk_rows;
-        let predictive = predict(&self.networks, &mut self.engines, inputs.view(), samples, chunk)?;
+        let predictive = predict(&self.networks, &mut self.engines, inputs, samples, chunk)?;
         let Some(scale) = self.document.normalizer.target() else { return Ok(predictive) };
         Ok(match predictive {
             Predictive::Values { mixture, n_members } => {

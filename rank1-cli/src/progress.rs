@@ -1,35 +1,38 @@
 //! Progress on stderr: bars with rate and time left, of training with the current NLL, of downloads and of corruptions.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Mutex;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use rank1_data::fetch;
 use rank1_models::fit::Progress;
 use rank1_models::recipe::Recipe;
 
-/// A bar over the epochs of all networks, preceded by the trials of a search.
+/// A bar over the training rows of all epochs and networks, preceded by the trials of a search.
 #[derive(Debug)]
 pub struct TrainingProgress {
     bar: ProgressBar,
     networks: u64,
-    /// Epochs done by each network.
+    /// Rows that each network was trained on, an epoch's as often as there were epochs.
     done: Mutex<BTreeMap<usize, u64>>,
 }
 
 impl TrainingProgress {
-    /// A bar for one run; hidden when `quiet`.
+    /// A bar for one run of rows that are called `unit`; hidden when `quiet`.
     #[must_use]
-    pub fn new(recipe: &Recipe, quiet: bool) -> Self {
+    pub fn new(recipe: &Recipe, unit: &'static str, quiet: bool) -> Self {
         let networks = recipe.method.n_networks() as u64;
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) =
-            ProgressStyle::with_template("{bar:30} {pos}/{len} epochs {per_sec} left {eta} {msg}")
-        {
-            bar.set_style(style);
+        let rate = move |state: &ProgressState, out: &mut dyn Write| {
+            // A terminal that takes no more is no reason to stop.
+            let _ = write!(out, "{:.1} {unit}/s", state.per_sec());
+        };
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {prefix} {rate} left {eta} {msg}") {
+            bar.set_style(style.with_key("rate", rate));
         }
-        Self { bar, networks, done: Mutex::new(BTreeMap::new()) }
+        Self { bar, networks, done: Mutex::default() }
     }
 
     /// Moves the bar.
@@ -39,18 +42,32 @@ impl TrainingProgress {
                 self.bar.set_message(format!("search {} of {of}, validation NLL {nll:.4}", trial + 1));
                 self.bar.tick();
             }
-            Progress::Epoch { of, network, record } => {
-                if let Ok(mut done) = self.done.lock() {
-                    done.insert(network, record.epoch as u64);
-                    self.bar.set_length(of as u64 * self.networks);
-                    self.bar.set_position(done.values().sum());
-                }
+            Progress::Steps { of, network, epoch } => {
+                self.move_to(of, network, epoch.of, epoch.epoch * epoch.of + epoch.rows);
+            }
+            Progress::Epoch { of, network, rows, record } => {
+                self.move_to(of, network, rows, record.epoch * rows);
                 let valid = record.valid_nll.map(|v| format!(", validation {v:.4}")).unwrap_or_default();
                 self.bar.set_message(format!(
                     "NLL {:.4}, KL/N {:.4}{valid}",
                     record.train_nll, record.kl_per_example
                 ));
             }
+        }
+    }
+
+    /// A network has been trained on `done` rows, `rows` an epoch.
+    fn move_to(&self, epochs: usize, network: usize, rows: usize, done: usize) {
+        let Ok(mut state) = self.done.lock() else { return };
+        let first = state.insert(network, done as u64).is_none();
+        let (rows, position) = (rows.max(1) as u64, state.values().sum::<u64>());
+        let length = epochs as u64 * self.networks;
+        self.bar.set_length(length * rows);
+        self.bar.set_position(position);
+        self.bar.set_prefix(format!("{}/{length} epochs", position / rows));
+        if first {
+            // Epochs before an interruption do not count as rate.
+            self.bar.reset_eta();
         }
     }
 

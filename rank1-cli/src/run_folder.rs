@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use ndarray::{ArrayView2, Axis, Slice};
-use rank1_data::{Dataset, Task};
+use ndarray::{Axis, Slice};
+use rank1_data::Task;
 use rank1_models::checkpoint::{TEMPORARY, write_synced};
 use rank1_models::fit::Trial;
 use rank1_models::recipe::{self, CheckedRecipe};
@@ -14,10 +14,15 @@ use rank1_models::train::EpochRecord;
 use serde_json::json;
 
 use crate::model::Model;
+use crate::part::Part;
 use crate::report::input::Evaluation;
+use crate::source::Source;
 
 /// Rows predicted at a time when a prediction is timed.
 const TIMED_ROWS: usize = 256;
+
+/// The same for images that stay on disk, whose networks are large.
+const TIMED_IMAGES: usize = 8;
 
 /// Repetitions of the timed prediction; the median counts.
 const TIMED_RUNS: usize = 5;
@@ -28,7 +33,7 @@ pub struct RunFacts<'a> {
     /// The recipe as given.
     pub recipe: &'a CheckedRecipe,
     /// Its rows.
-    pub dataset: &'a Dataset,
+    pub source: &'a Source,
     /// The trained model.
     pub model: &'a Model,
     /// Its evaluation.
@@ -102,12 +107,12 @@ pub fn finish(run: &Path, facts: &RunFacts<'_>) -> Result<()> {
         .collect();
     let document = json!({
         "name": settings.name,
-        "task": match facts.dataset.task { Task::Classification => "classification", Task::Regression => "regression" },
-        "set": facts.dataset.name,
+        "task": match facts.source.task { Task::Classification => "classification", Task::Regression => "regression" },
+        "set": facts.source.name,
         "split": settings.data.split,
         "gap": settings.data.gap,
-        "provenance": facts.dataset.provenance,
-        "rows": { "train": facts.dataset.train.len(), "test": facts.dataset.test.len() },
+        "provenance": facts.source.provenance,
+        "rows": { "train": facts.source.train.len(), "test": facts.source.test.len() },
         "method": settings.method.label(),
         "seed": settings.seed,
         "recipe_hash": facts.recipe.hash(),
@@ -160,22 +165,31 @@ fn metrics_csv(model: &Model) -> Result<Vec<u8>> {
     writer.into_inner().context("metrics.csv")
 }
 
-/// Median time of predicting one row with all members and samples, in chunks as prediction uses them.
+/// Median time of predicting one row with all members and samples, in chunks as prediction uses them; reading images from
+/// disk is not part of it.
 ///
 /// # Errors
 /// As prediction.
-pub fn microseconds_per_prediction(
-    model: &mut Model,
-    inputs: ArrayView2<'_, f32>,
-    samples: usize,
-) -> Result<f64> {
-    let n = inputs.nrows().min(TIMED_ROWS);
-    let rows = inputs.slice_axis(Axis(0), Slice::from(..n));
-    model.predict(rows, samples)?;
+pub fn microseconds_per_prediction(model: &mut Model, part: &Part, samples: usize) -> Result<f64> {
+    match part {
+        Part::Stored(split) => {
+            let rows = split.inputs.slice_axis(Axis(0), Slice::from(..part.len().min(TIMED_ROWS)));
+            timed(rows.nrows(), || model.predict(rows, samples).map(|_| ()))
+        }
+        Part::Streamed { images, .. } => {
+            let rows = images.first_rows(TIMED_IMAGES)?;
+            timed(rows.nrows(), || model.predict_normalized(rows.view(), samples).map(|_| ()))
+        }
+    }
+}
+
+/// Median time of repeated work on `n` rows, in microseconds per row; a first run warms up.
+fn timed(n: usize, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    work()?;
     let mut times = Vec::new();
     for _ in 0..TIMED_RUNS {
         let started = Instant::now();
-        model.predict(rows, samples)?;
+        work()?;
         times.push(started.elapsed().as_secs_f64() * 1e6 / n as f64);
     }
     times.sort_by(f64::total_cmp);

@@ -5,7 +5,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rank1_data::{Corruption, CorruptionKind, Dataset, Error, InputLayout, Shift, Split, corrupt_split};
+use rank1_data::{
+    Corruption, CorruptionKind, Error, ImageKey, InputLayout, Shift, Split, corrupt_row, corrupt_split,
+};
 
 /// What tells a corruption from a shift of the same name.
 const CORRUPT: &str = "corrupt/";
@@ -31,14 +33,6 @@ pub struct Rows {
     pub layout: InputLayout,
 }
 
-impl Rows {
-    /// The rows of a data set.
-    #[must_use]
-    pub fn of(dataset: &Dataset) -> Self {
-        Self { image: dataset.image, layout: dataset.layout }
-    }
-}
-
 impl InputShift {
     /// The shifted rows with unchanged targets.
     ///
@@ -48,6 +42,19 @@ impl InputShift {
         match self {
             Self::Shift(shift) => shift.apply(split, rows.image, seed),
             Self::Corruption(corruption) => corrupt_split(split, rows.layout, *corruption, seed),
+        }
+    }
+
+    /// Shifts the row with this number in place, as [`InputShift::apply`] shifts it among all rows.
+    ///
+    /// # Errors
+    /// As [`InputShift::apply`]; pixels beyond 0 and 1 are clipped where pixels are needed.
+    pub fn apply_row(&self, values: &mut [f32], rows: Rows, row: usize, seed: u64) -> Result<(), Error> {
+        match self {
+            Self::Shift(shift) => shift.apply_row(values, rows.image, row, seed),
+            Self::Corruption(corruption) => {
+                corrupt_row(values, rows.layout, *corruption, ImageKey { seed, index: row as u64 })
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! From a recipe's `[data]` table to rows: named sets and the user's own table.
+//! From a recipe's `[data]` table to rows: named sets, the user's own table and images.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,25 +6,43 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use rank1_core::likelihood::Likelihood;
 use rank1_data::{
-    CsvOptions, CsvSchema, Dataset, InputLayout, LoadOptions, Missing, Normalizer, PhysionetScaler, Split,
-    Task, TestPart, holdout_indices, image, load, load_table, permutation,
+    CsvOptions, CsvSchema, Dataset, InputLayout, LoadOptions, Missing, Normalizer, PhysionetScaler, Task,
+    TestPart, holdout_indices, image, load, load_table, permutation,
 };
-use rank1_models::fit::TrainingData;
+use rank1_models::fit::{TrainingData, TrainingInputs};
 use rank1_models::network::NetworkShape;
 use rank1_models::recipe::{DataRecipe, Recipe};
 use rank1_models::train::Augmentation;
 
-use crate::clinical;
 use crate::data_facts::DataFacts;
+use crate::part::Part;
+use crate::shift::Rows;
+use crate::{clinical, image_source};
 
 /// Default share of a user's table that is held out for testing.
 const TEST_FRACTION: f64 = 0.1;
 
-/// A data set and, for tables, how its columns are read.
+/// A data set, in memory or on disk, and how its rows are read.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Raw rows, training and test part.
-    pub dataset: Dataset,
+    /// The name it was asked for by, or the stem of the user's file.
+    pub name: String,
+    /// What is predicted.
+    pub task: Task,
+    /// The part to fit on.
+    pub train: Part,
+    /// The part to report on.
+    pub test: Part,
+    /// One name per input column; none for streamed images.
+    pub feature_names: Vec<String>,
+    /// One name per class; empty for regression.
+    pub class_names: Vec<String>,
+    /// Height and width of gray images in memory.
+    pub image: Option<(usize, usize)>,
+    /// What the columns of a row are.
+    pub layout: InputLayout,
+    /// Where the data came from, in one sentence.
+    pub provenance: String,
     /// Columns; none for images and sequences.
     pub schema: Option<CsvSchema>,
     /// How clinical sequences were scaled.
@@ -33,9 +51,41 @@ pub struct Source {
     pub validation: Option<Vec<usize>>,
 }
 
+impl From<Dataset> for Source {
+    fn from(set: Dataset) -> Self {
+        Self {
+            name: set.name,
+            task: set.task,
+            train: set.train.into(),
+            test: set.test.into(),
+            feature_names: set.feature_names,
+            class_names: set.class_names,
+            image: set.image,
+            layout: set.layout,
+            provenance: set.provenance,
+            schema: None,
+            scaler: None,
+            validation: None,
+        }
+    }
+}
+
 impl Source {
-    fn plain(dataset: Dataset, schema: Option<CsvSchema>) -> Self {
-        Self { dataset, schema, scaler: None, validation: None }
+    /// What the rows are, for shifts.
+    #[must_use]
+    pub fn rows(&self) -> Rows {
+        Rows { image: self.image, layout: self.layout }
+    }
+
+    /// The scaling of inputs and targets: fitted to rows in memory, fixed for images on disk.
+    ///
+    /// # Errors
+    /// Rows that are not finite, or too few.
+    pub fn normalizer(&self) -> Result<Normalizer> {
+        match &self.train {
+            Part::Stored(split) => Ok(Normalizer::fit(split, self.layout)?),
+            Part::Streamed { images, .. } => Ok(images.normalizer().clone()),
+        }
     }
 
     /// The indices of the training rows that are held out for early stopping and search.
@@ -45,7 +95,7 @@ impl Source {
     pub fn validation_rows(&self, recipe: &Recipe) -> Result<Vec<usize>> {
         match &self.validation {
             Some(rows) => Ok(rows.clone()),
-            None => validation_rows(&recipe.data, recipe.seed, self.dataset.train.len()),
+            None => validation_rows(&recipe.data, recipe.seed, self.train.len()),
         }
     }
 }
@@ -61,11 +111,16 @@ pub fn open(recipe: &Recipe, root: Option<&Path>, quiet: bool) -> Result<Source>
     }
     if data.set == clinical::PHYSIONET {
         let (dataset, scaler) = clinical::physionet(root)?;
-        return Ok(Source { scaler: Some(scaler), ..Source::plain(dataset, None) });
+        return Ok(Source { scaler: Some(scaler), ..Source::from(dataset) });
     }
     if data.set == clinical::MIMIC {
         let (dataset, validation) = clinical::mimic(data, root, quiet)?;
-        return Ok(Source { validation: Some(validation), ..Source::plain(dataset, None) });
+        return Ok(Source { validation: Some(validation), ..Source::from(dataset) });
+    }
+    match (data.set.as_str(), data.cropped_size()) {
+        (image_source::IMAGES, _) => return image_source::own(recipe, quiet),
+        (image_source::IMAGENET, Some(size)) => return image_source::imagenet(data, size, root),
+        _ => {}
     }
     let options = LoadOptions { root: root.map(Path::to_path_buf), split: data.split, gap: data.gap };
     let dataset = load(&data.set, &options)?;
@@ -75,7 +130,7 @@ pub fn open(recipe: &Recipe, root: Option<&Path>, quiet: bool) -> Result<Source>
         }
         _ => None,
     };
-    Ok(Source::plain(dataset, schema))
+    Ok(Source { schema, ..Source::from(dataset) })
 }
 
 fn open_table(recipe: &Recipe) -> Result<Source> {
@@ -97,7 +152,7 @@ fn open_table(recipe: &Recipe) -> Result<Source> {
     let fraction = data.test_fraction.unwrap_or(TEST_FRACTION);
     let test = TestPart::Fraction { fraction, seed: recipe.seed };
     let (dataset, schema) = load_table(Path::new(file), &test, target, &options)?;
-    Ok(Source::plain(dataset, Some(schema)))
+    Ok(Source { schema: Some(schema), ..Source::from(dataset) })
 }
 
 /// The indices of the training rows that are held out for early stopping and search.
@@ -113,24 +168,36 @@ pub fn validation_rows(data: &DataRecipe, seed: u64, n: usize) -> Result<Vec<usi
     Ok(held)
 }
 
-/// Normalized training rows with their validation part.
+/// Normalized training rows with their validation part, for `at_a_time` networks that are trained at a time.
 ///
 /// # Errors
 /// Rows that are not finite, or too few.
-pub fn training_data(recipe: &Recipe, source: &Source, normalizer: &Normalizer) -> Result<TrainingData> {
-    let train = &source.dataset.train;
-    train.targets.check_two_classes()?;
-    let normalized = normalizer.apply(train)?;
+pub fn training_data(
+    recipe: &Recipe,
+    source: &Source,
+    normalizer: &Normalizer,
+    at_a_time: usize,
+) -> Result<TrainingData> {
+    source.train.targets().check_two_classes()?;
     let validation = source.validation_rows(recipe)?;
-    let augmentation = augmentation(recipe, source.dataset.layout)?;
-    Ok(TrainingData { inputs: normalized.inputs, targets: normalized.targets, validation, augmentation })
+    let (inputs, targets) = match &source.train {
+        Part::Stored(split) => {
+            let normalized = normalizer.apply(split)?;
+            (normalized.inputs.into(), normalized.targets)
+        }
+        Part::Streamed { images, targets } => {
+            (TrainingInputs::Streamed(Arc::new(images.shared_by(at_a_time))), targets.clone())
+        }
+    };
+    let augmentation = augmentation(recipe, source.layout)?;
+    Ok(TrainingData { inputs, targets, validation, augmentation })
 }
 
 /// The training rows that a recipe uses: all, or the first of a seeded order.
 ///
 /// # Errors
 /// More rows than there are.
-pub fn training_rows(recipe: &Recipe, train: Split) -> Result<Split> {
+pub fn training_rows(recipe: &Recipe, train: Part) -> Result<Part> {
     let Some(rows) = recipe.data.train_rows else { return Ok(train) };
     if rows > train.len() {
         bail!("data.train_rows: expected at most the {} training rows there are, got {rows}", train.len());
@@ -168,6 +235,6 @@ fn augmentation(recipe: &Recipe, layout: InputLayout) -> Result<Option<Arc<dyn A
 ///
 /// # Errors
 /// A likelihood that does not fit the task.
-pub fn shape(recipe: &Recipe, dataset: &Dataset) -> Result<NetworkShape> {
-    DataFacts::of(dataset).network(recipe)
+pub fn shape(recipe: &Recipe, source: &Source) -> Result<NetworkShape> {
+    DataFacts::of(source).network(recipe)
 }

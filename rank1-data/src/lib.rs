@@ -62,7 +62,7 @@ pub use clinical::{
     ClinicalError, MimicOptions, MimicSet, Physionet2012, PhysionetScaler, load_physionet2012,
     physionet2012_layout,
 };
-pub use corrupt::{CorruptError, Corruption, CorruptionKind, ImageKey, corrupt_split};
+pub use corrupt::{CorruptError, Corruption, CorruptionKind, ImageKey, corrupt_row, corrupt_split};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, ImageError, TableError};
 pub use fetch::FetchError;
@@ -72,7 +72,7 @@ pub use layout::InputLayout;
 pub use load::{load, load_ood};
 pub use normalize::{InputScaling, Normalizer, Standard};
 pub use shift::{Shift, ShiftKind, gaussian_noise, rotate};
-pub use split::{holdout_indices, permutation, validation_split};
+pub use split::{holdout_indices, permutation, stratified_holdout, validation_split};
 pub use table::{
     Column, ColumnKind, CsvOptions, CsvSchema, Missing, TargetKind, TestPart, UnknownLevels, load_table,
 };

@@ -7,6 +7,7 @@ use rank1_core::targets::Targets;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{check_finite, check_finite_targets};
+use crate::image::{IMAGENET_MEAN, IMAGENET_STD};
 use crate::{Dataset, Error, InputLayout, Split};
 
 /// Mean and standard deviation of one quantity.
@@ -121,6 +122,15 @@ impl Normalizer {
             }
         };
         Ok(Self { inputs, target })
+    }
+
+    /// The published constants of ImageNet's three channels, for images that are not all read before training.
+    ///
+    /// Targets are classes. `n_columns` is height times width times three.
+    pub fn imagenet(n_columns: usize) -> Self {
+        let scale = |(&mean, &std): (&f32, &f32)| Standard { mean: f64::from(mean), std: f64::from(std) };
+        let channels = IMAGENET_MEAN.iter().zip(&IMAGENET_STD).map(scale).collect();
+        Self { inputs: InputScaling::PerChannel { channels, n_columns }, target: None }
     }
 
     /// How inputs are standardized.
@@ -303,6 +313,17 @@ mod tests {
         assert_eq!(normalizer.black()[1], -5.0);
         let wrong = InputLayout::Image { height: 3, width: 2, channels: 2 };
         assert!(matches!(Normalizer::fit(&train, wrong), Err(Error::Width { expected: 12, got: 4, .. })));
+    }
+
+    #[test]
+    fn imagenet_has_its_published_channels() {
+        let mut row: Vec<f32> = (0..12).map(|i| i as f32 / 11.0).collect();
+        let inputs = Array2::from_shape_vec((1, 12), row.clone()).unwrap();
+        let got = Normalizer::imagenet(12).apply_inputs(inputs.view()).unwrap();
+        crate::image::standardize_imagenet(&mut row).unwrap();
+        got.iter().zip(row).for_each(|(&got, expected)| {
+            assert_relative_eq!(got, expected, max_relative = 1e-5, epsilon = 1e-6);
+        });
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::normal_pair;
@@ -57,6 +57,34 @@ impl Shift {
             ShiftKind::GaussianNoise => gaussian_noise(split.inputs.view(), self.severity, seed)?,
         };
         Ok(Split { inputs, targets: split.targets.clone() })
+    }
+
+    /// Shifts the row with this number in place, as [`Shift::apply`] shifts it among all rows.
+    ///
+    /// # Shapes
+    /// `values`: `[D]`.
+    ///
+    /// # Errors
+    /// As [`Shift::apply`].
+    pub fn apply_row(
+        &self,
+        values: &mut [f32],
+        image: Option<(usize, usize)>,
+        row: usize,
+        seed: u64,
+    ) -> Result<(), Error> {
+        match self.kind {
+            ShiftKind::Rotation => {
+                let size = image.ok_or_else(|| Error::ShiftNeedsImages { shift: self.to_string() })?;
+                let turned = rotate(ArrayView1::from(&*values).insert_axis(Axis(0)), size, self.severity)?;
+                values.iter_mut().zip(&turned).for_each(|(value, turned)| *value = *turned);
+            }
+            ShiftKind::GaussianNoise => {
+                self.check()?;
+                add_noise(values, self.severity, row, seed);
+            }
+        }
+        Ok(())
     }
 
     fn check(self) -> Result<Self, Error> {
@@ -177,16 +205,20 @@ fn rotation_taps(height: usize, width: usize, degrees: f64) -> Vec<Vec<(usize, f
 /// [`Error::Shift`] if `sd` is negative or not finite.
 pub fn gaussian_noise(inputs: ArrayView2<f32>, sd: f64, seed: u64) -> Result<Array2<f32>, Error> {
     Shift { kind: ShiftKind::GaussianNoise, severity: sd }.check()?;
-    let mut out = inputs.to_owned();
-    for (row, mut values) in out.axis_iter_mut(Axis(0)).enumerate() {
-        for (pair, mut values) in values.axis_chunks_iter_mut(Axis(0), 2).enumerate() {
-            let (first, second) = normal_pair(seed, ((row as u64) << 24) + pair as u64);
-            for (value, noise) in values.iter_mut().zip([first, second]) {
-                *value += (sd * noise) as f32;
-            }
-        }
+    let mut out = inputs.as_standard_layout().into_owned();
+    for (row, mut values) in out.rows_mut().into_iter().enumerate() {
+        add_noise(values.as_slice_mut().expect("rows of a standard layout are contiguous"), sd, row, seed);
     }
     Ok(out)
+}
+
+fn add_noise(values: &mut [f32], sd: f64, row: usize, seed: u64) {
+    for (pair, values) in values.chunks_mut(2).enumerate() {
+        let (first, second) = normal_pair(seed, ((row as u64) << 24) + pair as u64);
+        for (value, noise) in values.iter_mut().zip([first, second]) {
+            *value += (sd * noise) as f32;
+        }
+    }
 }
 
 #[cfg(test)]

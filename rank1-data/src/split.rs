@@ -41,6 +41,37 @@ pub fn holdout_indices(n: usize, fraction: f64, seed: u64) -> Result<(Vec<usize>
     Ok((kept, held))
 }
 
+/// Indices of the part to keep and of the part held out, both in ascending order, with the same share of every class.
+///
+/// Of a class with `m` rows, `round(fraction * m)` are held out, at least one and at most `m - 1`; a class with one row keeps it.
+///
+/// # Errors
+/// [`Error::Fraction`] if nothing would be held out or the fraction is not a number between 0 and 1.
+pub fn stratified_holdout(
+    labels: &[usize],
+    fraction: f64,
+    seed: u64,
+) -> Result<(Vec<usize>, Vec<usize>), Error> {
+    let n_classes = labels.iter().max().map_or(0, |&label| label + 1);
+    let mut of_class = vec![Vec::new(); n_classes];
+    for row in permutation(labels.len(), seed) {
+        of_class[labels[row]].push(row);
+    }
+    let (mut kept, mut held) = (Vec::new(), Vec::new());
+    for rows in of_class {
+        let most = rows.len().saturating_sub(1);
+        let n_held = ((fraction * rows.len() as f64).round() as usize).max(1).min(most);
+        held.extend_from_slice(&rows[..n_held]);
+        kept.extend_from_slice(&rows[n_held..]);
+    }
+    if held.is_empty() || !(fraction > 0.0 && fraction < 1.0) {
+        return Err(Error::Fraction { fraction, rows: labels.len() });
+    }
+    held.sort_unstable();
+    kept.sort_unstable();
+    Ok((kept, held))
+}
+
 /// Divides a training part into a smaller training part and a validation part.
 ///
 /// The choice depends on the number of rows, `fraction` and `seed` only; classes are not stratified.
@@ -60,6 +91,21 @@ mod tests {
     use rank1_core::targets::Targets;
 
     use super::*;
+
+    #[test]
+    fn every_class_gives_its_share_and_keeps_a_row() {
+        let labels = [0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 0, 0, 0];
+        let (kept, held) = stratified_holdout(&labels, 0.3, 4).unwrap();
+        let of = |rows: &[usize], class| rows.iter().filter(|&&row| labels[row] == class).count();
+        assert_eq!([0, 1, 2].map(|class| of(&held, class)), [3, 1, 0]);
+        assert_eq!([0, 1, 2].map(|class| of(&kept, class)), [7, 1, 1]);
+        assert_eq!(stratified_holdout(&labels, 0.3, 4).unwrap(), (kept, held.clone()));
+        assert_ne!(stratified_holdout(&labels, 0.3, 5).unwrap().1, held);
+        for (labels, fraction) in [(&labels[..], 0.0), (&labels[..], f64::NAN), (&[0, 1][..], 0.5)] {
+            let got = stratified_holdout(labels, fraction, 4);
+            assert!(matches!(got, Err(Error::Fraction { .. })), "{fraction}: {got:?}");
+        }
+    }
 
     proptest! {
         #[test]

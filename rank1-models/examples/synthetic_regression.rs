@@ -47,7 +47,7 @@ fn main() -> Result<(), Error> {
     let recipe = parse(RECIPE, &[])?;
     let shape = NetworkShape::mlp(1, vec![50], 2, Activation::Tanh, Likelihood::HeteroscedasticGaussian);
     let (inputs, targets) = rows()?;
-    let data = TrainingData { inputs, targets, validation: Vec::new(), augmentation: None };
+    let data = TrainingData { inputs: inputs.into(), targets, validation: Vec::new(), augmentation: None };
     let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
     let fitted = fit(&recipe, &shape, &data, options)?;
     let settings = recipe.get();

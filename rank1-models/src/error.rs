@@ -65,6 +65,9 @@ pub enum Error {
         /// The cause.
         source: std::io::Error,
     },
+    /// A stream of rows could not go on.
+    #[error(transparent)]
+    Stream(Box<dyn std::error::Error + Send + Sync>),
     /// An error of the factor math or the metrics.
     #[error(transparent)]
     Core(#[from] rank1_core::Error),

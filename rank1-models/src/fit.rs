@@ -1,11 +1,13 @@
 //! From a recipe and rows to trained networks: the search over settings, then all networks of an ensemble.
 
-use std::path::Path;
-use std::sync::Arc;
+mod data;
 
-use ndarray::{Array2, Axis};
+pub use data::{TrainingData, TrainingInputs};
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use rank1_core::noise::philox4x32;
-use rank1_core::targets::Targets;
 use rayon::prelude::*;
 
 use crate::checkpoint::Slot;
@@ -13,58 +15,11 @@ use crate::error::Error;
 use crate::network::{Network, NetworkShape};
 use crate::predict::TrainedNetwork;
 use crate::recipe::{CheckedRecipe, Override, Recipe};
-use crate::train::{Augmentation, EpochRecord, Observer, Rows, Silent, TrainState, TrainingSets, train};
+use crate::train::{EpochProgress, EpochRecord, Observer, Silent, TrainState, TrainingSets, train};
+use data::Parts;
 
-/// Normalized training rows, and which of them are held out for validation.
-#[derive(Debug, Clone)]
-pub struct TrainingData {
-    /// Inputs `[N, D]`.
-    pub inputs: Array2<f32>,
-    /// Targets of the N rows.
-    pub targets: Targets,
-    /// Indices of the rows held out for early stopping and search.
-    pub validation: Vec<usize>,
-    /// Random changes of training rows.
-    pub augmentation: Option<Arc<dyn Augmentation>>,
-}
-
-/// The same rows divided: all, those outside the validation part, and that part.
-struct Parts {
-    train: (Array2<f32>, Targets),
-    validation: Option<(Array2<f32>, Targets)>,
-    augmentation: Option<Arc<dyn Augmentation>>,
-}
-
-impl TrainingData {
-    fn all(&self) -> Rows<'_> {
-        Rows { inputs: self.inputs.view(), targets: &self.targets }
-    }
-
-    fn parts(&self) -> Parts {
-        let held: std::collections::HashSet<usize> = self.validation.iter().copied().collect();
-        let rest: Vec<usize> = (0..self.inputs.nrows()).filter(|i| !held.contains(i)).collect();
-        let pick = |rows: &[usize]| (self.inputs.select(Axis(0), rows), self.targets.select(rows));
-        Parts {
-            train: pick(&rest),
-            validation: (!self.validation.is_empty()).then(|| pick(&self.validation)),
-            augmentation: self.augmentation.clone(),
-        }
-    }
-}
-
-impl Parts {
-    fn sets(&self) -> TrainingSets<'_> {
-        TrainingSets {
-            train: rows(&self.train),
-            validation: self.validation.as_ref().map(rows),
-            augmentation: self.augmentation.as_deref(),
-        }
-    }
-}
-
-fn rows((inputs, targets): &(Array2<f32>, Targets)) -> Rows<'_> {
-    Rows { inputs: inputs.view(), targets }
-}
+/// Least time between two reports within an epoch.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// What is told while fitting.
 #[derive(Debug, Clone, Copy)]
@@ -78,12 +33,23 @@ pub enum Progress<'a> {
         /// Validation NLL (normalized targets).
         nll: f64,
     },
+    /// Steps of an epoch were done; told a few times a second.
+    Steps {
+        /// Epochs of each network, if none stops early.
+        of: usize,
+        /// Index of the network.
+        network: usize,
+        /// How far its epoch has come.
+        epoch: EpochProgress,
+    },
     /// An epoch of a network ended.
     Epoch {
         /// Epochs of each network, if none stops early.
         of: usize,
         /// Index of the network.
         network: usize,
+        /// Training rows of an epoch.
+        rows: usize,
         /// Its record.
         record: &'a EpochRecord,
     },
@@ -96,7 +62,7 @@ pub struct FitOptions<'a> {
     pub threads: usize,
     /// Folder of the checkpoint; none keeps everything in memory.
     pub checkpoint: Option<&'a Path>,
-    /// Told of trials and epochs, from several threads.
+    /// Told of trials, steps and epochs, from several threads.
     pub progress: &'a (dyn Fn(Progress<'_>) + Sync),
 }
 
@@ -159,11 +125,7 @@ pub fn fit(
     let (trials, chosen) = search(recipe, shape, &parts, options)?;
     let network = Network::new(shape.clone(), &chosen.get().method)?;
     let on_all = chosen.get().train.early_stopping.is_none();
-    let sets = if on_all {
-        TrainingSets { train: data.all(), validation: None, augmentation: data.augmentation.as_deref() }
-    } else {
-        parts.sets()
-    };
+    let sets = if on_all { data.all() } else { parts.sets() };
     let one = |index| {
         let slot = options.checkpoint.map(|root| Slot::new(root, index, &recipe.hash()));
         fit_network(&network, chosen.get(), sets, index, slot, options)
@@ -225,13 +187,24 @@ struct Saver<'a> {
     slot: Option<Slot>,
     every: usize,
     epochs: usize,
+    rows: usize,
     progress: &'a (dyn Fn(Progress<'_>) + Sync),
+    /// When steps were last reported.
+    told: Instant,
 }
 
 impl Observer for Saver<'_> {
+    fn step(&mut self, epoch: EpochProgress) {
+        if self.told.elapsed() >= REPORT_EVERY {
+            self.told = Instant::now();
+            (self.progress)(Progress::Steps { of: self.epochs, network: self.index, epoch });
+        }
+    }
+
     fn epoch(&mut self, state: &TrainState) -> Result<(), Error> {
         if let Some(record) = state.history.last() {
-            (self.progress)(Progress::Epoch { of: self.epochs, network: self.index, record });
+            let (of, network, rows) = (self.epochs, self.index, self.rows);
+            (self.progress)(Progress::Epoch { of, network, rows, record });
         }
         match &self.slot {
             Some(slot) if state.finished || state.epoch.is_multiple_of(self.every) => {
@@ -257,8 +230,10 @@ fn fit_network<'a>(
         None => TrainState::start(network, recipe, network_seed(recipe.seed, index))?,
     };
     let every = recipe.train.checkpoint_every;
-    let epochs = recipe.train.n_epochs(sets.train.inputs.nrows());
-    let mut saver = Saver { network, index, slot, every, epochs, progress: options.progress };
+    let rows = sets.train.inputs.n_rows();
+    let epochs = recipe.train.n_epochs(rows);
+    let (progress, told) = (options.progress, Instant::now());
+    let mut saver = Saver { network, index, slot, every, epochs, rows, progress, told };
     train(network, recipe, sets, state, &mut saver)
 }
 
@@ -283,7 +258,7 @@ fn combinations(recipe: &Recipe) -> Vec<Vec<Override>> {
 fn search(
     recipe: &CheckedRecipe,
     shape: &NetworkShape,
-    parts: &Parts,
+    parts: &Parts<'_>,
     options: FitOptions<'_>,
 ) -> Result<(Vec<Trial>, CheckedRecipe), Error> {
     if recipe.get().search.is_empty() {
@@ -313,7 +288,7 @@ fn search(
 fn try_values(
     recipe: &CheckedRecipe,
     shape: &NetworkShape,
-    parts: &Parts,
+    parts: &Parts<'_>,
     values: &[Override],
 ) -> Result<Trial, Error> {
     let candidate = settled(recipe, values, None)?;

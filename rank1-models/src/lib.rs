@@ -9,6 +9,7 @@ pub mod error;
 pub mod fit;
 pub mod fused;
 pub mod init;
+pub mod inputs;
 pub mod layer;
 pub mod method;
 pub mod network;

@@ -6,7 +6,7 @@ pub use adaptive::{AdaptivePredictive, AdaptiveSampling, predict_adaptively};
 
 use std::sync::Arc;
 
-use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis, Slice, concatenate};
+use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis, concatenate};
 use rank1_core::likelihood::{Likelihood, noise_scale};
 use rank1_core::metrics;
 use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive, PredictiveAccumulator};
@@ -14,6 +14,7 @@ use rank1_core::targets::Targets;
 
 use crate::engine::{DrawKey, Engine};
 use crate::error::Error;
+use crate::inputs::Inputs;
 use crate::network::Network;
 
 /// A network with its trained parameters.
@@ -110,41 +111,43 @@ impl Predictive {
 /// Predicts `inputs` with every member of every network, `n_samples` times each.
 ///
 /// Draws depend on the seed, the sample and the row's index only, so that the result does not depend on
-/// `chunk_rows`, the bound on rows times members held at once.
+/// `chunk_rows`, the bound on rows times members held at once. Of streamed rows one chunk is held at a time.
 ///
 /// # Shapes
 /// `inputs` `[N, D_in]`, normalized; one engine per network.
 ///
 /// # Errors
-/// Inputs that do not fit the networks, or outputs that are not finite.
-pub fn predict(
+/// Inputs that do not fit the networks, rows of a stream that cannot be read, or outputs that are not finite.
+pub fn predict<'a>(
     networks: &[TrainedNetwork],
     engines: &mut [Box<dyn Engine>],
-    inputs: ArrayView2<'_, f32>,
+    inputs: impl Into<Inputs<'a>>,
     n_samples: usize,
     chunk_rows: usize,
 ) -> Result<Predictive, Error> {
+    let inputs = inputs.into();
     let Some(first) = networks.first() else {
         return Err(Error::Mismatch { what: "number of networks", expected: 1, got: 0 });
     };
-    if inputs.nrows() == 0 {
+    if inputs.n_rows() == 0 {
         return Err(rank1_core::Error::Empty { op: "predict", argument: "inputs" }.into());
     }
     let n_members: usize = networks.iter().map(|n| n.network.n_members).sum();
-    let chunk = (chunk_rows / n_members).clamp(1, inputs.nrows());
+    let chunk_rows = inputs.rows_at_once(chunk_rows);
     let classes = first.network.shape.likelihood.is_classification();
     let mut class_parts = Vec::new();
     let mut value_parts = Vec::new();
-    for start in (0..inputs.nrows()).step_by(chunk) {
-        let end = (start + chunk).min(inputs.nrows());
-        let rows = inputs.slice_axis(Axis(0), Slice::from(start..end));
+    let mut start = 0;
+    for rows in inputs.chunks((chunk_rows / n_members).clamp(1, inputs.n_rows()))? {
+        let rows = rows?;
         let at_once = (chunk_rows / (n_members * rows.nrows())).clamp(1, n_samples.max(1));
-        let mut members = Members { networks, engines: &mut *engines, rows, start, at_once };
+        let mut members = Members { networks, engines: &mut *engines, rows: rows.view(), start, at_once };
         if classes {
             class_parts.push(members.classes(n_samples)?);
         } else {
             value_parts.push(members.values(n_samples)?);
         }
+        start += rows.nrows();
     }
     Ok(if classes {
         Predictive::Classes(ClassPredictive::concatenate(&class_parts)?)

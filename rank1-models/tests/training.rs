@@ -47,8 +47,12 @@ fn rows(n: usize, site: u32) -> (Array2<f32>, Targets) {
 
 fn fitted(recipe: &CheckedRecipe) -> Fitted {
     let (inputs, targets) = rows(101, 1);
-    let data =
-        TrainingData { inputs, targets, validation: (0..101).step_by(5).collect(), augmentation: None };
+    let data = TrainingData {
+        inputs: inputs.into(),
+        targets,
+        validation: (0..101).step_by(5).collect(),
+        augmentation: None,
+    };
     fit(recipe, &shape(), &data, FitOptions { threads: 1, checkpoint: None, progress: &|_| {} }).unwrap()
 }
 
@@ -111,7 +115,7 @@ fn a_search_chooses_the_trial_with_the_best_validation_and_trains_it_on_all_rows
 #[test]
 fn a_gradient_that_overflows_ends_the_run_with_step_and_quantity() {
     let (inputs, targets) = rows(31, 1);
-    let data = TrainingData { inputs, targets, validation: Vec::new(), augmentation: None };
+    let data = TrainingData { inputs: inputs.into(), targets, validation: Vec::new(), augmentation: None };
     let wild = recipe(&["train.optimizer={ kind = \"sgd\", learning_rate = 1e30 }"]);
     let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
     let error = fit(&wild, &shape(), &data, options).unwrap_err();
@@ -122,7 +126,7 @@ fn a_gradient_that_overflows_ends_the_run_with_step_and_quantity() {
 fn an_input_that_is_not_finite_is_refused_before_the_first_step() {
     let (mut inputs, targets) = rows(31, 1);
     inputs[[7, 0]] = f32::NAN;
-    let data = TrainingData { inputs, targets, validation: Vec::new(), augmentation: None };
+    let data = TrainingData { inputs: inputs.into(), targets, validation: Vec::new(), augmentation: None };
     let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
     let error = fit(&recipe(&[]), &shape(), &data, options).unwrap_err();
     assert!(error.to_string().contains("[7, 0]"), "{error}");
@@ -156,7 +160,7 @@ fn a_run_stopped_after_any_epoch_resumes_to_the_same_bits() {
         let network = Network::new(shape(), &recipe.get().method).unwrap();
         let (inputs, targets) = rows(37, 1);
         let sets = TrainingSets {
-            train: Rows { inputs: inputs.view(), targets: &targets },
+            train: Rows { inputs: inputs.view().into(), targets: &targets },
             validation: None,
             augmentation: None,
         };

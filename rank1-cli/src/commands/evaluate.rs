@@ -1,13 +1,14 @@
 //! `rank1 evaluate`: a finished run measured on a split, optionally under a shift.
 
 use anyhow::{Result, bail};
-use rank1_data::{PhysionetScaler, Split};
+use rank1_data::PhysionetScaler;
 use rank1_models::recipe::Recipe;
 
 use crate::args::{EvaluateArgs, SplitName};
 use crate::evaluation::{self, Request};
 use crate::model::Model;
-use crate::shift::{InputShift, Rows};
+use crate::part::Part;
+use crate::shift::InputShift;
 use crate::{clinical, run_folder, source, tables};
 
 /// Evaluates and prints; the plain evaluation of the test split is also stored in the run folder.
@@ -17,6 +18,15 @@ use crate::{clinical, run_folder, source, tables};
 pub fn run(args: &EvaluateArgs) -> Result<()> {
     let mut model = Model::open(&args.run)?;
     let recipe = model.recipe.get().clone();
+    if let Some(copies) = &args.corrupted {
+        let samples = model.n_samples(args.samples);
+        let evaluation = evaluation::evaluate_published(&mut model, copies, samples, args.json)?;
+        return if args.json {
+            tables::print_json(&evaluation)
+        } else {
+            tables::print_evaluation(&evaluation)
+        };
+    }
     if let Some(scaler) = model.document.scaler.clone() {
         return evaluate_stays(args, &mut model, &recipe, &scaler);
     }
@@ -24,7 +34,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         bail!("--split {}: only runs on clinical stays have lettered sets", args.split);
     }
     let mut source = source::open(&recipe, args.data.as_deref(), args.json)?;
-    source.dataset.train = source::training_rows(&recipe, source.dataset.train)?;
+    source.train = source::training_rows(&recipe, source.train)?;
     if source.schema != model.document.schema {
         bail!(
             "{}: {} has other columns, levels or values than when the model was trained",
@@ -32,12 +42,18 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
             recipe.data.file.as_deref().unwrap_or(&recipe.data.set)
         );
     }
-    let dataset = &source.dataset;
-    let mut split =
-        pick(args.split, dataset.train.clone(), dataset.test.clone(), || source.validation_rows(&recipe))?;
+    if source.class_names != model.document.class_names {
+        bail!(
+            "{}: {} has {} classes, other than the {} the model was trained on",
+            args.run.display(),
+            source.provenance,
+            source.class_names.len(),
+            model.document.class_names.len()
+        );
+    }
+    let mut split = pick(args.split, &source.train, &source.test, || source.validation_rows(&recipe))?;
     if let Some(text) = &args.shift {
-        let shift: InputShift = text.parse()?;
-        split = shift.apply(&split, Rows::of(dataset), recipe.seed)?;
+        split = split.shifted(text.parse::<InputShift>()?, source.rows(), recipe.seed)?;
     }
     if args.split == SplitName::Validation && recipe.train.early_stopping.is_none() {
         tables::note("note: the model was trained on all training rows, these among them");
@@ -45,7 +61,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let plain = args.split == SplitName::Test && args.shift.is_none() && args.samples.is_none();
     let split_name = args.split.to_string();
     let request = Request {
-        set: &dataset.name,
+        set: &source.name,
         split: &split_name,
         shift: args.shift.clone(),
         samples: model.n_samples(args.samples),
@@ -78,13 +94,12 @@ fn evaluate_stays(
     }
     let root = args.data.as_deref();
     let split = match args.split {
-        SplitName::Test => clinical::stays(root, None, scaler)?,
-        SplitName::Set(set) => clinical::stays(root, Some(set), scaler)?,
+        SplitName::Test => clinical::stays(root, None, scaler)?.into(),
+        SplitName::Set(set) => clinical::stays(root, Some(set), scaler)?.into(),
         SplitName::Train | SplitName::Validation => {
-            let train = source::training_rows(recipe, clinical::stays(root, Some('a'), scaler)?)?;
-            let rows = train.len();
-            pick(args.split, train.clone(), train, || {
-                source::validation_rows(&recipe.data, recipe.seed, rows)
+            let train = source::training_rows(recipe, clinical::stays(root, Some('a'), scaler)?.into())?;
+            pick(args.split, &train, &train, || {
+                source::validation_rows(&recipe.data, recipe.seed, train.len())
             })?
         }
     };
@@ -103,13 +118,13 @@ fn evaluate_stays(
 
 fn pick(
     name: SplitName,
-    train: Split,
-    test: Split,
+    train: &Part,
+    test: &Part,
     validation: impl FnOnce() -> Result<Vec<usize>>,
-) -> Result<Split> {
+) -> Result<Part> {
     match name {
-        SplitName::Test | SplitName::Set(_) => Ok(test),
-        SplitName::Train => Ok(train),
+        SplitName::Test | SplitName::Set(_) => Ok(test.clone()),
+        SplitName::Train => Ok(train.clone()),
         SplitName::Validation => {
             let rows = validation()?;
             if rows.is_empty() {

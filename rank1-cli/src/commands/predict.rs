@@ -1,16 +1,19 @@
-//! `rank1 predict`: rows in, a CSV of predictions with uncertainties out.
+//! `rank1 predict`: rows or images in, a CSV of predictions with uncertainties out.
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use ndarray::{Array2, Axis};
 use rank1_core::metrics::{decompose_predictive, decompose_variance, predicted_classes};
+use rank1_data::InputLayout;
 use rank1_data::idx::read_idx;
 use rank1_models::checkpoint::write_synced;
+use rank1_models::inputs::InputStream;
 use rank1_models::predict::Predictive;
 
 use crate::args::PredictArgs;
 use crate::model::Model;
+use crate::new_images::NewImages;
 use crate::tables;
 
 /// Predicts every row and writes the file in one piece.
@@ -22,21 +25,54 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         bail!("--interval: expected a probability between 0 and 1, got {}", args.interval);
     }
     let mut model = Model::open(&args.run)?;
-    let inputs = read_inputs(&model, &args.input)?;
     let samples = model.n_samples(args.samples);
-    let predictive = model.predict(inputs.view(), samples)?;
+    let (predictive, names) = if let Some(found) = NewImages::find(&model, &args.input)? {
+        let predictive = model.predict_normalized(&found.images as &dyn InputStream, samples)?;
+        (predictive, RowNames::Files(found.names))
+    } else {
+        let inputs = read_inputs(&model, &args.input)?;
+        (model.predict(inputs.view(), samples)?, RowNames::Numbers(inputs.nrows()))
+    };
     let bytes = match &predictive {
-        Predictive::Classes(_) => class_rows(&model, &predictive)?,
+        Predictive::Classes(_) => class_rows(&model, &predictive, &names)?,
         Predictive::Values { .. } => value_rows(&predictive, args.interval)?,
     };
     write_synced(&args.output, &bytes)?;
     tables::note(&format!(
         "{} rows, {} members x {samples} samples: {}",
-        inputs.nrows(),
+        names.len(),
         model.n_members(),
         args.output.display()
     ));
     Ok(())
+}
+
+/// What stands in the first column.
+enum RowNames {
+    /// So many rows, counted from 1.
+    Numbers(usize),
+    /// A file each.
+    Files(Vec<String>),
+}
+
+impl RowNames {
+    fn len(&self) -> usize {
+        match self {
+            Self::Numbers(n) => *n,
+            Self::Files(names) => names.len(),
+        }
+    }
+
+    fn header(&self) -> &'static str {
+        if matches!(self, Self::Files(_)) { "file" } else { "row" }
+    }
+
+    fn of(&self, row: usize) -> String {
+        match self {
+            Self::Numbers(_) => (row + 1).to_string(),
+            Self::Files(names) => names[row].clone(),
+        }
+    }
 }
 
 fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
@@ -44,6 +80,12 @@ fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
         bail!("{}: is a folder; this model predicts rows of a file", path.display());
     }
     let Some((height, width)) = model.document.image else {
+        if let InputLayout::Image { height, width, channels } = model.document.layout {
+            bail!(
+                "{}: expected a .jpg or .png file or a folder of them, the model reads images of {height}x{width}x{channels}",
+                path.display()
+            );
+        }
         let Some(schema) = &model.document.schema else {
             bail!("the run's model.json has neither columns nor an image size");
         };
@@ -63,8 +105,8 @@ fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
     Ok(Array2::from_shape_vec((n, height * width), pixels)?)
 }
 
-/// `row, prediction, p(<class>)..., total, aleatoric, epistemic`; uncertainties in nats.
-fn class_rows(model: &Model, predictive: &Predictive) -> Result<Vec<u8>> {
+/// `row` or `file`, `prediction, p(<class>)..., total, aleatoric, epistemic`; uncertainties in nats.
+fn class_rows(model: &Model, predictive: &Predictive, rows: &RowNames) -> Result<Vec<u8>> {
     let Predictive::Classes(p) = predictive else { bail!("expected class probabilities") };
     let names: Vec<String> = if model.document.class_names.is_empty() {
         (0..p.n_classes()).map(|c| c.to_string()).collect()
@@ -74,12 +116,12 @@ fn class_rows(model: &Model, predictive: &Predictive) -> Result<Vec<u8>> {
     let probs = p.probs();
     let uncertainty = decompose_predictive(p);
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut header = vec!["row".to_string(), "prediction".into()];
+    let mut header = vec![rows.header().to_string(), "prediction".into()];
     header.extend(names.iter().map(|name| format!("p({name})")));
     header.extend(["total", "aleatoric", "epistemic"].map(String::from));
     writer.write_record(&header)?;
     for (row, class) in predicted_classes(probs.view())?.into_iter().enumerate() {
-        let mut fields = vec![(row + 1).to_string(), names[class].clone()];
+        let mut fields = vec![rows.of(row), names[class].clone()];
         fields.extend(probs.index_axis(Axis(0), row).iter().map(f64::to_string));
         for values in [&uncertainty.total, &uncertainty.aleatoric, &uncertainty.epistemic] {
             fields.push(values[row].to_string());

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use rank1_data::Normalizer;
+use rank1_data::InputLayout;
 use rank1_models::fit::{FitOptions, fit};
-use rank1_models::recipe::{CheckedRecipe, Override};
+use rank1_models::recipe::{CheckedRecipe, Override, Recipe};
 use toml::Value;
 
 use crate::args::TrainArgs;
@@ -27,12 +27,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let named = |section| format!("{}: {section}", args.recipe.display());
     let mut source =
         source::open(settings, args.data.as_deref(), args.quiet).with_context(|| named("data"))?;
-    source.dataset.train =
-        source::training_rows(settings, source.dataset.train).with_context(|| named("data"))?;
-    let normalizer = Normalizer::fit(&source.dataset.train, source.dataset.layout)?;
-    let data = source::training_data(settings, &source, &normalizer).with_context(|| named("data"))?;
-    let shape = source::shape(settings, &source.dataset).with_context(|| named("model"))?;
-    evaluation::check(settings, &source.dataset).with_context(|| named("evaluate"))?;
+    source.train = source::training_rows(settings, source.train).with_context(|| named("data"))?;
+    let normalizer = source.normalizer()?;
+    let threads = args.threads.map_or_else(available_threads, |n| n as usize);
+    let at_a_time = threads.min(at_most(settings));
+    let data =
+        source::training_data(settings, &source, &normalizer, at_a_time).with_context(|| named("data"))?;
+    let shape = source::shape(settings, &source).with_context(|| named("model"))?;
+    evaluation::check(settings, &source).with_context(|| named("evaluate"))?;
     let run = args.out.clone().unwrap_or_else(|| default_run(&recipe));
     if run_folder::open(&run, &recipe, args.resume)? {
         if !args.quiet {
@@ -41,8 +43,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         return show_stored(&run, args);
     }
     let started = Instant::now();
-    let threads = args.threads.map_or_else(available_threads, |n| n as usize);
-    let progress = TrainingProgress::new(settings, args.quiet);
+    let unit = if matches!(source.layout, InputLayout::Image { .. }) { "images" } else { "rows" };
+    let progress = TrainingProgress::new(settings, unit, args.quiet);
     let checkpoint = checkpoint_folder(&run);
     let report = |p: rank1_models::fit::Progress<'_>| progress.update(p);
     let options = FitOptions { threads, checkpoint: Some(&checkpoint), progress: &report };
@@ -53,19 +55,19 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         shape,
         recipe: fitted.chosen.to_toml(),
         recipe_hash: recipe.hash(),
-        task: source.dataset.task,
+        task: source.task,
         normalizer,
-        schema: source.schema,
-        image: source.dataset.image,
-        layout: source.dataset.layout,
-        scaler: source.scaler,
-        feature_names: source.dataset.feature_names.clone(),
-        class_names: source.dataset.class_names.clone(),
+        schema: source.schema.clone(),
+        image: source.image,
+        layout: source.layout,
+        scaler: source.scaler.clone(),
+        feature_names: source.feature_names.clone(),
+        class_names: source.class_names.clone(),
     };
     let mut model = Model::new(document, fitted.chosen, fitted.networks, fitted.histories);
     let samples = model.n_samples(None);
     let request = Request {
-        set: &source.dataset.name,
+        set: &source.name,
         split: "test",
         samples,
         shifts: &settings.evaluate.shifts,
@@ -74,15 +76,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         seed: settings.seed,
         ..Request::default()
     };
-    let test = &source.dataset.test;
-    let microseconds = run_folder::microseconds_per_prediction(&mut model, test.inputs.view(), samples)
+    let microseconds = run_folder::microseconds_per_prediction(&mut model, &source.test, samples)
         .map_err(|e| divergence(e, &model))?;
     // Only a model whose predictions are numbers becomes one that can be opened.
     write_document(&run, &model.document)?;
-    let evaluation = evaluation::evaluate(&mut model, test, &request)?;
+    let evaluation = evaluation::evaluate(&mut model, &source.test, &request)?;
     let facts = RunFacts {
         recipe: &recipe,
-        dataset: &source.dataset,
+        source: &source,
         model: &model,
         evaluation: &evaluation,
         trials: &fitted.trials,
@@ -141,6 +142,12 @@ fn default_run(recipe: &CheckedRecipe) -> PathBuf {
     let settings = recipe.get();
     let name = settings.name.replace(['/', '\\'], "-");
     PathBuf::from("runs").join(format!("{}-{name}-seed{}", settings.data.set, settings.seed))
+}
+
+/// Networks or trials that could be trained at a time.
+fn at_most(settings: &Recipe) -> usize {
+    let trials = settings.search.values().map(Vec::len).product::<usize>();
+    settings.method.n_networks().max(trials)
 }
 
 fn available_threads() -> usize {

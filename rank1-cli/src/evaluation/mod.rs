@@ -1,18 +1,23 @@
 //! From a predictive to the numbers and curves of `evaluation.json`; every metric comes from rank1-core.
 
 mod classes;
+mod published;
 mod values;
+
+pub use published::evaluate_published;
 
 use anyhow::{Result, bail};
 use rank1_core::metrics::{OodScore, ood_metrics};
 use rank1_core::targets::Targets;
-use rank1_data::{Dataset, OodSet, Split, Task, load_ood};
+use rank1_data::{OodSet, Task, load_ood};
 use rank1_models::predict::Predictive;
 use rank1_models::recipe::Recipe;
 
 use crate::model::Model;
+use crate::part::Part;
 use crate::report::input::{EntropyHistogram, Evaluation, Metrics, ShiftPoint};
 use crate::shift::{InputShift, Rows};
+use crate::source::Source;
 
 /// Numbers of samples at which the NLL is measured, up to the recipe's.
 const SAMPLE_STEPS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -45,45 +50,44 @@ pub struct Request<'a> {
 ///
 /// # Errors
 /// Shifts that do not parse or apply, an unknown out-of-distribution set or one of other inputs.
-pub fn check(recipe: &Recipe, dataset: &Dataset) -> Result<()> {
-    let one_row = dataset.test.select(&[0]);
+pub fn check(recipe: &Recipe, source: &Source) -> Result<()> {
+    let one_row = source.test.select(&[0]);
     for text in &recipe.evaluate.shifts {
-        text.parse::<InputShift>()?.apply(&one_row, Rows::of(dataset), recipe.seed)?;
+        one_row.shifted(text.parse::<InputShift>()?, source.rows(), recipe.seed)?;
     }
     let Some(name) = &recipe.evaluate.ood else { return Ok(()) };
     let ood = load_ood(name)?;
-    if dataset.task != Task::Classification || ood.image != dataset.image {
-        bail!("`{name}` holds images for a classifier of images of their size, {} does not", dataset.name);
+    if source.task != Task::Classification || ood.image != source.image {
+        bail!("`{name}` holds images for a classifier of images of their size, {} does not", source.name);
     }
     Ok(())
 }
 
-/// Measures a model on raw rows.
+/// Measures a model on one part of a data set.
 ///
 /// # Errors
 /// Rows that do not fit, shifts that do not apply, metrics that are not defined.
-pub fn evaluate(model: &mut Model, split: &Split, request: &Request<'_>) -> Result<Evaluation> {
+pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result<Evaluation> {
     let rows = Rows { image: model.document.image, layout: model.document.layout };
-    let predictive = model.predict(split.inputs.view(), request.samples)?;
+    let predictive = model.predict_part(part, request.samples)?;
     let mut evaluation = Evaluation {
         set: request.set.into(),
         split: request.split.into(),
         shift: request.shift.clone(),
-        n: split.len(),
+        n: part.len(),
         members: model.n_members(),
         samples: request.samples,
         ..Evaluation::default()
     };
-    measure(&predictive, &split.targets, &mut evaluation)?;
+    measure(&predictive, part.targets(), &mut evaluation)?;
     if request.curves {
-        evaluation.nll_by_samples = nll_by_samples(model, split, request.samples, &predictive)?;
+        evaluation.nll_by_samples = nll_by_samples(model, part, request.samples, &predictive)?;
     }
     let mut corrupted = Vec::new();
     for text in request.shifts {
         let shift: InputShift = text.parse()?;
-        let shifted = shift.apply(split, rows, request.seed)?;
-        let predictive = model.predict(shifted.inputs.view(), request.samples)?;
-        let metrics = metrics(&predictive, &shifted.targets)?;
+        let shifted = part.shifted(shift, rows, request.seed)?;
+        let metrics = metrics(&model.predict_part(&shifted, request.samples)?, shifted.targets())?;
         if let InputShift::Corruption(_) = shift {
             corrupted.push(metrics.clone());
         }
@@ -124,17 +128,12 @@ fn mean_corruption(corrupted: &[Metrics], out: &mut Metrics) {
 }
 
 /// Mixture NLL with the first S samples, S doubling up to all of them.
-fn nll_by_samples(
-    model: &mut Model,
-    split: &Split,
-    samples: usize,
-    all: &Predictive,
-) -> Result<Vec<[f64; 2]>> {
+fn nll_by_samples(model: &mut Model, part: &Part, samples: usize, all: &Predictive) -> Result<Vec<[f64; 2]>> {
     let mut points = Vec::new();
     for s in SAMPLE_STEPS.into_iter().filter(|&s| s < samples) {
-        points.push([s as f64, model.predict(split.inputs.view(), s)?.nll(&split.targets)?]);
+        points.push([s as f64, model.predict_part(part, s)?.nll(part.targets())?]);
     }
-    points.push([samples as f64, all.nll(&split.targets)?]);
+    points.push([samples as f64, all.nll(part.targets())?]);
     Ok(points)
 }
 

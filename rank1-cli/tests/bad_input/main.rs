@@ -4,6 +4,7 @@
 mod checkpoint;
 mod disk;
 mod images;
+mod photos;
 mod recipe;
 mod run;
 mod table;

@@ -14,9 +14,9 @@ const AFTER_START: [u64; 4] = [1, 3, 8, 15];
 /// Milliseconds after a new state was seen on disk: while it trains, saves or evaluates.
 const AFTER_SAVE: [u64; 8] = [0, 1, 2, 5, 0, 3, 9, 14];
 
-fn start(bench: &Bench, threads: &str) -> Child {
+fn start(bench: &Bench, more: &[&str], threads: &str) -> Child {
     let words = ["train", "recipe.toml", "--quiet", "--out", "killed", "--resume", "--threads", threads];
-    bench.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    bench.command(&[&words, more].concat()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// Waits until a manifest changes or the process ends.
@@ -38,23 +38,27 @@ fn kill(mut child: Child, run: &Path) -> bool {
 
 /// Kills a run again and again, finishes it and compares it with an undisturbed one.
 fn survives(toy: &Toy<'_>, threads: &str) {
-    let bench = Bench::with(toy);
-    bench.train("whole", &[]);
+    survives_in(&Bench::with(toy), &[], threads);
+}
+
+/// The same in a bench that has its recipe and data, with more words on the command line.
+pub(crate) fn survives_in(bench: &Bench, more: &[&str], threads: &str) {
+    bench.train("whole", more);
     let run = bench.path("killed");
     for delay in AFTER_START {
-        let child = start(&bench, threads);
+        let child = start(bench, more, threads);
         sleep(Duration::from_millis(delay));
         kill(child, &run);
     }
     let mut midway = 0;
     for delay in AFTER_SAVE {
-        let mut child = start(&bench, threads);
+        let mut child = start(bench, more, threads);
         wait_for_save(&mut child, &run);
         sleep(Duration::from_millis(delay));
         midway += usize::from(kill(child, &run));
     }
     assert!(midway > 0, "no kill met a run between two states; make it longer");
-    assert!(start(&bench, threads).wait().unwrap().success());
+    assert!(start(bench, more, threads).wait().unwrap().success());
     assert_same(&lasting_files(&bench.path("whole")), &lasting_files(&bench.path("killed")));
 }
 

@@ -3,5 +3,6 @@
 
 mod interrupted;
 mod same_seed;
+mod streamed;
 #[path = "../workbench/mod.rs"]
 mod workbench;

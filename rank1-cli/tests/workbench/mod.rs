@@ -10,6 +10,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+pub mod photos;
+
 /// A temporary folder and the command that runs in it.
 pub struct Bench {
     folder: TempDir,

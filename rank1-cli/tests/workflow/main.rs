@@ -5,8 +5,10 @@ mod classification;
 mod corruption;
 mod data;
 mod download;
+mod imagenet;
 mod info;
 mod mimic;
+mod own_images;
 mod regression;
 mod report;
 #[path = "../workbench/mod.rs"]

@@ -62,7 +62,7 @@ pub use error::CorruptError;
 pub use kind::CorruptionKind;
 use parameters::Table;
 use pixels::Pixels;
-pub use split::corrupt_split;
+pub use split::{corrupt_row, corrupt_split};
 
 /// Longest side of an image: a JPEG file holds no more.
 const LONGEST_SIDE: usize = 65_535;

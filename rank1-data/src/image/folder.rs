@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::decode::{decode_image, has_image_extension};
 use super::folder_part::{FolderPart, Key};
-use super::{Channels, ImageError, ImageSet, Picture, SkippedImage};
+use super::{Channels, ImageError, ImageSet, Images, Picture, SkippedImage};
 use crate::archive::{MemberKind, for_each_member};
 use crate::{Dataset, Error};
 
@@ -36,7 +36,7 @@ pub struct FolderOptions {
 }
 
 /// The parts that are looked for, the training part first.
-const PARTS: [&str; 3] = ["train", "test", "val"];
+pub(super) const PARTS: [&str; 3] = ["train", "test", "val"];
 
 /// Loads a user's image folder or tar archive as a data set of numbers from 0 to 1.
 ///
@@ -69,6 +69,72 @@ pub fn read_image_folder(path: &Path, options: &FolderOptions) -> Result<ImageSe
     reader.finish()
 }
 
+/// Reads `<class>/<file>` below a folder or within an archive, there under any number of outer folders: the images of one
+/// part, and the files that were left out.
+///
+/// Otherwise as [`read_image_folder`].
+///
+/// # Errors
+/// As [`read_image_folder`].
+pub fn read_class_folders(
+    path: &Path,
+    options: &FolderOptions,
+) -> Result<(Images, Vec<SkippedImage>), Error> {
+    let mut reader = Reader { divided: false, ..Reader::new(path, options) };
+    if fs::metadata(path).map_err(Error::io(path))?.is_dir() {
+        reader.read_classes(0, path)?;
+        reader.decode_pending()?;
+    } else {
+        reader.read_archive()?;
+    }
+    let missing = || ImageError::NotFound { path: path.into(), looked_for: "`<class>/<image>`".into() };
+    let [part, ..] = reader.parts;
+    part.check_classes(path, "")?;
+    let (height, width) = reader.first.map(|(_, size)| size).ok_or_else(missing)?;
+    let class_names = part.class_names();
+    let skipped = part.skipped.clone();
+    Ok((part.into_images((height, width, options.channels.count()), &class_names)?, skipped))
+}
+
+/// Whether a folder or archive has a part `train/<class>`.
+pub(super) fn is_divided(path: &Path) -> Result<bool, Error> {
+    if fs::metadata(path).map_err(Error::io(path))?.is_dir() {
+        return Ok(path.join(PARTS[0]).is_dir());
+    }
+    let (mut found, file) = (false, fs::File::open(path).map_err(Error::io(path))?);
+    let look = |name: &str, kind| {
+        found |= place(name, kind, true).is_some_and(|place| place.part == 0);
+        None::<()>
+    };
+    for_each_member(file, path, look, |(), _| Ok(()))?;
+    Ok(found)
+}
+
+/// Where a member of an archive belongs.
+struct Place {
+    part: usize,
+    key: Key,
+    kind: MemberKind,
+}
+
+/// The last folders of a member's name are its part, if the archive is divided, and its class.
+fn place(name: &str, kind: MemberKind, divided: bool) -> Option<Place> {
+    let mut names: Vec<&str> = name.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
+    let file = if kind == MemberKind::File { names.pop()? } else { "" };
+    let class = names.pop()?;
+    let part = if divided {
+        let part = names.pop()?;
+        PARTS.iter().position(|known| *known == part)?
+    } else if kind == MemberKind::Folder {
+        // An outer folder looks like a class.
+        return None;
+    } else {
+        0
+    };
+    let hidden = class.starts_with('.') || file.starts_with('.');
+    (!hidden).then(|| Place { part, key: (class.to_owned(), file.to_owned()), kind })
+}
+
 /// A file that waits for being decoded.
 struct Pending {
     part: usize,
@@ -81,6 +147,8 @@ struct Pending {
 struct Reader<'a> {
     path: &'a Path,
     options: &'a FolderOptions,
+    /// Whether class folders lie in parts.
+    divided: bool,
     parts: [FolderPart; 3],
     pending: Vec<Pending>,
     /// The first image and its height and width.
@@ -89,7 +157,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(path: &'a Path, options: &'a FolderOptions) -> Self {
-        Self { path, options, parts: Default::default(), pending: Vec::new(), first: None }
+        Self { path, options, divided: true, parts: Default::default(), pending: Vec::new(), first: None }
     }
 
     fn read_folder(&mut self) -> Result<(), Error> {
@@ -98,34 +166,33 @@ impl<'a> Reader<'a> {
             if !folder.is_dir() {
                 continue;
             }
-            for class in sorted_names(&folder)? {
-                let class_folder = folder.join(&class);
-                if !class_folder.is_dir() {
-                    continue;
-                }
-                self.parts[part].add_class(&class);
-                for file in sorted_names(&class_folder)? {
-                    let path = class_folder.join(&file);
-                    if path.is_file() {
-                        self.add(Pending { part, key: (class.clone(), file), path, bytes: None })?;
-                    }
-                }
-            }
+            self.read_classes(part, &folder)?;
         }
         self.decode_pending()
     }
 
+    fn read_classes(&mut self, part: usize, folder: &Path) -> Result<(), Error> {
+        for class in sorted_names(folder)? {
+            let class_folder = folder.join(&class);
+            if !class_folder.is_dir() {
+                continue;
+            }
+            self.parts[part].add_class(&class);
+            for file in sorted_names(&class_folder)? {
+                let path = class_folder.join(&file);
+                if path.is_file() {
+                    self.add(Pending { part, key: (class.clone(), file), path, bytes: None })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn read_archive(&mut self) -> Result<(), Error> {
         let (path, file) = (self.path, fs::File::open(self.path).map_err(Error::io(self.path))?);
-        let place = |name: &str, kind| {
-            let mut names: Vec<&str> = name.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
-            let file = if kind == MemberKind::File { names.pop()? } else { "" };
-            let (class, part) = (names.pop()?, names.pop()?);
-            let part = PARTS.iter().position(|known| *known == part)?;
-            let hidden = class.starts_with('.') || file.starts_with('.');
-            (!hidden).then(|| (part, (class.to_owned(), file.to_owned()), kind, name.to_owned()))
-        };
-        for_each_member(file, path, place, |(part, key, kind, name), bytes| {
+        let divided = self.divided;
+        let key_of = |name: &str, kind| place(name, kind, divided).map(|place| (place, name.to_owned()));
+        for_each_member(file, path, key_of, |(Place { part, key, kind }, name), bytes| {
             self.parts[part].add_class(&key.0);
             if kind == MemberKind::Folder {
                 return Ok(());

@@ -12,8 +12,8 @@ use super::section::Section;
 use super::{ImageError, ImageIndex, cifar_c};
 use crate::Error;
 
-const TRAIN_TAR: &str = "ILSVRC2012_img_train.tar";
-const VAL_TAR: &str = "ILSVRC2012_img_val.tar";
+pub(super) const TRAIN_TAR: &str = "ILSVRC2012_img_train.tar";
+pub(super) const VAL_TAR: &str = "ILSVRC2012_img_val.tar";
 
 /// Indexes the training images: the archive `ILSVRC2012_img_train.tar` (of one archive per class), a folder with a
 /// sub-folder per class, or a folder that holds one of them (the latter as `train`).
@@ -135,6 +135,11 @@ impl ImageNetC {
         self.corruptions.keys().map(String::as_str).collect()
     }
 
+    /// Whether a corruption is there at a severity.
+    pub fn has(&self, corruption: &str, severity: usize) -> bool {
+        self.corruptions.get(corruption).is_some_and(|folder| folder.join(severity.to_string()).is_dir())
+    }
+
     /// The images of one corruption at one severity from 1 to 5.
     ///
     /// # Errors
@@ -152,4 +157,4 @@ impl ImageNetC {
 
 #[cfg(test)]
 #[path = "imagenet_tests.rs"]
-mod tests;
+pub(super) mod tests;

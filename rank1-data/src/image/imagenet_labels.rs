@@ -12,6 +12,15 @@ use crate::archive::read_members;
 
 const GROUND_TRUTH: &str = "ILSVRC2012_validation_ground_truth.txt";
 
+const DEVKIT: &str = "ILSVRC2012_devkit_t12.tar.gz";
+/// One WordNet id per line, line `i` for the devkit's number `i`.
+const DEVKIT_IDS: &str = "ILSVRC2012_synsets.txt";
+/// Lists of ids, in the order in which they are looked for: our own name, and names under which they are published.
+const ID_LISTS: [&str; 3] =
+    ["val_labels.txt", "LOC_val_solution.csv", "imagenet_2012_validation_synset_labels.txt"];
+/// Classes of the published set.
+const N_CLASSES: usize = 1_000;
+
 /// Where the labels of the validation images come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValLabels {
@@ -27,6 +36,25 @@ pub enum ValLabels {
     },
 }
 
+impl ValLabels {
+    /// The labels that lie in a folder: `val_labels.txt`, `LOC_val_solution.csv` or
+    /// `imagenet_2012_validation_synset_labels.txt`; else `ILSVRC2012_devkit_t12.tar.gz` (or the ground truth in it) beside
+    /// `ILSVRC2012_synsets.txt`.
+    pub fn find(folder: &Path) -> Option<Self> {
+        let file = |name: &&str| Some(folder.join(name)).filter(|path| path.is_file());
+        if let Some(list) = ID_LISTS.iter().find_map(file) {
+            return Some(Self::Synsets(list));
+        }
+        let ground_truth = [DEVKIT, GROUND_TRUTH].iter().find_map(file)?;
+        Some(Self::Devkit { ground_truth, synsets: file(&DEVKIT_IDS)? })
+    }
+
+    /// The files that [`ValLabels::find`] looks for, in words.
+    pub(super) fn looked_for() -> String {
+        format!("labels ({}, or {DEVKIT} with {DEVKIT_IDS})", ID_LISTS.join(", "))
+    }
+}
+
 /// One class index per file name (the names are sorted), and the class names: all ids of the list, sorted.
 pub(super) fn synsets_of(labels: &ValLabels, names: &[String]) -> Result<(Vec<usize>, Vec<String>), Error> {
     let (path, ids, class_names) = match labels {
@@ -36,6 +64,12 @@ pub(super) fn synsets_of(labels: &ValLabels, names: &[String]) -> Result<(Vec<us
         }
         ValLabels::Devkit { ground_truth, synsets } => {
             let known = read_ids(synsets)?;
+            if known.len() >= N_CLASSES && known.is_sorted() {
+                // Such a list is published too, for other software; with it nearly every label would be wrong.
+                let expected = "the class of the devkit's number 1: the list is sorted, the numbers are not";
+                let (path, value) = (synsets.clone(), known[0].clone());
+                return Err(ImageError::LabelLine { path, row: 1, value, expected: expected.into() }.into());
+            }
             let text = read_ground_truth(ground_truth)?;
             let mut ids = Vec::new();
             for (row, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

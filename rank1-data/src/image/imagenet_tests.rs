@@ -8,14 +8,14 @@ use super::super::decode::tests::{cmyk, gradient, jpeg, png};
 use super::*;
 use crate::image::Preprocess;
 
-const CAT: &str = "n02123045";
-const FISH: &str = "n01440764";
+pub(crate) const CAT: &str = "n02123045";
+pub(crate) const FISH: &str = "n01440764";
 
-fn photo(shade: u8) -> Vec<u8> {
+pub(crate) fn photo(shade: u8) -> Vec<u8> {
     png(&gradient(12, 9, shade), 12, 9, Rgb8)
 }
 
-fn tar_of(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn tar_of(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = tar::Header::new_ustar();
@@ -26,13 +26,13 @@ fn tar_of(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-fn class_tar(wnid: &str, shades: &[u8]) -> (String, Vec<u8>) {
+pub(crate) fn class_tar(wnid: &str, shades: &[u8]) -> (String, Vec<u8>) {
     let files: Vec<_> =
         shades.iter().enumerate().map(|(i, &shade)| (format!("{wnid}_{i}.JPEG"), photo(shade))).collect();
     (format!("{wnid}.tar"), tar_of(&files))
 }
 
-fn val_files() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn val_files() -> Vec<(String, Vec<u8>)> {
     [3, 1, 2].map(|i| (format!("ILSVRC2012_val_0000000{i}.JPEG"), photo(i * 10))).to_vec()
 }
 
@@ -129,6 +129,11 @@ fn validation_labels_come_from_lists_or_the_devkit() {
     assert!(matches!(got, Error::Image(ImageError::LabelCount { n_images: 3, n_labels: 2, .. })), "{got}");
     let got = refusal(ValLabels::Synsets(text("bad.txt", &format!("{CAT}\ncat\n{CAT}\n"))));
     assert!(matches!(got, Error::Image(ImageError::LabelLine { row: 2, .. })), "{got}");
+    // A list in the order of the ids is published too, and is not the one that the numbers mean.
+    let sorted: String = (0..1_000).map(|i| format!("n{i:08}\n")).collect();
+    let sorted =
+        ValLabels::Devkit { ground_truth: ground_truth.clone(), synsets: text("sorted.txt", &sorted) };
+    assert!(refusal(sorted).to_string().contains("the list is sorted, the numbers are not"));
     for number in ["0", "3", "x"] {
         fs::write(&ground_truth, format!("1\n{number}\n1\n")).unwrap();
         let got = refusal(ValLabels::Devkit { ground_truth: ground_truth.clone(), synsets: ids.clone() });
@@ -148,6 +153,7 @@ fn corrupted_copies_are_indexed_by_name_and_severity_in_both_layouts() {
     }
     let set = ImageNetC::open(root.path()).unwrap();
     assert_eq!(set.corruptions(), ["defocus_blur", "fog"]);
+    assert!(set.has("fog", 2) && !set.has("fog", 3) && !set.has("frost", 1));
     assert_eq!(shades(&set.index("defocus_blur", 2).unwrap()), [(42, 0)]);
     let got = set.index("defocus_blr", 1).unwrap_err().to_string();
     assert!(got.contains("did you mean `defocus_blur`?"), "{got}");

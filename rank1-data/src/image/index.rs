@@ -97,6 +97,65 @@ impl ImageIndex {
         Self { archive: None, entries, class_names, channels: Channels::RgbOrCmyk }
     }
 
+    /// Image files without labels: one file, or those in a folder and its sub-folders, by name.
+    ///
+    /// Names that start with a dot and names that do not end as those of images are ignored. All files have class 0 of none.
+    ///
+    /// # Errors
+    /// [`ImageError::NotFound`] for a folder without images, [`Error::Io`].
+    pub fn unlabeled(path: &Path) -> Result<Self, Error> {
+        if !fs::metadata(path).map_err(Error::io(path))?.is_dir() {
+            return Ok(Self::from_files(vec![(path.to_owned(), 0)], Vec::new()));
+        }
+        let (mut files, mut open) = (Vec::new(), vec![path.to_owned()]);
+        while let Some(folder) = open.pop() {
+            for name in sorted_names(&folder)? {
+                let place = folder.join(&name);
+                if place.is_dir() {
+                    open.push(place);
+                } else if has_image_extension(&name) {
+                    files.push((place, 0));
+                }
+            }
+        }
+        if files.is_empty() {
+            let looked_for = "image (.jpg, .jpeg or .png)".into();
+            return Err(ImageError::NotFound { path: path.into(), looked_for }.into());
+        }
+        files.sort_unstable();
+        Ok(Self::from_files(files, Vec::new()))
+    }
+
+    /// The named files, in the order of `indices`; an index may repeat.
+    ///
+    /// # Panics
+    /// If an index is not below [`ImageIndex::len`].
+    #[must_use]
+    #[track_caller]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        let entries = indices.iter().map(|&i| self.entries[i].clone()).collect();
+        Self { archive: self.archive.clone(), entries, class_names: self.class_names.clone(), ..*self }
+    }
+
+    /// The same files with the classes of another index, found by name.
+    ///
+    /// # Errors
+    /// [`ImageError::UnknownClass`] for the first file whose class is not among them.
+    pub fn with_classes(mut self, class_names: &[String]) -> Result<Self, Error> {
+        let place = |name: &String| class_names.iter().position(|known| known == name);
+        let places: Vec<Option<usize>> = self.class_names.iter().map(place).collect();
+        for i in 0..self.len() {
+            let class = self.label(i);
+            let Some(place) = places[class] else {
+                let class = self.class_names[class].clone();
+                return Err(ImageError::UnknownClass { path: self.name(i), class }.into());
+            };
+            self.entries[i].label = place as u32;
+        }
+        self.class_names = class_names.to_vec();
+        Ok(self)
+    }
+
     /// The same files with another treatment of channels; [`Channels::RgbOrCmyk`] unless changed.
     #[must_use]
     pub fn with_channels(mut self, channels: Channels) -> Self {
@@ -126,6 +185,11 @@ impl ImageIndex {
     #[track_caller]
     pub fn label(&self, i: usize) -> usize {
         self.entries[i].label as usize
+    }
+
+    /// The class of every file.
+    pub fn labels(&self) -> Vec<usize> {
+        self.entries.iter().map(|entry| entry.label as usize).collect()
     }
 
     /// The file `i` as messages name it; `archive:member` for members of archives.

@@ -7,8 +7,8 @@
 //! | sets in memory, bytes | [`Images`], [`ImageSet`] |
 //! | CIFAR-10 and CIFAR-100 as published | [`Cifar::read`] |
 //! | CIFAR-10-C, CIFAR-100-C, MNIST-C | [`CifarC`], [`MnistC`] |
-//! | class sub-folders or their archive | [`read_image_folder`], [`load_image_folder`] |
-//! | ImageNet and ImageNet-C, decoded when needed | [`imagenet_train`], [`imagenet_val`], [`ImageNetC`], [`ImageIndex`] |
+//! | class sub-folders or their archive | [`read_image_folder`], [`read_class_folders`], [`read_own_images`], [`index_own_images`] |
+//! | ImageNet and ImageNet-C, decoded when needed | [`ImageNet`], [`ImageNetC`], [`ImageIndex`] |
 //! | crops and flips | [`Augment`], [`Preprocess`], [`example_key`] |
 //! | batches prepared ahead | [`Prefetch`] |
 
@@ -21,10 +21,13 @@ mod draws;
 pub mod error;
 mod folder;
 mod folder_part;
+mod folder_split;
 mod imagenet;
 mod imagenet_labels;
+mod imagenet_set;
 mod images;
 mod index;
+mod index_check;
 mod mnist_c;
 mod npy;
 mod pickle;
@@ -41,9 +44,11 @@ pub use cifar_c::CifarC;
 pub use decode::{Channels, Picture, decode_image};
 pub use draws::example_key;
 pub use error::ImageError;
-pub use folder::{FolderOptions, OnBadImage, load_image_folder, read_image_folder};
+pub use folder::{FolderOptions, OnBadImage, load_image_folder, read_class_folders, read_image_folder};
+pub use folder_split::{TestShare, index_own_images, read_own_images};
 pub use imagenet::{ImageNetC, imagenet_train, imagenet_val};
 pub use imagenet_labels::ValLabels;
+pub use imagenet_set::ImageNet;
 pub use images::{ImageSet, Images, SkippedImage};
 pub use index::ImageIndex;
 pub use mnist_c::{MnistC, Part};

@@ -32,7 +32,7 @@ pub enum Preprocess {
         padding: usize,
     },
     /// Training: a random window of 8 to 100 % of the area with a width of 3/4 to 4/3 of its height, resized, and half
-    /// of the time mirrored. After 100 windows that do not fit, the central crop with a padding of 32.
+    /// of the time mirrored. After 100 windows that do not fit, the central crop of the evaluation.
     RandomCrop {
         /// Side of the output.
         size: usize,
@@ -44,6 +44,16 @@ impl Preprocess {
     pub const RESNET_EVALUATION: Self = Self::CenterCrop { size: 224, padding: 32 };
     /// The training of ResNet-50.
     pub const RESNET_TRAINING: Self = Self::RandomCrop { size: 224 };
+
+    /// The evaluation of ResNet-50 at another size: seven eighths of the shorter side, as 224 of 256.
+    pub const fn evaluation(size: usize) -> Self {
+        Self::CenterCrop { size, padding: size / 7 }
+    }
+
+    /// The training of ResNet-50 at another size.
+    pub const fn training(size: usize) -> Self {
+        Self::RandomCrop { size }
+    }
 
     /// Side of the output.
     pub fn size(self) -> usize {
@@ -80,7 +90,7 @@ impl Preprocess {
                 let mut draws = Draws::new(key, PURPOSE);
                 let flip = draws.coin();
                 let window = random_window(height, width, &mut draws);
-                (window.unwrap_or_else(|| center_window(height, width, size, 32)), flip)
+                (window.unwrap_or_else(|| center_window(height, width, size, size / 7)), flip)
             }
         };
         let mut values = bicubic(picture, window, size);
@@ -163,6 +173,13 @@ mod tests {
     }
 
     #[test]
+    fn crops_of_any_size_scale_with_those_of_resnet() {
+        assert_eq!(Preprocess::evaluation(224), Preprocess::RESNET_EVALUATION);
+        assert_eq!(Preprocess::training(224), Preprocess::RESNET_TRAINING);
+        assert_eq!(Preprocess::evaluation(64), Preprocess::CenterCrop { size: 64, padding: 9 });
+    }
+
+    #[test]
     fn random_windows_keep_area_shape_and_borders_and_reach_all_of_them() {
         let (height, width) = (97, 131);
         let (mut smallest, mut largest, mut corner) = (1.0_f64, 0.0_f64, 0);
@@ -194,7 +211,7 @@ mod tests {
         assert_eq!(of(5).len(), 11 * 11 * 3);
         let strip =
             Picture { pixels: (0..90).map(|i| (i * 2) as u8).collect(), height: 1, width: 30, channels: 3 };
-        let center = Preprocess::CenterCrop { size: 3, padding: 32 }.apply(&strip, 0).unwrap();
+        let center = Preprocess::evaluation(3).apply(&strip, 0).unwrap();
         for key in 0..8 {
             let mut got = Preprocess::RandomCrop { size: 3 }.apply(&strip, key).unwrap();
             if got != center {

@@ -104,3 +104,20 @@ fn tables_are_not_rotated_and_targets_stay() {
     assert_eq!(noisy.targets, split.targets);
     assert_ne!(noisy.inputs, split.inputs);
 }
+
+#[test]
+fn a_row_alone_is_shifted_as_among_all() {
+    let inputs = Array2::from_shape_fn((4, 9), |(i, j)| (i * 9 + j) as f32 / 36.0);
+    let split = Split { inputs, targets: Targets::Values(Array1::zeros(4)) };
+    for text in ["rotation:40", "gaussian_noise:0.3"] {
+        let shift: Shift = text.parse().unwrap();
+        let all = shift.apply(&split, Some((3, 3)), 6).unwrap();
+        for row in 0..4 {
+            let mut alone = split.inputs.row(row).to_vec();
+            shift.apply_row(&mut alone, Some((3, 3)), row, 6).unwrap();
+            assert_eq!(alone, all.inputs.row(row).to_vec(), "{text}");
+        }
+    }
+    let rotation: Shift = "rotation:30".parse().unwrap();
+    assert!(matches!(rotation.apply_row(&mut [0.0; 9], None, 0, 0), Err(Error::ShiftNeedsImages { .. })));
+}

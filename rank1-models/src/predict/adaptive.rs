@@ -2,7 +2,7 @@
 //!
 //! Not for a fixed number of samples; see [`super::predict`].
 
-use ndarray::{Array1, Array2, Array4, ArrayView2, ArrayView3, Axis, Slice, concatenate};
+use ndarray::{Array1, Array2, Array4, ArrayView2, ArrayView3, Axis, concatenate};
 use rank1_core::likelihood::{Likelihood, noise_scale};
 use rank1_core::numeric::{log_softmax, sigmoid};
 use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive, PredictiveAccumulator};
@@ -10,6 +10,7 @@ use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive, Predict
 use super::{Predictive, TrainedNetwork, member_noise, outputs_of_members};
 use crate::engine::{DrawKey, Engine};
 use crate::error::Error;
+use crate::inputs::Inputs;
 
 /// When to stop drawing for an example.
 ///
@@ -62,17 +63,18 @@ impl AdaptivePredictive {
 ///
 /// # Errors
 /// As [`super::predict`]; a bound that is not above 0, or no sample.
-pub fn predict_adaptively(
+pub fn predict_adaptively<'a>(
     networks: &[TrainedNetwork],
     engines: &mut [Box<dyn Engine>],
-    inputs: ArrayView2<'_, f32>,
+    inputs: impl Into<Inputs<'a>>,
     sampling: AdaptiveSampling,
     chunk_rows: usize,
 ) -> Result<AdaptivePredictive, Error> {
+    let inputs = inputs.into();
     let Some(first) = networks.first() else {
         return Err(Error::Mismatch { what: "number of networks", expected: 1, got: 0 });
     };
-    for (argument, is_empty) in [("inputs", inputs.nrows() == 0), ("samples", sampling.most == 0)] {
+    for (argument, is_empty) in [("inputs", inputs.n_rows() == 0), ("samples", sampling.most == 0)] {
         if is_empty {
             return Err(rank1_core::Error::Empty { op: "predict", argument }.into());
         }
@@ -89,12 +91,13 @@ pub fn predict_adaptively(
     let n_members: usize = networks.iter().map(|n| n.network.n_members).sum();
     let likelihood = first.network.shape.likelihood;
     let noise = member_noise(networks);
-    let chunk = (chunk_rows / n_members).clamp(1, inputs.nrows());
+    let chunk_rows = inputs.rows_at_once(chunk_rows);
     let (mut parts, mut samples) = (Vec::new(), Vec::new());
-    for start in (0..inputs.nrows()).step_by(chunk) {
-        let rows = inputs.slice_axis(Axis(0), Slice::from(start..(start + chunk).min(inputs.nrows())));
-        let mut open =
-            Open::new(first.network.shape.outputs, likelihood, noise.as_deref(), n_members, (rows, start))?;
+    for rows in inputs.chunks((chunk_rows / n_members).clamp(1, inputs.n_rows()))? {
+        let rows = rows?;
+        let place = (rows.view(), samples.len());
+        let n_outputs = first.network.shape.outputs;
+        let mut open = Open::new(n_outputs, likelihood, noise.as_deref(), n_members, place)?;
         let mut done = Vec::new();
         while !open.numbers.is_empty() {
             let wanted = if open.samples == 0 { sampling.first() } else { 2 * open.samples };

@@ -109,16 +109,15 @@ fn data(d: &DataRecipe, v: &mut Values<'_>) {
         v.need(d.target.is_some(), "data.target", "a column name, because data.set is `csv`", "none");
     } else {
         let given = [
-            ("data.file", d.file.is_some()),
             ("data.target", d.target.is_some()),
             ("data.categorical", !d.categorical.is_empty()),
             ("data.missing", d.missing.is_some()),
-            ("data.test_fraction", d.test_fraction.is_some()),
         ];
         for (key, given) in given {
             v.need(!given, key, "data.set = \"csv\" beside this key", format!("`{}`", d.set));
         }
     }
+    images(d, v);
     if d.set != "mimic3" {
         let given =
             [("data.window_hours", d.window_hours.is_some()), ("data.bin_hours", d.bin_hours.is_some())];
@@ -133,6 +132,29 @@ fn data(d: &DataRecipe, v: &mut Values<'_>) {
             "`refuse`, `mean` or `median`",
             format!("`{missing}`"),
         );
+    }
+}
+
+/// Keys of a user's own images and of images that are cropped while they are read.
+fn images(d: &DataRecipe, v: &mut Values<'_>) {
+    let own = d.set == "images";
+    let expected = "the path of a folder or archive, because data.set is `images`";
+    v.need(!own || d.file.is_some(), "data.file", expected, "none");
+    for (key, given) in [("data.file", d.file.is_some()), ("data.test_fraction", d.test_fraction.is_some())] {
+        let expected = "data.set = \"csv\" or \"images\" beside this key";
+        v.need(!given || own || d.set == "csv", key, expected, format!("`{}`", d.set));
+    }
+    let expected = "data.set = \"images\" beside this key";
+    v.need(own || d.bad_images.is_none(), "data.bad_images", expected, format!("`{}`", d.set));
+    let (key, streamed) = ("data.image_size", own || d.set == "imagenet");
+    let expected = "data.set = \"imagenet\" or \"images\" beside this key";
+    v.need(streamed || d.image_size.is_none(), key, expected, format!("`{}`", d.set));
+    if let Some(size) = d.image_size {
+        v.need((8..=1024).contains(&size), key, "a side of 8 to 1024 pixels", size);
+    }
+    if d.cropped_size().is_some() {
+        let expected = "no such table: images that are cropped to one size get random crops of their own";
+        v.need(d.augment.is_none(), "data.augment", expected, "one");
     }
 }
 

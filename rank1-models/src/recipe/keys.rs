@@ -23,6 +23,8 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "train_rows",
             "window_hours",
             "bin_hours",
+            "image_size",
+            "bad_images",
         ],
     ),
     ("data.augment", &["pad", "flip"]),

@@ -4,6 +4,7 @@
 //! that can be trained.
 
 mod check;
+mod data;
 mod keys;
 mod overrides;
 mod sections;
@@ -22,6 +23,7 @@ use crate::network::Body;
 use crate::optimizer::{LearningRateMultipliers, OptimizerSpec};
 use crate::schedule::Schedule;
 
+pub use data::{AugmentRecipe, BadImages, DataRecipe};
 pub use keys::KNOWN_KEYS;
 pub use overrides::Override;
 
@@ -51,73 +53,6 @@ pub struct Recipe {
     /// Values to try for dotted keys; the best by validation NLL is trained again on all training rows.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub search: BTreeMap<String, Vec<toml::Value>>,
-}
-
-/// Where the rows come from; read by the data crate, opaque to training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataRecipe {
-    /// Name of a known set, or `csv`.
-    pub set: String,
-    /// Number of the published split.
-    #[serde(default)]
-    pub split: usize,
-    /// Use the gap splits of a UCI set.
-    #[serde(default)]
-    pub gap: bool,
-    /// Fraction of the training rows held out for early stopping and search.
-    #[serde(default = "default_validation")]
-    pub validation: f64,
-    /// The user's table, for `csv`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// Target column of the table.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Columns of the table to read as categories although they look numeric.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub categorical: Vec<String>,
-    /// What to do with missing cells: `refuse`, `mean` or `median`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing: Option<String>,
-    /// Fraction of the table's rows held out as the test split.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test_fraction: Option<f64>,
-    /// Random changes of training images.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub augment: Option<AugmentRecipe>,
-    /// Use only this many training rows, the first of a seeded order.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub train_rows: Option<usize>,
-    /// Hours from admission to intensive care to the time of prediction, for `mimic3`; 48 if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window_hours: Option<u32>,
-    /// Hours that make one step, for `mimic3`; 1 if absent, 24 for bags of a day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bin_hours: Option<u32>,
-}
-
-/// Random changes of training images: a shifted crop and a mirror image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AugmentRecipe {
-    /// Pixels added on every side before a crop of the old size.
-    #[serde(default = "default_pad")]
-    pub pad: usize,
-    /// Whether half of the images are mirrored left to right.
-    #[serde(default = "default_true")]
-    pub flip: bool,
-}
-
-fn default_pad() -> usize {
-    4
-}
-fn default_true() -> bool {
-    true
-}
-
-fn default_validation() -> f64 {
-    0.1
 }
 
 /// The network, apart from what the data decide.
@@ -188,6 +123,9 @@ fn default_objective() -> NllForm {
 }
 fn default_one() -> usize {
     1
+}
+fn default_true() -> bool {
+    true
 }
 fn default_unit() -> f64 {
     1.0

@@ -73,11 +73,20 @@ method = { kind = "deterministic" }
 train = { epochs = 1, batch_size = 8, optimizer = { kind = "adam", learning_rate = 0.01 } }
 "#;
 
+/// The keys of images that are cropped while they are read.
+const IMAGES: &str = r#"
+name = "test/images"
+data = { set = "images", file = "photos", image_size = 32, bad_images = "skip", test_fraction = 0.2 }
+model = { kind = "lenet5" }
+method = { kind = "deterministic" }
+train = { epochs = 1, batch_size = 8, optimizer = { kind = "adam", learning_rate = 0.01 } }
+"#;
+
 #[test]
 fn known_keys_are_those_of_the_types() {
-    let [mut written, clinical] =
-        [FULL, CLINICAL].map(|text| -> Table { parse(text, &[]).unwrap().to_toml().parse().unwrap() });
-    for (name, value) in clinical["data"].as_table().unwrap() {
+    let [mut written, clinical, images] = [FULL, CLINICAL, IMAGES]
+        .map(|text| -> Table { parse(text, &[]).unwrap().to_toml().parse().unwrap() });
+    for (name, value) in [clinical, images].iter().flat_map(|table| table["data"].as_table().unwrap()) {
         written["data"].as_table_mut().unwrap().entry(name).or_insert_with(|| value.clone());
     }
     let mut problems = Vec::new();
@@ -188,6 +197,29 @@ fn impossible_values_are_refused() {
     ] {
         assert!(!problems(FULL, &[set]).is_empty(), "{set}");
     }
+}
+
+#[test]
+fn keys_of_images_are_refused_where_they_mean_nothing() {
+    let first = |sets: &[&str]| problems(IMAGES, sets).into_iter().next().unwrap();
+    for (set, start) in [
+        ("data.image_size=7", "data.image_size: expected a side of 8 to 1024"),
+        ("data.bad_images=ignore", "data.bad_images: unknown variant"),
+        ("data.augment={ flip = true }", "data.augment: expected no such table"),
+        ("data.missing=mean", "data.missing: expected data.set = \"csv\""),
+        ("data.set=cifar10", "data.file: expected data.set = \"csv\" or \"images\""),
+        ("data={ set = \"images\" }", "data.file: expected the path of a folder"),
+        ("data={ set = \"mnist\", image_size = 28 }", "data.image_size: expected data.set"),
+        ("data={ set = \"imagenet\", bad_images = \"skip\" }", "data.bad_images: expected data.set"),
+        ("data={ set = \"imagenet\", augment = { pad = 4 } }", "data.augment: expected no such table"),
+    ] {
+        let found = first(&[set]);
+        assert!(found.starts_with(start), "{set}: {found}");
+    }
+    let size = |set: &str| parse(IMAGES, &[set.parse().unwrap()]).unwrap().get().data.cropped_size();
+    assert_eq!(size("data.split=0"), Some(32));
+    assert_eq!(size("data={ set = \"imagenet\" }"), Some(224));
+    assert_eq!(size("data={ set = \"images\", file = \"x\", augment = { pad = 2 } }"), None);
 }
 
 #[test]

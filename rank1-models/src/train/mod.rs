@@ -3,6 +3,7 @@
 //! Knows nothing of files or terminals: epochs are reported to an [`Observer`], which may also store the state.
 
 mod batches;
+mod feed;
 mod history;
 mod step;
 
@@ -10,7 +11,7 @@ pub use batches::epoch_order;
 pub use history::EpochRecord;
 pub use step::{StepRecord, StepTimes, Stepper};
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::ArrayView2;
 use rank1_core::targets::Targets;
 
 use crate::engine::analytic::{AnalyticEngine, fits};
@@ -18,16 +19,18 @@ use crate::engine::autodiff::AutodiffEngine;
 use crate::engine::{Batch, Engine};
 use crate::error::Error;
 use crate::init::initialize;
+use crate::inputs::Inputs;
 use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::predict::{TrainedNetwork, predict};
 use crate::recipe::{EngineKind, Recipe};
+use feed::Feed;
 
 /// Rows and targets, normalized.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
-    /// Inputs `[N, D]`, row-major.
-    pub inputs: ArrayView2<'a, f32>,
+    /// Inputs `[N, D]`, row-major, in memory or streamed.
+    pub inputs: Inputs<'a>,
     /// Targets of the N rows.
     pub targets: &'a Targets,
 }
@@ -50,7 +53,7 @@ pub struct TrainingSets<'a> {
     pub train: Rows<'a>,
     /// Rows held out of the training rows; needed for early stopping.
     pub validation: Option<Rows<'a>>,
-    /// Applied to training rows, never to validation rows.
+    /// Applied to training rows in memory, never to validation rows; a stream changes its rows itself.
     pub augmentation: Option<&'a dyn Augmentation>,
 }
 
@@ -102,8 +105,22 @@ impl TrainState {
     }
 }
 
+/// How far an epoch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EpochProgress {
+    /// Epochs done before this one.
+    pub epoch: usize,
+    /// Training rows of this epoch that were stepped on.
+    pub rows: usize,
+    /// Training rows.
+    pub of: usize,
+}
+
 /// Told of every epoch; may store the state and may stop the run by an error.
 pub trait Observer {
+    /// Called after each step; has to be quick.
+    fn step(&mut self, _: EpochProgress) {}
+
     /// Called after each epoch with the state as it would be stored.
     ///
     /// # Errors
@@ -137,7 +154,7 @@ pub fn engine(kind: EngineKind, network: &Network) -> Box<dyn Engine> {
 ///
 /// # Errors
 /// [`Error::Diverged`] when the objective or a parameter is not finite; [`Error::Mismatch`] when the rows do
-/// not fit the network; errors of the observer.
+/// not fit the network; [`Error::Stream`]; errors of the observer.
 pub fn train<'a>(
     network: &'a Network,
     recipe: &'a Recipe,
@@ -151,7 +168,7 @@ pub fn train<'a>(
     }
     let mut run = Run::new(network, recipe, sets);
     while !state.finished {
-        run.epoch(&mut state)?;
+        run.epoch(&mut state, observer)?;
         state.finished = state.epoch >= run.epochs || run.exhausted(&state);
         observer.epoch(&state)?;
     }
@@ -159,9 +176,13 @@ pub fn train<'a>(
 }
 
 fn check_rows(network: &Network, rows: Rows<'_>) -> Result<(), Error> {
-    let n = rows.inputs.nrows();
+    let n = rows.inputs.n_rows();
     if n == 0 {
         return Err(Error::Mismatch { what: "number of training or validation rows", expected: 1, got: 0 });
+    }
+    let (expected, got) = (network.shape.inputs(), rows.inputs.width());
+    if expected != got {
+        return Err(Error::Mismatch { what: "number of input columns", expected, got });
     }
     if rows.targets.len() != n {
         return Err(Error::Mismatch { what: "number of targets", expected: n, got: rows.targets.len() });
@@ -173,7 +194,10 @@ fn check_rows(network: &Network, rows: Rows<'_>) -> Result<(), Error> {
         }
         .into());
     }
-    if let Some((index, _)) = rows.inputs.indexed_iter().find(|(_, x)| !x.is_finite()) {
+    // Streamed rows are looked at when they come.
+    if let Inputs::Stored(inputs) = rows.inputs
+        && let Some((index, _)) = inputs.indexed_iter().find(|(_, x)| !x.is_finite())
+    {
         return Err(rank1_core::Error::NotFinite {
             op: "train",
             argument: "inputs",
@@ -189,30 +213,28 @@ struct Run<'a> {
     recipe: &'a Recipe,
     sets: TrainingSets<'a>,
     stepper: Stepper<'a>,
-    inputs: Array2<f32>,
     epochs: usize,
 }
 
 impl<'a> Run<'a> {
     fn new(network: &'a Network, recipe: &'a Recipe, sets: TrainingSets<'a>) -> Self {
-        let n = sets.train.inputs.nrows();
-        Self {
-            network,
-            recipe,
-            sets,
-            stepper: Stepper::new(network, recipe, n),
-            inputs: Array2::zeros((0, network.shape.inputs())),
-            epochs: recipe.train.n_epochs(n),
-        }
+        let n = sets.train.inputs.n_rows();
+        let (stepper, epochs) = (Stepper::new(network, recipe, n), recipe.train.n_epochs(n));
+        Self { network, recipe, sets, stepper, epochs }
     }
 
-    fn epoch(&mut self, state: &mut TrainState) -> Result<(), Error> {
-        let n = self.sets.train.inputs.nrows();
+    fn epoch(&mut self, state: &mut TrainState, observer: &mut dyn Observer) -> Result<(), Error> {
+        let n = self.sets.train.inputs.n_rows();
         let order = epoch_order(state.seed, state.epoch, n);
         let mut record = EpochRecord::new(self.network, state.epoch + 1);
-        for rows in order.chunks(self.recipe.train.batch_size) {
-            let nll = self.step(state, rows, &mut record)?;
+        let batch_size = self.recipe.train.batch_size;
+        let mut feed = Feed::new(self.sets, &order, batch_size, state.seed, state.epoch)?;
+        let mut done = 0;
+        for rows in order.chunks(batch_size) {
+            let nll = self.step(state, feed.next(rows)?, rows, &mut record)?;
             record.train_nll += nll * rows.len() as f64 / n as f64;
+            done += rows.len();
+            observer.step(EpochProgress { epoch: state.epoch, rows: done, of: n });
         }
         // The last update of an epoch is followed by no objective that would show it.
         let step = state.optimizer.steps.saturating_sub(1);
@@ -231,20 +253,12 @@ impl<'a> Run<'a> {
     fn step(
         &mut self,
         state: &mut TrainState,
+        inputs: ArrayView2<'_, f32>,
         rows: &[usize],
         record: &mut EpochRecord,
     ) -> Result<f64, Error> {
-        if self.inputs.nrows() != rows.len() {
-            self.inputs = Array2::zeros((rows.len(), self.network.shape.inputs()));
-        }
-        for (mut to, &from) in self.inputs.rows_mut().into_iter().zip(rows) {
-            to.assign(&self.sets.train.inputs.index_axis(Axis(0), from));
-            if let (Some(augmentation), Some(row)) = (self.sets.augmentation, to.as_slice_mut()) {
-                augmentation.apply(row, state.seed, state.epoch, from);
-            }
-        }
         let targets = self.sets.train.targets.select(rows);
-        let batch = Batch { inputs: self.inputs.view(), targets: &targets };
+        let batch = Batch { inputs, targets: &targets };
         let step = self.stepper.step(state, batch)?;
         record.kl_weight = step.kl_weight;
         record.penalty = step.penalty;

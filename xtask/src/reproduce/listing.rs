@@ -79,6 +79,7 @@ impl Files {
             "physionet2012" => {
                 Self::Places(&["set-a.tar.gz", "set-a.tgz", "set-a.tar", "set-a.tar.xz", "set-a"])
             }
+            "imagenet" => Self::Places(&["ILSVRC2012_img_train.tar", "train"]),
             "mimic3" => Self::Places(&["ADMISSIONS.csv.gz", "ADMISSIONS.csv"]),
             _ => Self::Uci,
         }
@@ -190,6 +191,7 @@ mod tests {
             ("physionet2012", "physionet2012/set-a.tar.gz"),
             ("physionet2012", "set-a.tar.gz"),
             ("mimic3", "mimic3/ADMISSIONS.csv.gz"),
+            ("imagenet", "imagenet/train"),
             ("cifar10", "cifar-10-python.tar.gz"),
             ("cifar100", "cifar100/cifar-100-binary.tar.gz"),
         ] {

@@ -1,0 +1,118 @@
+//! A user's own images, divided or not, in memory and as a list.
+
+#![allow(clippy::unwrap_used)]
+
+use image::ExtendedColorType::Rgb8;
+
+use super::super::decode::tests::{gradient, png};
+use super::*;
+use crate::image::OnBadImage;
+
+const TENTH: TestShare = TestShare { fraction: None, seed: 3 };
+
+fn put(root: &Path, file: &str, bytes: &[u8]) {
+    let path = root.join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+fn photo(shade: u8) -> Vec<u8> {
+    png(&gradient(6, 5, shade), 6, 5, Rgb8)
+}
+
+/// Twenty images of one class and ten of the other.
+fn undivided() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for i in 0..20 {
+        put(root.path(), &format!("rose/{i:02}.png"), &photo(i));
+        if i < 10 {
+            put(root.path(), &format!("oak/{i:02}.png"), &photo(100 + i));
+        }
+    }
+    root
+}
+
+#[test]
+fn every_class_gives_its_share_in_memory_as_a_list_and_from_an_archive() {
+    let root = undivided();
+    let set = read_own_images(root.path(), &FolderOptions::default(), TENTH).unwrap();
+    assert_eq!(set.train.class_names(), ["oak", "rose"]);
+    let count = |labels: &[usize]| [0, 1].map(|class| labels.iter().filter(|&&l| l == class).count());
+    assert_eq!((count(set.train.labels()), count(set.test.labels())), ([9, 18], [1, 2]));
+    let (train, test) = index_own_images(root.path(), TENTH).unwrap();
+    assert_eq!(
+        (train.labels().as_slice(), test.labels().as_slice()),
+        (set.train.labels(), set.test.labels())
+    );
+    assert_eq!(test.picture(2).unwrap().pixels, set.test.image(2));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut builder = tar::Builder::new(fs::File::create(file.path()).unwrap());
+    builder.append_dir_all("./flowers", root.path()).unwrap();
+    builder.finish().unwrap();
+    drop(builder);
+    let packed = read_own_images(file.path(), &FolderOptions::default(), TENTH).unwrap();
+    assert_eq!((packed.train, packed.test), (set.train, set.test));
+    let got = index_own_images(file.path(), TENTH).unwrap_err().to_string();
+    assert!(got.contains("unpack it"), "{got}");
+    let half = TestShare { fraction: Some(0.5), ..TENTH };
+    assert_eq!(index_own_images(root.path(), half).unwrap().1.len(), 15);
+}
+
+#[test]
+fn images_that_are_divided_stay_so_and_take_no_share() {
+    let root = tempfile::tempdir().unwrap();
+    for (file, shade) in [("train/oak/a.png", 1), ("train/rose/b.png", 2), ("val/rose/c.png", 3)] {
+        put(root.path(), file, &photo(shade));
+    }
+    let set = read_own_images(root.path(), &FolderOptions::default(), TENTH).unwrap();
+    let (train, test) = index_own_images(root.path(), TENTH).unwrap();
+    assert_eq!((set.train.len(), set.test.labels()), (2, [1].as_slice()));
+    assert_eq!((train.len(), test.labels()), (2, vec![1]));
+    let share = TestShare { fraction: Some(0.2), ..TENTH };
+    for got in [
+        read_own_images(root.path(), &FolderOptions::default(), share).map(|_| ()),
+        index_own_images(root.path(), share).map(|_| ()),
+    ] {
+        assert!(got.unwrap_err().to_string().contains("`test_fraction` is 0.2"));
+    }
+    put(root.path(), "val/fern/d.png", &photo(4));
+    let got = index_own_images(root.path(), TENTH).unwrap_err();
+    assert!(
+        matches!(got, Error::Image(ImageError::UnknownClass { ref class, .. }) if class == "fern"),
+        "{got}"
+    );
+}
+
+#[test]
+fn unusable_files_of_a_list_are_left_out_on_demand() {
+    let root = undivided();
+    put(root.path(), "oak/03.png", b"no image");
+    put(root.path(), "rose/17.png", &photo(1)[..60]);
+    let all = ImageIndex::from_class_folders(root.path()).unwrap();
+    let mut heard = 0;
+    let (clean, skipped) = all.without_bad_images(|done| heard = done).unwrap();
+    assert_eq!((clean.len(), heard), (28, 30));
+    assert!(skipped[0].path.ends_with("03.png") && skipped[1].path.ends_with("17.png"), "{skipped:?}");
+    let skip = FolderOptions { on_bad: OnBadImage::Skip, ..FolderOptions::default() };
+    let stored = read_own_images(root.path(), &skip, TENTH).unwrap();
+    assert_eq!(stored.train.len() + stored.test.len(), 28);
+    assert_eq!(stored.skipped, skipped);
+    for i in 0..10 {
+        put(root.path(), &format!("oak/{i:02}.png"), b"no image");
+    }
+    let got = all.without_bad_images(|_| ()).unwrap_err();
+    assert!(matches!(got, Error::Image(ImageError::EmptyClass { ref class, .. }) if class == "oak"), "{got}");
+}
+
+#[test]
+fn files_to_predict_are_found_below_a_folder_by_name() {
+    let root = undivided();
+    put(root.path(), "notes.txt", b"no image");
+    put(root.path(), "a.png", &photo(7));
+    let found = ImageIndex::unlabeled(root.path()).unwrap();
+    assert_eq!(found.len(), 31);
+    assert!(found.name(0).ends_with("a.png") && found.name(30).ends_with("rose/19.png"));
+    assert_eq!(ImageIndex::unlabeled(&root.path().join("a.png")).unwrap().len(), 1);
+    let empty = tempfile::tempdir().unwrap();
+    assert!(matches!(ImageIndex::unlabeled(empty.path()), Err(Error::Image(ImageError::NotFound { .. }))));
+}

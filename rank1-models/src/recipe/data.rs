@@ -1,0 +1,99 @@
+//! The `[data]` table of a recipe: which rows are meant and how they are read.
+//!
+//! Not for reading them; see the data crate and the command.
+
+use serde::{Deserialize, Serialize};
+
+use super::default_true;
+
+/// Where the rows come from; read by the data crate, opaque to training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataRecipe {
+    /// Name of a known set, or `csv` or `images`.
+    pub set: String,
+    /// Number of the published split.
+    #[serde(default)]
+    pub split: usize,
+    /// Use the gap splits of a UCI set.
+    #[serde(default)]
+    pub gap: bool,
+    /// Fraction of the training rows held out for early stopping and search.
+    #[serde(default = "default_validation")]
+    pub validation: f64,
+    /// The user's table, for `csv`, or folder or archive, for `images`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Target column of the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Columns of the table to read as categories although they look numeric.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categorical: Vec<String>,
+    /// What to do with missing cells: `refuse`, `mean` or `median`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// Fraction of the rows of a user's table or undivided images held out as the test split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_fraction: Option<f64>,
+    /// Random changes of training images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augment: Option<AugmentRecipe>,
+    /// Use only this many training rows, the first of a seeded order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_rows: Option<usize>,
+    /// Hours from admission to intensive care to the time of prediction, for `mimic3`; 48 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_hours: Option<u32>,
+    /// Hours that make one step, for `mimic3`; 1 if absent, 24 for bags of a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bin_hours: Option<u32>,
+    /// Side to which images are cropped while they are read from disk: for `imagenet`, 224 if absent, and `images`, whose images
+    /// are taken as they are if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<usize>,
+    /// What to do with files of `images` that are no usable images; `stop` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad_images: Option<BadImages>,
+}
+
+/// What to do with files in class folders that are no usable images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadImages {
+    /// Refuse the set.
+    Stop,
+    /// Leave them out.
+    Skip,
+}
+
+impl DataRecipe {
+    /// The side to which images of this set are cropped while they are read; none for sets that are read as they are.
+    #[must_use]
+    pub fn cropped_size(&self) -> Option<usize> {
+        self.image_size.or((self.set == "imagenet").then_some(IMAGENET_SIZE))
+    }
+}
+
+/// Side of the images that networks for ImageNet read.
+const IMAGENET_SIZE: usize = 224;
+
+/// Random changes of training images: a shifted crop and a mirror image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AugmentRecipe {
+    /// Pixels added on every side before a crop of the old size.
+    #[serde(default = "default_pad")]
+    pub pad: usize,
+    /// Whether half of the images are mirrored left to right.
+    #[serde(default = "default_true")]
+    pub flip: bool,
+}
+
+fn default_pad() -> usize {
+    4
+}
+
+fn default_validation() -> f64 {
+    0.1
+}

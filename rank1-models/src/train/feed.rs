@@ -1,0 +1,68 @@
+//! The input batches of one epoch: rows of memory gathered and augmented, or the batches of a stream.
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use super::{Augmentation, TrainingSets};
+use crate::error::Error;
+use crate::inputs::{Checked, Inputs, Purpose};
+
+/// Hands out the batches of one epoch in their order.
+pub(super) enum Feed<'a> {
+    Stored {
+        inputs: ArrayView2<'a, f32>,
+        augmentation: Option<&'a dyn Augmentation>,
+        seed: u64,
+        epoch: usize,
+        batch: Array2<f32>,
+    },
+    Streamed {
+        batches: Checked<'a>,
+        batch: Array2<f32>,
+    },
+}
+
+impl<'a> Feed<'a> {
+    pub(super) fn new(
+        sets: TrainingSets<'a>,
+        order: &[usize],
+        batch_size: usize,
+        seed: u64,
+        epoch: usize,
+    ) -> Result<Self, Error> {
+        let batch = Array2::zeros((0, sets.train.inputs.width()));
+        Ok(match sets.train.inputs {
+            Inputs::Stored(inputs) => {
+                Self::Stored { inputs, augmentation: sets.augmentation, seed, epoch, batch }
+            }
+            Inputs::Streamed { stream, .. } => {
+                let purpose = Purpose::Training { seed, epoch };
+                let batches = sets.train.inputs.batches(stream, order.to_vec(), batch_size, purpose)?;
+                Self::Streamed { batches, batch }
+            }
+        })
+    }
+
+    /// The batch of these rows, which are the next of the epoch's order.
+    pub(super) fn next(&mut self, rows: &[usize]) -> Result<ArrayView2<'_, f32>, Error> {
+        match self {
+            Self::Stored { inputs, augmentation, seed, epoch, batch } => {
+                if batch.nrows() != rows.len() {
+                    *batch = Array2::zeros((rows.len(), inputs.ncols()));
+                }
+                for (mut to, &from) in batch.rows_mut().into_iter().zip(rows) {
+                    to.assign(&inputs.index_axis(Axis(0), from));
+                    if let (Some(augmentation), Some(row)) = (*augmentation, to.as_slice_mut()) {
+                        augmentation.apply(row, *seed, *epoch, from);
+                    }
+                }
+                Ok(batch.view())
+            }
+            Self::Streamed { batches, batch } => {
+                let what = "number of rows that a stream gave in an epoch";
+                let ended = Error::Mismatch { what, expected: rows.len(), got: 0 };
+                *batch = batches.next().ok_or(ended)??;
+                Ok(batch.view())
+            }
+        }
+    }
+}
