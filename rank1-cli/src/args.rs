@@ -168,6 +168,10 @@ pub struct PredictArgs {
     /// Samples per member, instead of the recipe's.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: Option<u32>,
+    /// Stop drawing for a row when the standard error of its predictive is within this bound: of every class probability, or
+    /// of the mean in the target's unit. The last column then tells the samples used; --samples is the most.
+    #[arg(long, value_name = "E")]
+    pub standard_error: Option<f64>,
     /// Probability of the central interval of a regression.
     #[arg(long, default_value_t = 0.9, value_name = "P")]
     pub interval: f64,

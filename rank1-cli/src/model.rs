@@ -10,7 +10,9 @@ use rank1_models::engine::Engine;
 use rank1_models::fit;
 use rank1_models::inputs::{InputStream, Inputs};
 use rank1_models::network::{Network, NetworkShape};
-use rank1_models::predict::{Predictive, TrainedNetwork, predict};
+use rank1_models::predict::{
+    AdaptivePredictive, AdaptiveSampling, Predictive, TrainedNetwork, predict, predict_adaptively,
+};
 use rank1_models::recipe::{self, CheckedRecipe};
 use rank1_models::train::{EpochRecord, engine};
 use serde::{Deserialize, Serialize};
@@ -172,6 +174,29 @@ impl Model {
     ) -> Result<Predictive> {
         let chunk = self.recipe.get().predict.chunk_rows;
         let predictive = predict(&self.networks, &mut self.engines, inputs, samples, chunk)?;
+        self.in_target_unit(predictive)
+    }
+
+    /// As [`Model::predict_normalized`], with up to `most` samples: each row until its standard error, in the target's own
+    /// unit, is within the bound.
+    ///
+    /// # Errors
+    /// As [`Model::predict`], and a bound that is not above 0.
+    pub fn predict_adaptively<'a>(
+        &mut self,
+        inputs: impl Into<Inputs<'a>>,
+        standard_error: f64,
+        most: usize,
+    ) -> Result<AdaptivePredictive> {
+        let chunk = self.recipe.get().predict.chunk_rows;
+        let unit = self.document.normalizer.target().map_or(1.0, |scale| scale.std);
+        let sampling = AdaptiveSampling { standard_error: standard_error / unit, most };
+        let found = predict_adaptively(&self.networks, &mut self.engines, inputs, sampling, chunk)?;
+        let AdaptivePredictive { predictive, samples } = found;
+        Ok(AdaptivePredictive { predictive: self.in_target_unit(predictive)?, samples })
+    }
+
+    fn in_target_unit(&self, predictive: Predictive) -> Result<Predictive> {
         let Some(scale) = self.document.normalizer.target() else { return Ok(predictive) };
         Ok(match predictive {
             Predictive::Values { mixture, n_members } => {

@@ -5,11 +5,12 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use ndarray::{Array2, Axis};
 use rank1_core::metrics::{decompose_predictive, decompose_variance, predicted_classes};
+use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive};
 use rank1_data::InputLayout;
 use rank1_data::idx::read_idx;
 use rank1_models::checkpoint::write_synced;
-use rank1_models::inputs::InputStream;
-use rank1_models::predict::Predictive;
+use rank1_models::inputs::{InputStream, Inputs};
+use rank1_models::predict::{AdaptivePredictive, Predictive};
 
 use crate::args::PredictArgs;
 use crate::model::Model;
@@ -24,27 +25,45 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     if !(args.interval > 0.0 && args.interval < 1.0) {
         bail!("--interval: expected a probability between 0 and 1, got {}", args.interval);
     }
+    if let Some(bound) = args.standard_error.filter(|bound| !(bound.is_finite() && *bound > 0.0)) {
+        bail!("--standard-error: expected a number above 0, got {bound}");
+    }
     let mut model = Model::open(&args.run)?;
-    let samples = model.n_samples(args.samples);
-    let (predictive, names) = if let Some(found) = NewImages::find(&model, &args.input)? {
-        let predictive = model.predict_normalized(&found.images as &dyn InputStream, samples)?;
-        (predictive, RowNames::Files(found.names))
+    let most = model.n_samples(args.samples);
+    let (drawn, names) = if let Some(found) = NewImages::find(&model, &args.input)? {
+        let images = &found.images as &dyn InputStream;
+        (draw(&mut model, images.into(), args.standard_error, most)?, RowNames::Files(found.names))
     } else {
-        let inputs = read_inputs(&model, &args.input)?;
-        (model.predict(inputs.view(), samples)?, RowNames::Numbers(inputs.nrows()))
+        let inputs = model.document.normalizer.apply_inputs(read_inputs(&model, &args.input)?.view())?;
+        let drawn = draw(&mut model, inputs.view().into(), args.standard_error, most)?;
+        (drawn, RowNames::Numbers(inputs.nrows()))
     };
-    let bytes = match &predictive {
-        Predictive::Classes(_) => class_rows(&model, &predictive, &names)?,
-        Predictive::Values { .. } => value_rows(&predictive, args.interval)?,
+    let samples = args.standard_error.map(|_| &drawn.samples[..]);
+    let bytes = match &drawn.predictive {
+        Predictive::Classes(p) => class_rows(&model, p, &names, samples)?,
+        Predictive::Values { mixture, .. } => value_rows(mixture, args.interval, samples)?,
     };
     write_synced(&args.output, &bytes)?;
-    tables::note(&format!(
-        "{} rows, {} members x {samples} samples: {}",
-        names.len(),
-        model.n_members(),
-        args.output.display()
-    ));
+    let used = match samples {
+        Some(_) => format!("{:.1} of {most} samples on average", drawn.mean_samples()),
+        None => format!("{most} samples"),
+    };
+    let (rows, members) = (names.len(), model.n_members());
+    tables::note(&format!("{rows} rows, {members} members x {used}: {}", args.output.display()));
     Ok(())
+}
+
+fn draw(
+    model: &mut Model,
+    inputs: Inputs<'_>,
+    standard_error: Option<f64>,
+    most: usize,
+) -> Result<AdaptivePredictive> {
+    let Some(bound) = standard_error else {
+        let samples = vec![most; inputs.n_rows()];
+        return Ok(AdaptivePredictive { predictive: model.predict_normalized(inputs, most)?, samples });
+    };
+    model.predict_adaptively(inputs, bound, most)
 }
 
 /// What stands in the first column.
@@ -105,9 +124,13 @@ fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
     Ok(Array2::from_shape_vec((n, height * width), pixels)?)
 }
 
-/// `row` or `file`, `prediction, p(<class>)..., total, aleatoric, epistemic`; uncertainties in nats.
-fn class_rows(model: &Model, predictive: &Predictive, rows: &RowNames) -> Result<Vec<u8>> {
-    let Predictive::Classes(p) = predictive else { bail!("expected class probabilities") };
+/// `row` or `file`, `prediction, p(<class>)..., total, aleatoric, epistemic`, perhaps `samples`; uncertainties in nats.
+fn class_rows(
+    model: &Model,
+    p: &ClassPredictive,
+    rows: &RowNames,
+    samples: Option<&[usize]>,
+) -> Result<Vec<u8>> {
     let names: Vec<String> = if model.document.class_names.is_empty() {
         (0..p.n_classes()).map(|c| c.to_string()).collect()
     } else {
@@ -119,6 +142,7 @@ fn class_rows(model: &Model, predictive: &Predictive, rows: &RowNames) -> Result
     let mut header = vec![rows.header().to_string(), "prediction".into()];
     header.extend(names.iter().map(|name| format!("p({name})")));
     header.extend(["total", "aleatoric", "epistemic"].map(String::from));
+    header.extend(samples.map(|_| "samples".into()));
     writer.write_record(&header)?;
     for (row, class) in predicted_classes(probs.view())?.into_iter().enumerate() {
         let mut fields = vec![rows.of(row), names[class].clone()];
@@ -126,18 +150,20 @@ fn class_rows(model: &Model, predictive: &Predictive, rows: &RowNames) -> Result
         for values in [&uncertainty.total, &uncertainty.aleatoric, &uncertainty.epistemic] {
             fields.push(values[row].to_string());
         }
+        fields.extend(samples.map(|samples| samples[row].to_string()));
         writer.write_record(&fields)?;
     }
     Ok(writer.into_inner()?)
 }
 
-/// `row, mean, std, total, aleatoric, epistemic, lower, upper`; total, aleatoric and epistemic are variances.
-fn value_rows(predictive: &Predictive, level: f64) -> Result<Vec<u8>> {
-    let Predictive::Values { mixture, .. } = predictive else { bail!("expected real values") };
+/// `row, mean, std, total, aleatoric, epistemic, lower, upper`, perhaps `samples`; total, aleatoric and epistemic are
+/// variances.
+fn value_rows(mixture: &GaussianMixturePredictive, level: f64, samples: Option<&[usize]>) -> Result<Vec<u8>> {
     let (mean, uncertainty) = (mixture.mean(), decompose_variance(mixture));
     let interval = mixture.central_interval(level)?;
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["row", "mean", "std", "total", "aleatoric", "epistemic", "lower", "upper"])?;
+    let names = ["row", "mean", "std", "total", "aleatoric", "epistemic", "lower", "upper"];
+    writer.write_record(names.into_iter().chain(samples.map(|_| "samples")))?;
     for row in 0..mean.len() {
         let numbers = [
             mean[row],
@@ -150,6 +176,7 @@ fn value_rows(predictive: &Predictive, level: f64) -> Result<Vec<u8>> {
         ];
         let mut fields = vec![(row + 1).to_string()];
         fields.extend(numbers.iter().map(f64::to_string));
+        fields.extend(samples.map(|samples| samples[row].to_string()));
         writer.write_record(&fields)?;
     }
     Ok(writer.into_inner()?)

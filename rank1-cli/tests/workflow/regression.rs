@@ -120,6 +120,21 @@ fn a_higher_probability_gives_wider_intervals() {
 }
 
 #[test]
+fn adaptive_sampling_reports_the_samples_of_every_row_and_a_tighter_bound_needs_more() {
+    let samples = |bound| {
+        let (header, rows) = predicted(&["--samples", "32", "--standard-error", bound]);
+        assert_eq!(header.last().unwrap(), "samples");
+        rows.iter().map(|row| row.last().unwrap().parse::<usize>().unwrap()).collect::<Vec<_>>()
+    };
+    let (loose, medium, tight) = (samples("1e6"), samples("0.05"), samples("1e-9"));
+    assert!(loose.iter().all(|&s| s == 4) && tight.iter().all(|&s| s == 32));
+    assert!(medium.iter().all(|s| [4, 8, 16, 32].contains(s)));
+    let words = ["predict", "run", "--input", "table.csv", "--output", "no.csv", "--standard-error", "0"];
+    let told = trained().refused(&words);
+    assert!(told.contains("--standard-error: expected a number above 0, got 0"), "{told}");
+}
+
+#[test]
 fn rows_may_come_without_target_and_in_any_column_order() {
     let bench = trained();
     bench.write("ordered.csv", "a,b,color,y\n0.5,1,red,0\n-0.5,2,green,0\n");
