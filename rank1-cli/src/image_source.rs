@@ -106,7 +106,7 @@ fn tell(skipped: &[SkippedImage], quiet: bool) {
     if skipped.is_empty() || quiet {
         return;
     }
-    tables::note(&format!("{} files are no usable images and are left out:", skipped.len()));
+    tables::note(&format!("files left out because they are no usable images: {}", skipped.len()));
     for file in skipped.iter().take(NAMED) {
         tables::note(&format!("  {}: {}", file.path, file.problem));
     }

@@ -59,7 +59,7 @@ fn unusable_files_stop_or_are_left_out_and_named() {
         let out = if size.is_some() { "streamed" } else { "stored" };
         let words = ["--set", "data.bad_images=skip"];
         let ran = train(&bench, out, &[&more[..], &words].concat());
-        assert_says(&ran.stderr, &["1 files are no usable images", "rose/05.png: neither a JPEG nor a PNG"]);
+        assert_says(&ran.stderr, &["no usable images: 1", "rose/05.png: neither a JPEG nor a PNG"]);
         let run = json(&bench.read(&format!("{out}/run.json")));
         assert_says(run["provenance"].as_str().unwrap(), &["1 unusable files left out"]);
         let found = json(&bench.succeed(&["evaluate", out, "--json"]).stdout);

@@ -149,6 +149,8 @@ fn images(d: &DataRecipe, v: &mut Values<'_>) {
     let (key, streamed) = ("data.image_size", own || d.set == "imagenet");
     let expected = "data.set = \"imagenet\" or \"images\" beside this key";
     v.need(streamed || d.image_size.is_none(), key, expected, format!("`{}`", d.set));
+    let published = !streamed || (d.split == 0 && !d.gap);
+    v.need(published, "data.split", "no split beside images, which have one", d.split);
     if let Some(size) = d.image_size {
         v.need((8..=1024).contains(&size), key, "a side of 8 to 1024 pixels", size);
     }

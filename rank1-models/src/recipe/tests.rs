@@ -204,6 +204,7 @@ fn keys_of_images_are_refused_where_they_mean_nothing() {
     let first = |sets: &[&str]| problems(IMAGES, sets).into_iter().next().unwrap();
     for (set, start) in [
         ("data.image_size=7", "data.image_size: expected a side of 8 to 1024"),
+        ("data.split=1", "data.split: expected no split beside images"),
         ("data.bad_images=ignore", "data.bad_images: unknown variant"),
         ("data.augment={ flip = true }", "data.augment: expected no such table"),
         ("data.missing=mean", "data.missing: expected data.set = \"csv\""),
