@@ -19,6 +19,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse_usage(&error),
     };
+    if let Err(error) = rank1_core::simd::instruction_set() {
+        eprintln!("error: {error}");
+        return ExitCode::from(EXIT_USAGE);
+    }
     let done = match &cli.command {
         Command::Train(args) => commands::train::run(args),
         Command::Info(args) => commands::info::run(args),

@@ -1,6 +1,6 @@
 //! Recipes with mistakes: hints, impossible values, several problems at once.
 
-use crate::workbench::{Bench, Toy, assert_says};
+use crate::workbench::{Bench, Ran, Toy, assert_says};
 
 const TRAIN: [&str; 5] = ["train", "recipe.toml", "--quiet", "--out", "run"];
 
@@ -136,4 +136,14 @@ fn a_search_in_which_everything_diverges_ends_with_code_3() {
     let rest = "[search]\n\"train.optimizer.learning_rate\" = [1e30, 1e29]";
     let bench = Bench::with(&Toy { rest, ..Toy::default() });
     assert_says(&bench.rank1(&TRAIN).error(3), &["every trial of [search]"]);
+}
+
+#[test]
+fn an_instruction_set_that_is_not_there_is_refused_before_anything_is_read() {
+    let bench = Bench::new();
+    let mut command = bench.command(&["data", "list"]);
+    let line = Ran::of(command.env("RANK1_SIMD", "avx1024").output().unwrap()).refusal();
+    assert_says(&line, &["RANK1_SIMD: expected one of scalar", "got `avx1024`"]);
+    let mut command = bench.command(&["data", "list"]);
+    assert_eq!(command.env("RANK1_SIMD", "scalar").output().unwrap().status.code(), Some(0));
 }

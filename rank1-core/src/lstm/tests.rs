@@ -172,6 +172,31 @@ fn a_row_of_length_zero_ends_at_zero_or_at_its_initial_state() {
     assert!(tape.last().iter().all(|&h| h == 0.0));
 }
 
+#[test]
+fn a_hundred_thousand_steps_equal_their_first_three_where_rows_end_and_stay_finite_where_they_do_not() {
+    let long = LstmShape { n_samples: 1, n_members: 1, n_examples: 2, steps: 100_000, d_in: 1, units: 2 };
+    let mut case = Case::<f64>::new(long, Perturbation::Multiplicative, true);
+    case.lengths = vec![3, long.steps];
+    let mut tape = LstmTape::new();
+    case.forward(&mut tape);
+    let (ended, whole) = (tape.last()[..2].to_vec(), tape.last()[2..].to_vec());
+    assert!(whole.iter().all(|h| h.is_finite() && h.abs() <= 1.0));
+    let mut grads = LstmGrads::with_x();
+    let (x, lengths) = (&case.parts[0], Some(&case.lengths[..]));
+    backward_from_state(&case.cell(), x, lengths, (&[1.0; 4], None), None, &mut tape, &mut grads).unwrap();
+    let d_x = grads.x.as_ref().unwrap();
+    assert!(d_x.iter().chain(&grads.weight).all(|g| g.is_finite()));
+    // Steps past the end of the first row move nothing.
+    assert!(d_x[3..long.steps].iter().all(|&g| g == 0.0));
+    let mut short = case.clone();
+    short.shape = LstmShape { steps: 3, ..long };
+    let rows = case.parts[0].chunks_exact(long.steps);
+    short.parts[0] = rows.flat_map(|row| row[..3].to_vec()).collect();
+    short.lengths = vec![3, 3];
+    short.forward(&mut tape);
+    assert_eq!(tape.last()[..2], ended);
+}
+
 fn gradients(
     case: &Case<f64>,
     d_last: &[f64],

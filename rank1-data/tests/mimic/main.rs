@@ -126,6 +126,20 @@ fn values_are_binned_carried_and_summed_and_the_rest_is_counted() {
     assert_eq!((length(&days.train, 0), length(&days.train, 1)), (1.0, 2.0));
 }
 
+#[test]
+fn a_stay_without_events_is_a_row_of_no_steps() {
+    let mut tables = Tables::new(&TWO);
+    tables.chart(3, 211, "2150-03-01 12:40:00", "90", "0");
+    let set = tables.read(&options()).unwrap();
+    assert_eq!((length(&set.train, 0), length(&set.train, 1)), (3.0, 0.0));
+    let inputs = &set.train.split.inputs;
+    assert!(inputs.iter().all(|value| value.is_finite()));
+    // One feature of value, mask and time since, and what is known of the hour: the mask of the empty stay is never set.
+    let InputLayout::Sequence { features, .. } = set.layout else { panic!() };
+    let set_in = |row: usize| (0..48).filter(|step| inputs[[row, step * features + 1]] == 1.0).count();
+    assert_eq!((set_in(0), set_in(1)), (1, 0));
+}
+
 fn note(subject: u32, time: &str, category: &str, error: &str, text: &str) -> String {
     format!(
         "1,{subject},{},2150-03-01,{time},,\"{category}\",\"Report\",,{error},\"{text}\"",
