@@ -111,7 +111,7 @@ impl Predictive {
 /// Predicts `inputs` with every member of every network, `n_samples` times each.
 ///
 /// Draws depend on the seed, the sample and the row's index only, so that the result does not depend on
-/// `chunk_rows`, the bound on rows times members held at once. Of streamed rows one chunk is held at a time.
+/// `chunk_rows`, the bound on rows times members held at once (lower where their activations would take a gibibyte). Of streamed rows one chunk is held at a time.
 ///
 /// # Shapes
 /// `inputs` `[N, D_in]`, normalized; one engine per network.
@@ -133,7 +133,7 @@ pub fn predict<'a>(
         return Err(rank1_core::Error::Empty { op: "predict", argument: "inputs" }.into());
     }
     let n_members: usize = networks.iter().map(|n| n.network.n_members).sum();
-    let chunk_rows = inputs.rows_at_once(chunk_rows);
+    let chunk_rows = inputs.rows_at_once(rows_within_memory(&first.network, chunk_rows));
     let classes = first.network.shape.likelihood.is_classification();
     let mut class_parts = Vec::new();
     let mut value_parts = Vec::new();
@@ -155,6 +155,15 @@ pub fn predict<'a>(
         let mixture = GaussianMixturePredictive::concatenate(&value_parts)?;
         Predictive::Values { mixture, n_members }
     })
+}
+
+/// Values of all operations that a pass may hold: half a gibibyte in single precision, and about as much again within layers.
+const HELD_VALUES: usize = 1 << 27;
+
+/// At most `chunk_rows`; fewer where a row has many activations, all of which an engine holds.
+fn rows_within_memory(network: &Network, chunk_rows: usize) -> usize {
+    let per_row: usize = network.nodes.iter().map(|node| node.volume.len()).sum();
+    chunk_rows.min(HELD_VALUES / per_row.max(1)).max(1)
 }
 
 /// Outputs of all members of all networks, `[S, K, n, C]`; `outputs` gives those of one network.
@@ -266,5 +275,36 @@ impl Members<'_> {
             Ok(())
         })?;
         Ok(GaussianMixturePredictive::new(means, scales)?)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::method::Method;
+    use crate::network::NetworkShape;
+    use crate::recipe;
+
+    #[test]
+    fn a_network_of_many_activations_takes_fewer_rows_at_once() {
+        let network = |model: &str, input: &str, set: &str| {
+            let text = format!(
+                "name = \"a/b\"\ndata = {{ set = \"{set}\" }}\nmodel = {{ {model} }}\nmethod = {{ kind = \"deterministic\" }}\n\
+                 train = {{ epochs = 1, optimizer = {{ kind = \"sgd\", learning_rate = 0.1 }} }}"
+            );
+            let body = recipe::parse(&text, &[]).unwrap().get().model.body.clone();
+            let input = toml::from_str::<toml::Table>(input).unwrap().try_into().unwrap();
+            let shape = NetworkShape { input, body, outputs: 10, likelihood: Likelihood::Categorical };
+            Network::new(shape, &Method::Deterministic).unwrap()
+        };
+        let image = "kind = \"image\"\nheight = 32\nwidth = 32\nchannels = 3";
+        let wide = network("kind = \"wide_resnet\", depth = 28, widen = 10", image, "cifar10");
+        let narrow = network("kind = \"resnet\", depth = 8", image, "cifar10");
+        let mlp = network("kind = \"mlp\", hidden = [50]", "kind = \"columns\"\nwidth = 13", "boston");
+        let rows = |network: &Network| rows_within_memory(network, 8192);
+        assert_eq!(rows(&mlp), 8192);
+        assert!((1..50).contains(&rows(&wide)), "{}", rows(&wide));
+        assert!((100..2000).contains(&rows(&narrow)), "{}", rows(&narrow));
     }
 }

@@ -7,7 +7,7 @@ use rank1_core::likelihood::{Likelihood, noise_scale};
 use rank1_core::numeric::{log_softmax, sigmoid};
 use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive, PredictiveAccumulator};
 
-use super::{Predictive, TrainedNetwork, member_noise, outputs_of_members};
+use super::{Predictive, TrainedNetwork, member_noise, outputs_of_members, rows_within_memory};
 use crate::engine::{DrawKey, Engine};
 use crate::error::Error;
 use crate::inputs::Inputs;
@@ -91,7 +91,7 @@ pub fn predict_adaptively<'a>(
     let n_members: usize = networks.iter().map(|n| n.network.n_members).sum();
     let likelihood = first.network.shape.likelihood;
     let noise = member_noise(networks);
-    let chunk_rows = inputs.rows_at_once(chunk_rows);
+    let chunk_rows = inputs.rows_at_once(rows_within_memory(&first.network, chunk_rows));
     let (mut parts, mut samples) = (Vec::new(), Vec::new());
     for rows in inputs.chunks((chunk_rows / n_members).clamp(1, inputs.n_rows()))? {
         let rows = rows?;
