@@ -18,6 +18,9 @@ pub const VARIABLE: &str = "RANK1_SIMD";
 /// [`Error::InstructionSet`] if the variable asks for one that does not exist or that this machine lacks; kernels then
 /// use the best there is.
 ///
+/// # Source
+/// Not from a source: what the processor says of itself.
+///
 /// ```
 /// let name = rank1_core::simd::instruction_set()?;
 /// assert!(rank1_core::simd::available().contains(&name));
@@ -36,6 +39,9 @@ pub fn instruction_set() -> Result<&'static str, Error> {
 }
 
 /// The names of the instruction sets of this machine, the best last.
+///
+/// # Source
+/// Not from a source: what the processor says of itself.
 #[must_use]
 pub fn available() -> Vec<&'static str> {
     arches().into_iter().map(|(name, _)| name).collect()

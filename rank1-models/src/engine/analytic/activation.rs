@@ -5,7 +5,7 @@ use rank1_core::numeric::{sigmoid, softplus};
 use rayon::prelude::*;
 
 use super::rows::{CHUNK, PARALLEL_VALUES, for_chunks, zip_chunks};
-use crate::network::Activation;
+use crate::network::{Activation, Network, Op, Origin};
 
 /// Whether the derivative is taken at the values before the activation; the others read it off those after.
 pub(super) fn needs_pre(activation: Activation) -> bool {
@@ -67,4 +67,29 @@ fn scale<F: Real>(gradient: &mut [F], at: &[F], f: impl Fn(F, F) -> F + Sync + S
     zip_chunks(gradient, at, |gradient, at| {
         gradient.iter_mut().zip(at).for_each(|(g, &at)| *g = f(*g, at));
     });
+}
+
+/// For every operation whose rows are read by one activation alone, and by no gradient: the number of that activation.
+pub(super) fn taken_by(network: &Network) -> Vec<Option<usize>> {
+    let mut readers = vec![0; network.nodes.len()];
+    for node in &network.nodes {
+        let second = match node.op {
+            Op::Add(other) | Op::Concat(other) => Some(other),
+            _ => None,
+        };
+        for origin in [Some(node.origin), second].into_iter().flatten() {
+            if let Origin::Node(place) = origin {
+                readers[place] += 1;
+            }
+        }
+    }
+    let mut taken_by = vec![None; network.nodes.len()];
+    for (index, node) in network.nodes.iter().enumerate() {
+        let (Op::Activation(kind), Origin::Node(place)) = (node.op, node.origin) else { continue };
+        let keeps_nothing = matches!(network.nodes[place].op, Op::Norm(_) | Op::Add(_));
+        if keeps_nothing && readers[place] == 1 && !needs_pre(kind) {
+            taken_by[place] = Some(index);
+        }
+    }
+    taken_by
 }

@@ -4,6 +4,7 @@
 //! `f32` it is the training path on the CPU. It interprets the operations of [`Network`]; buffers are kept between steps.
 
 mod activation;
+mod arrival;
 mod factor;
 mod layer;
 mod mean_field;
@@ -21,11 +22,12 @@ use rank1_core::likelihood::Likelihood;
 use rank1_core::objective::{NllBuffers, nll_from_outputs_into};
 use rank1_core::targets::Targets;
 
+use self::arrival::{arrive, arrive_copy, keep};
 use self::layer::LayerBuffers;
 use self::operation::OperationBuffers;
 pub use self::profile::OperationTimes;
 use self::profile::Profile;
-use self::rows::{Draws, Pass, Rows, Source, zip_chunks};
+use self::rows::{Draws, Pass, Rows, Source};
 use super::{Batch, DrawKey, Engine, NllRequest, check_listed};
 use crate::error::Error;
 use crate::network::{Network, Op, Origin};
@@ -58,7 +60,7 @@ impl<F: Real> AnalyticEngine<F> {
         let operations = network.nodes.iter().map(|_| OperationBuffers::new()).collect();
         let values = network.nodes.iter().map(|_| Vec::new()).collect();
         let gradients = network.nodes.iter().map(|_| Vec::new()).collect();
-        let taken_by = taken_by(&network);
+        let taken_by = activation::taken_by(&network);
         let (free, profile) = (Vec::new(), Profile::default());
         let objective = NllBuffers::default();
         Self {
@@ -302,64 +304,6 @@ impl<F: Real> AnalyticEngine<F> {
         self.forward(parameters, inputs, key, rows, false)?;
         Ok(self.last_outputs(rows)?.to_owned())
     }
-}
-
-/// For every operation whose rows are read by one activation alone, and by no gradient: the number of that activation.
-fn taken_by(network: &Network) -> Vec<Option<usize>> {
-    let mut readers = vec![0; network.nodes.len()];
-    for node in &network.nodes {
-        let second = match node.op {
-            Op::Add(other) | Op::Concat(other) => Some(other),
-            _ => None,
-        };
-        for origin in [Some(node.origin), second].into_iter().flatten() {
-            if let Origin::Node(place) = origin {
-                readers[place] += 1;
-            }
-        }
-    }
-    let mut taken_by = vec![None; network.nodes.len()];
-    for (index, node) in network.nodes.iter().enumerate() {
-        let (Op::Activation(kind), Origin::Node(place)) = (node.op, node.origin) else { continue };
-        let keeps_nothing = matches!(network.nodes[place].op, Op::Norm(_) | Op::Add(_));
-        if keeps_nothing && readers[place] == 1 && !activation::needs_pre(kind) {
-            taken_by[place] = Some(index);
-        }
-    }
-    taken_by
-}
-
-/// Adds `arriving` to what has arrived before; the first to arrive is taken as it is.
-fn arrive<F: Real>(slot: &mut Vec<F>, arriving: &mut Vec<F>) {
-    if slot.is_empty() {
-        std::mem::swap(slot, arriving);
-    } else {
-        add(slot, arriving);
-    }
-}
-
-/// As [`arrive`], of values that are needed elsewhere; the memory is taken from `free`.
-fn arrive_copy<F: Real>(slot: &mut Vec<F>, arriving: &[F], free: &mut Vec<Vec<F>>) {
-    if slot.is_empty() {
-        *slot = free.pop().unwrap_or_default();
-        layer::resize(slot, arriving.len());
-        zip_chunks(slot, arriving, <[F]>::copy_from_slice);
-    } else {
-        add(slot, arriving);
-    }
-}
-
-/// Gives memory back; nothing is not memory, and would be handed out in its place.
-fn keep<F>(free: &mut Vec<Vec<F>>, memory: Vec<F>) {
-    if memory.capacity() > 0 {
-        free.push(memory);
-    }
-}
-
-fn add<F: Real>(slot: &mut [F], arriving: &[F]) {
-    zip_chunks(slot, arriving, |slot, arriving| {
-        slot.iter_mut().zip(arriving).for_each(|(s, &a)| *s += a);
-    });
 }
 
 impl Engine for AnalyticEngine<f32> {
