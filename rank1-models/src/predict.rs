@@ -291,7 +291,7 @@ mod tests {
         let network = |model: &str, input: &str, set: &str| {
             let text = format!(
                 "name = \"a/b\"\ndata = {{ set = \"{set}\" }}\nmodel = {{ {model} }}\nmethod = {{ kind = \"deterministic\" }}\n\
-                 train = {{ epochs = 1, optimizer = {{ kind = \"sgd\", learning_rate = 0.1 }} }}"
+                 train = {{ epochs = 1, batch_size = 8, optimizer = {{ kind = \"sgd\", learning_rate = 0.1 }} }}"
             );
             let body = recipe::parse(&text, &[]).unwrap().get().model.body.clone();
             let input = toml::from_str::<toml::Table>(input).unwrap().try_into().unwrap();
