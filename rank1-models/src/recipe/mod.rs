@@ -179,7 +179,7 @@ pub enum EngineKind {
 pub struct PredictRecipe {
     /// Samples S per member (ignored by methods without random draws).
     pub samples: usize,
-    /// Most rows of S x K x chunk that are held at once; bounds memory.
+    /// Most rows of S x K x chunk that are held at once; bounds memory, with fewer where activations would take a gibibyte.
     pub chunk_rows: usize,
 }
 
