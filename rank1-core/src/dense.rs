@@ -61,7 +61,7 @@ pub fn forward<F: Real>(
     check_len(OP, "x", x.len(), n * shape.d_in)?;
     check_len(OP, "weight", weight.len(), shape.d_in * shape.d_out)?;
     let (x, weight) = (Operand::new(x, shape.d_in), Operand::new(weight, shape.d_out));
-    multiply(x, weight, false, out, &mut scratch.0);
+    multiply(x, weight, false, out, &mut scratch.0, true);
     Ok(())
 }
 
@@ -117,7 +117,7 @@ pub fn input_gradient<F: Real>(
     check_len(OP, "d_x", d_x.len(), n * shape.d_in)?;
     check_len(OP, "weight", weight.len(), shape.d_in * shape.d_out)?;
     let (d_out, weight) = (Operand::new(d_out, shape.d_out), Operand::new(weight, shape.d_out));
-    multiply(d_out, weight.transposed(), false, d_x, &mut scratch.0);
+    multiply(d_out, weight.transposed(), false, d_x, &mut scratch.0, true);
     Ok(())
 }
 
@@ -143,7 +143,7 @@ pub fn weight_gradient<F: Real>(
     check_len(OP, "x", x.len(), n * shape.d_in)?;
     check_len(OP, "d_weight", d_weight.len(), shape.d_in * shape.d_out)?;
     let (x, d_out) = (Operand::new(x, shape.d_in), Operand::new(d_out, shape.d_out));
-    multiply(x.transposed(), d_out, true, d_weight, &mut scratch.0);
+    multiply(x.transposed(), d_out, true, d_weight, &mut scratch.0, true);
     Ok(())
 }
 

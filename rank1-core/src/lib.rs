@@ -12,7 +12,7 @@ pub mod factor;
 pub mod layout;
 pub mod likelihood;
 pub mod lstm;
-mod matrix;
+
 pub mod metrics;
 pub mod moments;
 pub mod noise;
@@ -24,6 +24,7 @@ pub mod pool;
 pub mod predictive;
 mod product;
 pub mod real;
+mod scratch;
 pub mod simd;
 pub mod targets;
 #[cfg(any(test, feature = "testkit"))]

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use self::pack::pack;
 use crate::Real;
-use crate::matrix::fit;
+use crate::scratch::fit;
 use crate::simd::{arch, f32_lanes};
 
 /// Rows of a register tile; its columns are [`VECTORS`] vectors.
@@ -115,30 +115,18 @@ fn tile_width() -> Option<usize> {
     (lanes > 1).then_some(VECTORS * lanes)
 }
 
-/// `out = left right`, or added to it, on all threads if there is enough to do.
+/// `out = left right`, or added to it; on all threads if there is enough to do and `threads` allows it.
 pub(crate) fn multiply<F: Real>(
     left: Operand<'_, F>,
     right: Operand<'_, F>,
     adds: bool,
     out: &mut [F],
     scratch: &mut ProductScratch,
+    threads: bool,
 ) {
     let ProductScratch { left: packed_left, right: packed_right } = scratch;
-    let right = Packed::new(right, packed_right, true);
-    multiply_packed(left, right, adds, out, packed_left, true);
-}
-
-/// As [`multiply`], on this thread.
-pub(crate) fn multiply_here<F: Real>(
-    left: Operand<'_, F>,
-    right: Operand<'_, F>,
-    adds: bool,
-    out: &mut [F],
-    scratch: &mut ProductScratch,
-) {
-    let ProductScratch { left: packed_left, right: packed_right } = scratch;
-    let right = Packed::new(right, packed_right, false);
-    multiply_packed(left, right, adds, out, packed_left, false);
+    let right = Packed::new(right, packed_right, threads);
+    multiply_packed(left, right, adds, out, packed_left, threads);
 }
 
 /// `out = left right`, or added to it; `memory` is worked in.

@@ -47,14 +47,14 @@ impl Predictive {
     ///
     /// # Errors
     /// No part, parts of different kinds, or of different numbers of samples, members or classes.
-    pub fn concatenate(parts: &[Self]) -> Result<Self, Error> {
+    pub fn concatenate(parts: Vec<Self>) -> Result<Self, Error> {
         let (mut classes, mut mixtures, mut members) = (Vec::new(), Vec::new(), 0);
         for part in parts {
             match part {
-                Self::Classes(p) => classes.push(p.clone()),
+                Self::Classes(p) => classes.push(p),
                 Self::Values { mixture, n_members } => {
-                    mixtures.push(mixture.clone());
-                    members = *n_members;
+                    mixtures.push(mixture);
+                    members = n_members;
                 }
             }
         }
@@ -111,7 +111,8 @@ impl Predictive {
 /// Predicts `inputs` with every member of every network, `n_samples` times each.
 ///
 /// Draws depend on the seed, the sample and the row's index only, so that the result does not depend on
-/// `chunk_rows`, the bound on rows times members held at once (lower where their activations would take a gibibyte). Of streamed rows one chunk is held at a time.
+/// `chunk_rows`, the bound on rows times members held at once (lower where their activations would
+/// take a gibibyte). Of streamed rows one chunk is held at a time.
 ///
 /// # Shapes
 /// `inputs` `[N, D_in]`, normalized; one engine per network.
@@ -135,26 +136,20 @@ pub fn predict<'a>(
     let n_members: usize = networks.iter().map(|n| n.network.n_members).sum();
     let chunk_rows = inputs.rows_at_once(rows_within_memory(&first.network, chunk_rows));
     let classes = first.network.shape.likelihood.is_classification();
-    let mut class_parts = Vec::new();
-    let mut value_parts = Vec::new();
+    let mut parts = Vec::new();
     let mut start = 0;
     for rows in inputs.chunks((chunk_rows / n_members).clamp(1, inputs.n_rows()))? {
         let rows = rows?;
         let at_once = (chunk_rows / (n_members * rows.nrows())).clamp(1, n_samples.max(1));
         let mut members = Members { networks, engines: &mut *engines, rows: rows.view(), start, at_once };
-        if classes {
-            class_parts.push(members.classes(n_samples)?);
+        parts.push(if classes {
+            Predictive::Classes(members.classes(n_samples)?)
         } else {
-            value_parts.push(members.values(n_samples)?);
-        }
+            Predictive::Values { mixture: members.values(n_samples)?, n_members }
+        });
         start += rows.nrows();
     }
-    Ok(if classes {
-        Predictive::Classes(ClassPredictive::concatenate(&class_parts)?)
-    } else {
-        let mixture = GaussianMixturePredictive::concatenate(&value_parts)?;
-        Predictive::Values { mixture, n_members }
-    })
+    Predictive::concatenate(parts)
 }
 
 /// Values of all operations that a pass may hold: half a gibibyte in single precision, and about as much again within layers.

@@ -9,8 +9,8 @@ use pulp::{Simd, WithSimd};
 
 use super::geometry::ConvShape;
 use super::patches::{Images, pad};
-use crate::matrix::{add_in_order, fit};
 use crate::partition::{CHUNKS, ranges, share, split_mut};
+use crate::scratch::{add_in_order, fit};
 use crate::simd::{arch, f32_lanes};
 
 /// Buffers of the direct kernels, kept between steps.

@@ -4,8 +4,8 @@
 
 use super::geometry::{ConvShape, Pads};
 use crate::Real;
-use crate::matrix::fit;
 use crate::product::ProductScratch;
+use crate::scratch::fit;
 
 /// The images whose patches are gathered, and the factor that multiplies them on the way.
 #[derive(Debug, Clone, Copy)]

@@ -6,9 +6,9 @@ use super::direct::{self, DirectScratch, Tile};
 use super::geometry::ConvShape;
 use super::patches::{Images, Lane, scatter_line};
 use crate::error::check_len;
-use crate::matrix::{add_in_order, fit};
 use crate::partition::{CHUNKS, ranges, share, split_mut};
-use crate::product::{Operand, Packed, multiply_here, multiply_packed};
+use crate::product::{Operand, Packed, multiply, multiply_packed};
+use crate::scratch::{add_in_order, fit};
 use crate::{Error, Real};
 
 /// Output positions of one product: enough to pay for packing the weight, few enough for the patches to stay in cache.
@@ -188,7 +188,7 @@ pub fn weight_gradient<F: Real>(
         for (start, end) in blocks(range.start, range.end, out_width) {
             let d_out = Operand::new(&d_out[start * line_len..end * line_len], shape.c_out);
             let patches = Operand::new(patches_of(images, start, end, lane), shape.patch_len());
-            multiply_here(patches.transposed(), d_out, adds, sum, &mut product);
+            multiply(patches.transposed(), d_out, adds, sum, &mut product, false);
             adds = true;
         }
         (lane.partial, lane.product) = (partial, product);

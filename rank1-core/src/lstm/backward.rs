@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use super::tape::{Block, LstmTape, clear, resize};
 use super::{LstmCell, check_optional, row_of, row_of_mut};
 use crate::error::check_len;
-use crate::matrix::add_in_order;
 use crate::partition::{share, split_mut};
-use crate::product::{Operand, Packed, multiply_here, multiply_packed};
+use crate::product::{Operand, Packed, multiply, multiply_packed};
+use crate::scratch::add_in_order;
 use crate::{Error, Real};
 
 /// Gradients with respect to everything an LSTM reads, in the shapes of the originals; reused between steps.
@@ -310,10 +310,10 @@ impl<F: Real> Block<F> {
         let (u, width) = (shape.units, shape.gates());
         let d_product = Operand::new(&self.x_product, width);
         let x_by_columns = Operand::new(&self.x, d).transposed();
-        multiply_here(x_by_columns, d_product, false, &mut self.d_weight, &mut self.product);
+        multiply(x_by_columns, d_product, false, &mut self.d_weight, &mut self.product, false);
         let carried = Operand::new(&self.carried, u).transposed();
         let d_hidden_product = Operand::new(&self.hidden_product, width);
-        multiply_here(carried, d_hidden_product, false, &mut self.d_recurrent_weight, &mut self.product);
+        multiply(carried, d_hidden_product, false, &mut self.d_recurrent_weight, &mut self.product, false);
         if !wants_x && cell.factors.input.is_none() {
             return;
         }

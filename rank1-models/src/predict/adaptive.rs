@@ -115,7 +115,7 @@ pub fn predict_adaptively<'a>(
         parts.push(predictive);
         samples.extend(chunk_samples);
     }
-    Ok(AdaptivePredictive { predictive: Predictive::concatenate(&parts)?, samples })
+    Ok(AdaptivePredictive { predictive: Predictive::concatenate(parts)?, samples })
 }
 
 /// Examples of one chunk that are still drawn for.
@@ -314,7 +314,7 @@ fn in_order(done: Vec<Done>) -> Result<(Predictive, Vec<usize>), Error> {
     }
     places.sort_unstable();
     let order: Vec<usize> = places.iter().map(|&(_, at, _)| at).collect();
-    Ok((Predictive::concatenate(&parts)?.select(&order), places.iter().map(|&(.., s)| s).collect()))
+    Ok((Predictive::concatenate(parts)?.select(&order), places.iter().map(|&(.., s)| s).collect()))
 }
 
 #[cfg(test)]
