@@ -12,11 +12,10 @@ use rayon::prelude::*;
 
 use self::pack::pack;
 use crate::Real;
-use crate::scratch::fit;
-use crate::simd::{arch, f32_lanes};
+use crate::scratch::{aligned, fit_aligned};
+use crate::simd::{arch, f32_lanes, vector_registers};
 
-/// Rows of a register tile; its columns are [`VECTORS`] vectors.
-const HEIGHT: usize = 6;
+/// Columns of a register tile are this many vectors; its rows are [`tile_height`].
 const VECTORS: usize = 2;
 /// Values of the left operand that are packed at a time: about what a core's second cache holds beside a panel.
 const BLOCK: usize = 64_000;
@@ -84,7 +83,7 @@ impl<'a, F: Real> Packed<'a, F> {
     pub(crate) fn new(operand: Operand<'a, F>, memory: &'a mut Vec<f32>, threads: bool) -> Self {
         let panels = tile_width().zip(operand.as_f32()).map(|(width, operand)| {
             let (inner, columns) = operand.size();
-            let panels = fit(memory, columns.div_ceil(width) * inner * width);
+            let panels = fit_aligned(memory, columns.div_ceil(width) * inner * width);
             let one = |(group, panel): (usize, &mut [f32])| {
                 pack(operand.transposed(), group * width, width, panel);
             };
@@ -103,10 +102,19 @@ impl<'a, F: Real> Packed<'a, F> {
     pub(crate) fn again(operand: Operand<'a, F>, memory: &'a [f32]) -> Self {
         let panels = tile_width().zip(operand.as_f32()).map(|(width, operand)| {
             let (inner, columns) = operand.size();
-            &memory[..columns.div_ceil(width) * inner * width]
+            aligned(memory, columns.div_ceil(width) * inner * width)
         });
         Self { operand, panels }
     }
+}
+
+/// Rows of a tile: as many as leave registers for the operands.
+const fn height(registers: usize) -> usize {
+    if registers >= 32 { 8 } else { 6 }
+}
+
+fn tile_height() -> usize {
+    height(vector_registers())
 }
 
 /// Columns of a tile; none on a machine without vectors.
@@ -160,25 +168,25 @@ fn tiled(
     memory: &mut Vec<f32>,
     threads: bool,
 ) {
-    let rows = out.len() / columns;
+    let (rows, height) = (out.len() / columns, tile_height());
     if inner == 0 {
         if !adds {
             out.fill(0.0);
         }
         return;
     }
-    let is_parallel = threads && rows * inner * columns >= PARALLEL && rows >= 2 * HEIGHT;
+    let is_parallel = threads && rows * inner * columns >= PARALLEL && rows >= 2 * height;
     // Every value is summed by one thread, so that the division may follow the number of threads.
     let parts = if is_parallel { rayon::current_num_threads() } else { 1 };
-    let part_rows = rows.div_ceil(parts).next_multiple_of(HEIGHT);
-    let block_rows = (BLOCK / inner / HEIGHT).max(4).saturating_mul(HEIGHT).min(part_rows);
-    let packed = fit(memory, rows.div_ceil(part_rows) * block_rows * inner);
+    let part_rows = rows.div_ceil(parts).next_multiple_of(height);
+    let block_rows = (BLOCK / inner / height).max(4).saturating_mul(height).min(part_rows);
+    let packed = fit_aligned(memory, rows.div_ceil(part_rows) * block_rows * inner);
     let part = |(number, (packed, out)): (usize, (&mut [f32], &mut [f32]))| {
         for (block, out) in out.chunks_mut(block_rows * columns).enumerate() {
             let (first, count) = (number * part_rows + block * block_rows, out.len() / columns);
             let packed = &mut packed[..count * inner];
-            for (panel, packed) in packed.chunks_mut(HEIGHT * inner).enumerate() {
-                pack(left, first + panel * HEIGHT, packed.len() / inner, packed);
+            for (panel, packed) in packed.chunks_mut(height * inner).enumerate() {
+                pack(left, first + panel * height, packed.len() / inner, packed);
             }
             arch().dispatch(Block { left: packed, panels, inner, columns, adds, out });
         }
@@ -193,7 +201,7 @@ fn tiled(
 
 /// Some packed rows times the whole right operand.
 struct Block<'a> {
-    /// `[rows / 6, inner, 6]`, the last panel as narrow as what is left.
+    /// `[rows / height, inner, height]`, the last panel as narrow as what is left.
     left: &'a [f32],
     panels: &'a [f32],
     inner: usize,
@@ -209,13 +217,15 @@ impl WithSimd for Block<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { left, panels, inner, columns, adds, out } = self;
-        let width = VECTORS * S::F32_LANES;
+        let (width, height) = (VECTORS * S::F32_LANES, height(S::REGISTER_COUNT));
         for (group, panel) in panels.chunks_exact(inner * width).enumerate() {
             let (right, _) = S::as_simd_f32s(panel);
-            let rows = left.chunks(HEIGHT * inner).zip(out.chunks_mut(HEIGHT * columns));
+            let rows = left.chunks(height * inner).zip(out.chunks_mut(height * columns));
             for (left, out) in rows {
                 let to = Target { out, columns, first: group * width, adds };
                 match left.len() / inner {
+                    8 => sum_tile::<S, 8>(simd, left, right, to),
+                    7 => sum_tile::<S, 7>(simd, left, right, to),
                     6 => sum_tile::<S, 6>(simd, left, right, to),
                     5 => sum_tile::<S, 5>(simd, left, right, to),
                     4 => sum_tile::<S, 4>(simd, left, right, to),

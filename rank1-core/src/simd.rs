@@ -58,10 +58,16 @@ pub(crate) fn f32_lanes() -> usize {
     choice().lanes
 }
 
+/// Vector registers that kernels can count on.
+pub(crate) fn vector_registers() -> usize {
+    choice().registers
+}
+
 struct Choice {
     name: &'static str,
     arch: Arch,
     lanes: usize,
+    registers: usize,
     /// What was asked for in vain.
     refused: Option<String>,
 }
@@ -79,7 +85,8 @@ fn choose(asked: Option<String>) -> Choice {
     let found = asked.as_ref().map(wanted);
     let refused = asked.clone().filter(|_| matches!(found, Some(None)));
     let (name, arch) = found.flatten().or(sets.last()).copied().unwrap_or(("scalar", Arch::Scalar));
-    Choice { name, arch, lanes: arch.dispatch(Lanes), refused }
+    let (lanes, registers) = arch.dispatch(Vectors);
+    Choice { name, arch, lanes, registers, refused }
 }
 
 /// Every instruction set of this machine, the best last.
@@ -97,14 +104,15 @@ fn arches() -> Vec<(&'static str, Arch)> {
     vec![("scalar", Arch::Scalar), ("native", Arch::new())]
 }
 
-struct Lanes;
+/// Lanes of a vector and number of registers.
+struct Vectors;
 
-impl WithSimd for Lanes {
-    type Output = usize;
+impl WithSimd for Vectors {
+    type Output = (usize, usize);
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        if S::IS_SCALAR { 1 } else { S::F32_LANES }
+    fn with_simd<S: Simd>(self, _: S) -> (usize, usize) {
+        (if S::IS_SCALAR { 1 } else { S::F32_LANES }, S::REGISTER_COUNT)
     }
 }
 

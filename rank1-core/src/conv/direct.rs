@@ -10,7 +10,7 @@ use pulp::{Simd, WithSimd};
 use super::geometry::ConvShape;
 use super::patches::{Images, pad};
 use crate::partition::{CHUNKS, ranges, share, split_mut};
-use crate::scratch::{add_in_order, fit};
+use crate::scratch::{add_in_order, fit, fit_aligned};
 use crate::simd::{arch, f32_lanes};
 
 /// Buffers of the direct kernels, kept between steps.
@@ -25,6 +25,8 @@ pub(super) struct DirectScratch {
 #[derive(Debug, Clone, Default)]
 struct DirectLane {
     padded: Vec<f32>,
+    /// Gradient of some lines of one image in groups of the channels of one tile.
+    d_out: Vec<f32>,
     sum: Vec<f32>,
 }
 
@@ -59,8 +61,8 @@ pub(super) fn convolve(
     let (out_height, out_width) = shape.out_size();
     let line_len = out_width * shape.c_out;
     let lines = out.len() / line_len;
-    let packed = fit(&mut scratch.packed, weight.len());
-    pack(shape, tile, weight, packed);
+    let packed = fit_aligned(&mut scratch.packed, weight.len());
+    pack(shape.c_out, tile, weight, packed);
     scratch.lanes.resize_with(CHUNKS, DirectLane::default);
     let parts = split_mut(out, line_len, ranges(lines, CHUNKS));
     share(ranges(lines, CHUNKS).zip(parts).zip(&mut scratch.lanes), |((range, mut out), lane)| {
@@ -93,9 +95,11 @@ pub(super) fn weight_gradient(
         for (image, lines) in by_image(range, out_height) {
             let first = image * out_height;
             let d_out = &d_out[(first + lines.start) * line_len..(first + lines.end) * line_len];
+            let packed = fit_aligned(&mut lane.d_out, d_out.len());
+            pack(shape.c_out, tile, d_out, packed);
             let x = pad(images, image, &mut lane.padded);
             let sum = &mut sum[..shape.weight_len()];
-            arch().dispatch(Weight { shape, vectors: tile.vectors, x, lines, d_out, sum });
+            arch().dispatch(Weight { shape, vectors: tile.vectors, x, lines, d_out: packed, sum });
         }
         lane.sum = sum;
     });
@@ -111,12 +115,12 @@ fn by_image(lines: Range<usize>, height: usize) -> impl Iterator<Item = (usize, 
     })
 }
 
-/// From `[patch, C_out]` to `[C_out / tile, patch, tile]`.
-fn pack(shape: &ConvShape, tile: Tile, weight: &[f32], packed: &mut [f32]) {
-    let group_len = shape.patch_len() * tile.channels;
+/// From `[rows, C_out]` to `[C_out / tile, rows, tile]`.
+fn pack(c_out: usize, tile: Tile, rows: &[f32], packed: &mut [f32]) {
+    let group_len = rows.len() / c_out * tile.channels;
     for (group, packed) in packed.chunks_exact_mut(group_len).enumerate() {
         let first = group * tile.channels;
-        for (to, from) in packed.chunks_exact_mut(tile.channels).zip(weight.chunks_exact(shape.c_out)) {
+        for (to, from) in packed.chunks_exact_mut(tile.channels).zip(rows.chunks_exact(c_out)) {
             to.copy_from_slice(&from[first..first + tile.channels]);
         }
     }
@@ -139,15 +143,17 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match self.vectors {
-            2 => forward_lines::<S, 2>(simd, self),
-            _ => forward_lines::<S, 1>(simd, self),
+        // Sums enough to hide the latency of multiply-add, and registers left for the operands.
+        match (self.vectors, S::REGISTER_COUNT) {
+            (2, ..32) => forward_lines::<S, 2, 4>(simd, self),
+            (2, _) => forward_lines::<S, 2, 8>(simd, self),
+            _ => forward_lines::<S, 1, 8>(simd, self),
         }
     }
 }
 
 #[inline(always)]
-fn forward_lines<S: Simd, const V: usize>(simd: S, work: Forward<'_>) {
+fn forward_lines<S: Simd, const V: usize, const P: usize>(simd: S, work: Forward<'_>) {
     let Forward { shape, x, lines, weight, out, .. } = work;
     let (channels, (_, out_width)) = (V * S::F32_LANES, shape.out_size());
     let (c_out, row_len) = (shape.c_out, shape.padded_width() * shape.c_in);
@@ -156,26 +162,23 @@ fn forward_lines<S: Simd, const V: usize>(simd: S, work: Forward<'_>) {
     for (group, weight) in weight.chunks_exact(shape.patch_len() * channels).enumerate() {
         let (weight, _) = S::as_simd_f32s(weight);
         for (line, out) in lines.clone().zip(out.chunks_exact_mut(out_width * c_out)) {
-            let (mut x, mut out) = (&x[line * shape.stride.0 * row_len..], &mut out[group * channels..]);
-            for _ in 0..out_width / 4 {
-                forward_tile::<S, V, 4>(simd, reach, x, weight, out, c_out);
-                // The last tile ends where the line does: nothing is left to step over.
-                (x, out) = (&x[(4 * step).min(x.len())..], from(out, 4 * c_out));
+            let mut line =
+                Line { x: &x[line * shape.stride.0 * row_len..], out: &mut out[group * channels..], c_out };
+            for _ in 0..out_width / P {
+                line.tile::<S, V, P>(simd, reach, weight);
             }
-            match out_width % 4 {
-                3 => forward_tile::<S, V, 3>(simd, reach, x, weight, out, c_out),
-                2 => forward_tile::<S, V, 2>(simd, reach, x, weight, out, c_out),
-                1 => forward_tile::<S, V, 1>(simd, reach, x, weight, out, c_out),
+            match out_width % P {
+                7 => line.tile::<S, V, 7>(simd, reach, weight),
+                6 => line.tile::<S, V, 6>(simd, reach, weight),
+                5 => line.tile::<S, V, 5>(simd, reach, weight),
+                4 => line.tile::<S, V, 4>(simd, reach, weight),
+                3 => line.tile::<S, V, 3>(simd, reach, weight),
+                2 => line.tile::<S, V, 2>(simd, reach, weight),
+                1 => line.tile::<S, V, 1>(simd, reach, weight),
                 _ => {}
             }
         }
     }
-}
-
-#[inline(always)]
-fn from(out: &mut [f32], start: usize) -> &mut [f32] {
-    let start = start.min(out.len());
-    &mut out[start..]
 }
 
 /// Distances in a padded image.
@@ -189,36 +192,44 @@ struct Reach {
     step: usize,
 }
 
-/// `P` positions of `V` vectors of channels, summed in registers over the whole patch.
-#[inline(always)]
-fn forward_tile<S: Simd, const V: usize, const P: usize>(
-    simd: S,
-    reach: Reach,
-    x: &[f32],
-    weight: &[S::f32s],
-    out: &mut [f32],
+/// What is left of an output line, and of the image from its first patch on.
+struct Line<'a> {
+    x: &'a [f32],
+    /// From the first channel of the tiles on.
+    out: &'a mut [f32],
     c_out: usize,
-) {
-    let mut sums = [[simd.splat_f32s(0.0); V]; P];
-    for (ky, weight) in weight.chunks_exact(reach.run * V).enumerate() {
-        let mut runs = [&x[..0]; P];
-        for (p, run) in runs.iter_mut().enumerate() {
-            let start = ky * reach.row + p * reach.step;
-            *run = &x[start..start + reach.run];
-        }
-        for (i, weight) in weight.chunks_exact(V).enumerate() {
-            for p in 0..P {
-                let value = simd.splat_f32s(runs[p][i]);
-                for v in 0..V {
-                    sums[p][v] = simd.mul_add_f32s(value, weight[v], sums[p][v]);
+}
+
+impl Line<'_> {
+    /// The next `P` positions of `V` vectors of channels, summed in registers over the whole patch.
+    #[inline(always)]
+    fn tile<S: Simd, const V: usize, const P: usize>(&mut self, simd: S, reach: Reach, weight: &[S::f32s]) {
+        let mut sums = [[simd.splat_f32s(0.0); V]; P];
+        for (ky, weight) in weight.chunks_exact(reach.run * V).enumerate() {
+            let mut runs = [&self.x[..0]; P];
+            for (p, run) in runs.iter_mut().enumerate() {
+                let start = ky * reach.row + p * reach.step;
+                *run = &self.x[start..start + reach.run];
+            }
+            for (i, weight) in weight.chunks_exact(V).enumerate() {
+                for p in 0..P {
+                    let value = simd.splat_f32s(runs[p][i]);
+                    for v in 0..V {
+                        sums[p][v] = simd.mul_add_f32s(value, weight[v], sums[p][v]);
+                    }
                 }
             }
         }
-    }
-    for (p, sums) in sums.iter().enumerate() {
-        let start = p * c_out;
-        let (to, _) = S::as_mut_simd_f32s(&mut out[start..start + V * S::F32_LANES]);
-        to.copy_from_slice(sums);
+        for (p, sums) in sums.iter().enumerate() {
+            let start = p * self.c_out;
+            let (to, _) = S::as_mut_simd_f32s(&mut self.out[start..start + V * S::F32_LANES]);
+            to.copy_from_slice(sums);
+        }
+        // The last tile ends where the line does: nothing is left to step over.
+        self.x = &self.x[(P * reach.step).min(self.x.len())..];
+        let out = std::mem::take(&mut self.out);
+        let end = (P * self.c_out).min(out.len());
+        self.out = &mut out[end..];
     }
 }
 
@@ -229,7 +240,7 @@ struct Weight<'a> {
     /// The padded image.
     x: &'a [f32],
     lines: Range<usize>,
-    /// Gradient of these lines.
+    /// Gradient of these lines, packed: `[C_out / tile, lines * width, tile]`.
     d_out: &'a [f32],
     /// `[patch, C_out]`.
     sum: &'a mut [f32],
@@ -240,19 +251,24 @@ impl WithSimd for Weight<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match self.vectors {
-            2 => weight_rows::<S, 2>(simd, self),
-            _ => weight_rows::<S, 1>(simd, self),
+        match (self.vectors, S::REGISTER_COUNT) {
+            (2, ..32) => weight_rows::<S, 2, 6>(simd, self),
+            (2, _) => weight_rows::<S, 2, 12>(simd, self),
+            _ => weight_rows::<S, 1, 12>(simd, self),
         }
     }
 }
 
 #[inline(always)]
-fn weight_rows<S: Simd, const V: usize>(simd: S, mut work: Weight<'_>) {
+fn weight_rows<S: Simd, const V: usize, const C: usize>(simd: S, mut work: Weight<'_>) {
     let run = work.shape.kernel.1 * work.shape.c_in;
     for group in 0..work.shape.c_out / (V * S::F32_LANES) {
         for ky in 0..work.shape.kernel.0 {
             let mut i = 0;
+            while i + C <= run {
+                weight_tile::<S, V, C>(simd, &mut work, group, ky, i);
+                i += C;
+            }
             while i + 6 <= run {
                 weight_tile::<S, V, 6>(simd, &mut work, group, ky, i);
                 i += 6;
@@ -283,10 +299,12 @@ fn weight_tile<S: Simd, const V: usize, const C: usize>(
     let (c_out, row_len) = (shape.c_out, shape.padded_width() * shape.c_in);
     let step = shape.stride.1 * shape.c_in;
     let mut sums = [[simd.splat_f32s(0.0); V]; C];
-    for (line, d_out) in work.lines.clone().zip(work.d_out.chunks_exact(out_width * c_out)) {
+    let group_len = work.lines.len() * out_width * channels;
+    let d_out = &work.d_out[group * group_len..(group + 1) * group_len];
+    for (line, d_out) in work.lines.clone().zip(d_out.chunks_exact(out_width * channels)) {
         let row = &work.x[(line * shape.stride.0 + ky * shape.dilation.0) * row_len..][i..];
-        for (ox, d_out) in d_out.chunks_exact(c_out).enumerate() {
-            let (d_out, _) = S::as_simd_f32s(&d_out[group * channels..(group + 1) * channels]);
+        let (d_out, _) = S::as_simd_f32s(d_out);
+        for (ox, d_out) in d_out.chunks_exact(V).enumerate() {
             let x = &row[ox * step..ox * step + C];
             for c in 0..C {
                 let value = simd.splat_f32s(x[c]);

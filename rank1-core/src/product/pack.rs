@@ -10,6 +10,7 @@ pub(super) fn pack(from: Operand<'_, f32>, first: usize, height: usize, packed: 
         // Copies of a length known to the compiler are no calls.
         match (present == height, height) {
             (true, 6) => return pack_columns::<6>(stored, first, packed),
+            (true, 8) => return pack_columns::<8>(stored, first, packed),
             (true, 16) => return pack_columns::<16>(stored, first, packed),
             (true, 32) => return pack_columns::<32>(stored, first, packed),
             _ => {}
@@ -22,6 +23,7 @@ pub(super) fn pack(from: Operand<'_, f32>, first: usize, height: usize, packed: 
     }
     match (present == height, height) {
         (true, 6) => return pack_rows::<6>(from, first, packed),
+        (true, 8) => return pack_rows::<8>(from, first, packed),
         (true, 16) => return pack_rows::<16>(from, first, packed),
         (true, 32) => return pack_rows::<32>(from, first, packed),
         _ => packed.fill(0.0),
