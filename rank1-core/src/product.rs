@@ -4,19 +4,18 @@
 //! lengths; callers have.
 
 mod pack;
+mod tile;
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
-use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use self::pack::pack;
+use self::pack::{pack, pack_panels};
+use self::tile::{Block, Left, Target, VECTORS};
 use crate::Real;
 use crate::scratch::{aligned, fit_aligned};
 use crate::simd::{arch, f32_lanes, vector_registers};
 
-/// Columns of a register tile are this many vectors; its rows are [`tile_height`].
-const VECTORS: usize = 2;
 /// Values of the left operand that are packed at a time: about what a core's second cache holds beside a panel.
 const BLOCK: usize = 64_000;
 /// Multiply-adds below which threads cost more than they save.
@@ -83,15 +82,19 @@ impl<'a, F: Real> Packed<'a, F> {
     pub(crate) fn new(operand: Operand<'a, F>, memory: &'a mut Vec<f32>, threads: bool) -> Self {
         let panels = tile_width().zip(operand.as_f32()).map(|(width, operand)| {
             let (inner, columns) = operand.size();
-            let panels = fit_aligned(memory, columns.div_ceil(width) * inner * width);
-            let one = |(group, panel): (usize, &mut [f32])| {
-                pack(operand.transposed(), group * width, width, panel);
+            let count = columns.div_ceil(width);
+            let panels = fit_aligned(memory, count * inner * width);
+            let is_parallel = threads && panels.len() >= PARALLEL_COPIES;
+            let parts = if is_parallel { rayon::current_num_threads() } else { 1 };
+            let part_panels = count.div_ceil(parts);
+            let part_len = (part_panels * inner * width).max(1);
+            let one = |(part, panels): (usize, &mut [f32])| {
+                pack_panels(operand.transposed(), part * part_panels * width, width, panels);
             };
-            let len = (inner * width).max(1);
-            if threads && panels.len() >= PARALLEL_COPIES {
-                panels.par_chunks_exact_mut(len).enumerate().for_each(one);
+            if is_parallel {
+                panels.par_chunks_mut(part_len).enumerate().for_each(one);
             } else {
-                panels.chunks_exact_mut(len).enumerate().for_each(one);
+                panels.chunks_mut(part_len).enumerate().for_each(one);
             }
             &*panels
         });
@@ -108,13 +111,8 @@ impl<'a, F: Real> Packed<'a, F> {
     }
 }
 
-/// Rows of a tile: as many as leave registers for the operands.
-const fn height(registers: usize) -> usize {
-    if registers >= 32 { 8 } else { 6 }
-}
-
 fn tile_height() -> usize {
-    height(vector_registers())
+    tile::height(vector_registers())
 }
 
 /// Columns of a tile; none on a machine without vectors.
@@ -133,8 +131,29 @@ pub(crate) fn multiply<F: Real>(
     threads: bool,
 ) {
     let ProductScratch { left: packed_left, right: packed_right } = scratch;
+    if let Some((left, right, width)) = smaller_on_the_right(left, right, threads)
+        && let Some(out) = F::as_f32_mut(out)
+    {
+        let panels = Packed::new(right, packed_right, threads).panels.unwrap_or_default();
+        tiled_by_columns(left, panels, width, adds, out, threads);
+        return;
+    }
     let right = Packed::new(right, packed_right, threads);
     multiply_packed(left, right, adds, out, packed_left, threads);
+}
+
+/// The operands of the transposed product, `outᵀ = rightᵀ leftᵀ`, where that saves work: a right operand that is to be read
+/// by columns is dear to pack, and none if it is on the left. Also the width of a panel.
+fn smaller_on_the_right<'a, F: Real>(
+    left: Operand<'a, F>,
+    right: Operand<'a, F>,
+    threads: bool,
+) -> Option<(Operand<'a, f32>, Operand<'a, f32>, usize)> {
+    let (width, (rows, inner), columns) = (tile_width()?, left.size(), right.size().1);
+    let panels = rows.div_ceil(width);
+    let pays = right.is_transposed && !left.is_transposed && panels * width <= columns;
+    (pays && panels >= parts(rows * inner * columns, threads)).then_some(())?;
+    Some((right.transposed().as_f32()?, left.transposed().as_f32()?, width))
 }
 
 /// `out = left right`, or added to it; `memory` is worked in.
@@ -159,6 +178,11 @@ pub(crate) fn multiply_packed<F: Real>(
     general_mat_mul(F::one(), &left.view(), &right.operand.view(), keep, &mut out);
 }
 
+/// How many threads share so many multiply-adds.
+fn parts(multiply_adds: usize, threads: bool) -> usize {
+    if threads && multiply_adds >= PARALLEL { rayon::current_num_threads() } else { 1 }
+}
+
 fn tiled(
     left: Operand<'_, f32>,
     panels: &[f32],
@@ -175,101 +199,70 @@ fn tiled(
         }
         return;
     }
-    let is_parallel = threads && rows * inner * columns >= PARALLEL && rows >= 2 * height;
     // Every value is summed by one thread, so that the division may follow the number of threads.
-    let parts = if is_parallel { rayon::current_num_threads() } else { 1 };
+    let parts = parts(rows * inner * columns, threads);
     let part_rows = rows.div_ceil(parts).next_multiple_of(height);
     let block_rows = (BLOCK / inner / height).max(4).saturating_mul(height).min(part_rows);
-    let packed = fit_aligned(memory, rows.div_ceil(part_rows) * block_rows * inner);
+    let (packed_len, out_len) = (block_rows * inner, part_rows * columns);
+    let block = |left: Left<'_>, out: &mut [f32]| {
+        arch().dispatch(Block { left, panels, inner, columns, adds, target: Target::Rows(out) });
+    };
+    if !left.is_transposed {
+        let part = |(left, out): (&[f32], &mut [f32])| {
+            let blocks = left.chunks(packed_len).zip(out.chunks_mut(block_rows * columns));
+            blocks.for_each(|(left, out)| block(Left::Rows(left), out));
+        };
+        if parts > 1 {
+            left.values.par_chunks(part_rows * inner).zip(out.par_chunks_mut(out_len)).for_each(part);
+        } else {
+            part((left.values, out));
+        }
+        return;
+    }
+    let packed = fit_aligned(memory, rows.div_ceil(part_rows) * packed_len);
     let part = |(number, (packed, out)): (usize, (&mut [f32], &mut [f32]))| {
-        for (block, out) in out.chunks_mut(block_rows * columns).enumerate() {
-            let (first, count) = (number * part_rows + block * block_rows, out.len() / columns);
-            let packed = &mut packed[..count * inner];
+        for (group, out) in out.chunks_mut(block_rows * columns).enumerate() {
+            let first = number * part_rows + group * block_rows;
+            let packed = &mut packed[..out.len() / columns * inner];
             for (panel, packed) in packed.chunks_mut(height * inner).enumerate() {
                 pack(left, first + panel * height, packed.len() / inner, packed);
             }
-            arch().dispatch(Block { left: packed, panels, inner, columns, adds, out });
+            block(Left::Panels(packed), out);
         }
     };
-    let (packed_len, out_len) = (block_rows * inner, part_rows * columns);
-    if is_parallel {
+    if parts > 1 {
         packed.par_chunks_mut(packed_len).zip(out.par_chunks_mut(out_len)).enumerate().for_each(part);
     } else {
         packed.chunks_mut(packed_len).zip(out.chunks_mut(out_len)).enumerate().for_each(part);
     }
 }
 
-/// Some packed rows times the whole right operand.
-struct Block<'a> {
-    /// `[rows / height, inner, height]`, the last panel as narrow as what is left.
-    left: &'a [f32],
-    panels: &'a [f32],
-    inner: usize,
-    columns: usize,
+/// `out` by columns: the transposed product of `left`, stored by rows, and panels of `width` rows of `out`.
+fn tiled_by_columns(
+    left: Operand<'_, f32>,
+    panels: &[f32],
+    width: usize,
     adds: bool,
-    /// `[rows, columns]`.
-    out: &'a mut [f32],
-}
-
-impl WithSimd for Block<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { left, panels, inner, columns, adds, out } = self;
-        let (width, height) = (VECTORS * S::F32_LANES, height(S::REGISTER_COUNT));
-        for (group, panel) in panels.chunks_exact(inner * width).enumerate() {
-            let (right, _) = S::as_simd_f32s(panel);
-            let rows = left.chunks(height * inner).zip(out.chunks_mut(height * columns));
-            for (left, out) in rows {
-                let to = Target { out, columns, first: group * width, adds };
-                match left.len() / inner {
-                    8 => sum_tile::<S, 8>(simd, left, right, to),
-                    7 => sum_tile::<S, 7>(simd, left, right, to),
-                    6 => sum_tile::<S, 6>(simd, left, right, to),
-                    5 => sum_tile::<S, 5>(simd, left, right, to),
-                    4 => sum_tile::<S, 4>(simd, left, right, to),
-                    3 => sum_tile::<S, 3>(simd, left, right, to),
-                    2 => sum_tile::<S, 2>(simd, left, right, to),
-                    _ => sum_tile::<S, 1>(simd, left, right, to),
-                }
-            }
+    out: &mut [f32],
+    threads: bool,
+) {
+    let (stored, inner) = left.size();
+    if inner == 0 {
+        if !adds {
+            out.fill(0.0);
         }
+        return;
     }
-}
-
-/// Where a tile goes: some rows, from column `first` on.
-struct Target<'a> {
-    out: &'a mut [f32],
-    columns: usize,
-    first: usize,
-    adds: bool,
-}
-
-#[inline(always)]
-fn sum_tile<S: Simd, const H: usize>(simd: S, left: &[f32], right: &[S::f32s], to: Target<'_>) {
-    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; H];
-    for (left, right) in left.chunks_exact(H).zip(right.chunks_exact(VECTORS)) {
-        for h in 0..H {
-            let value = simd.splat_f32s(left[h]);
-            for v in 0..VECTORS {
-                sums[h][v] = simd.mul_add_f32s(value, right[v], sums[h][v]);
-            }
-        }
-    }
-    let width = (to.columns - to.first).min(VECTORS * S::F32_LANES);
-    for (row, sums) in to.out.chunks_exact_mut(to.columns).zip(&sums) {
-        let row = &mut row[to.first..to.first + width];
-        if width == VECTORS * S::F32_LANES {
-            let (row, _) = S::as_mut_simd_f32s(row);
-            for (value, &sum) in row.iter_mut().zip(sums) {
-                *value = if to.adds { simd.add_f32s(*value, sum) } else { sum };
-            }
-            continue;
-        }
-        for (values, &sum) in row.chunks_mut(S::F32_LANES).zip(sums) {
-            let sum = if to.adds { simd.add_f32s(simd.partial_load_f32s(values), sum) } else { sum };
-            simd.partial_store_f32s(values, sum);
-        }
+    let parts = parts(out.len() * inner, threads);
+    let part_panels = panels.len().div_ceil(inner * width).div_ceil(parts);
+    let part = |(panels, out): (&[f32], &mut [f32])| {
+        let (left, columns) = (Left::Rows(left.values), out.len() / stored);
+        arch().dispatch(Block { left, panels, inner, columns, adds, target: Target::Columns(out) });
+    };
+    if parts > 1 {
+        let panels = panels.par_chunks(part_panels * inner * width);
+        panels.zip(out.par_chunks_mut(part_panels * width * stored)).for_each(part);
+    } else {
+        part((panels, out));
     }
 }

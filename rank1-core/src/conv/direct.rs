@@ -209,9 +209,11 @@ impl Line<'_> {
             let mut runs = [&self.x[..0]; P];
             for (p, run) in runs.iter_mut().enumerate() {
                 let start = ky * reach.row + p * reach.step;
-                *run = &self.x[start..start + reach.run];
+                *run = &self.x[start..][..reach.run];
             }
-            for (i, weight) in weight.chunks_exact(V).enumerate() {
+            let weight = &weight[..reach.run * V];
+            for i in 0..reach.run {
+                let weight = &weight[i * V..][..V];
                 for p in 0..P {
                     let value = simd.splat_f32s(runs[p][i]);
                     for v in 0..V {

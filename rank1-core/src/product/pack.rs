@@ -2,6 +2,36 @@
 
 use super::Operand;
 
+/// As many panels of `height` rows as `panels` holds, from row `first` on: `[panels, inner, height]`.
+pub(super) fn pack_panels(from: Operand<'_, f32>, first: usize, height: usize, panels: &mut [f32]) {
+    let panel_len = from.size().1 * height;
+    let whole = (from.size().0 - first) / height * panel_len;
+    let (whole, last) = panels.split_at_mut(whole.min(panels.len()));
+    match height {
+        16 if from.is_transposed => scatter::<16>(from, first, whole),
+        32 if from.is_transposed => scatter::<32>(from, first, whole),
+        _ => {
+            for (panel, packed) in whole.chunks_exact_mut(panel_len).enumerate() {
+                pack(from, first + panel * height, height, packed);
+            }
+        }
+    }
+    if !last.is_empty() {
+        pack(from, first + whole.len() / panel_len * height, height, last);
+    }
+}
+
+/// Whole panels, by stored rows: memory is read from front to back.
+fn scatter<const H: usize>(from: Operand<'_, f32>, first: usize, panels: &mut [f32]) {
+    let panel_len = from.size().1 * H;
+    for (i, stored) in from.values.chunks_exact(from.stored_width).enumerate() {
+        let (stored, _) = stored[first..].as_chunks::<H>();
+        for (panel, from) in panels.chunks_exact_mut(panel_len).zip(stored) {
+            panel[i * H..][..H].copy_from_slice(from);
+        }
+    }
+}
+
 /// `height` rows from `first` on, side by side: `[inner, height]`; rows that do not exist are zero.
 pub(super) fn pack(from: Operand<'_, f32>, first: usize, height: usize, packed: &mut [f32]) {
     let present = height.min(from.size().0 - first);

@@ -1,0 +1,192 @@
+//! The product in registers: tiles of some rows and two vectors of columns, summed over the whole inner dimension in order.
+
+use pulp::{Simd, WithSimd};
+
+/// Columns of a tile are this many vectors; its rows are [`height`].
+pub(super) const VECTORS: usize = 2;
+
+/// Rows of a tile: as many as leave registers for the operands.
+pub(super) const fn height(registers: usize) -> usize {
+    if registers >= 32 { 8 } else { 6 }
+}
+
+/// Some rows of the left operand.
+#[derive(Clone, Copy)]
+pub(super) enum Left<'a> {
+    /// `[rows, inner]`.
+    Rows(&'a [f32]),
+    /// `[rows / height, inner, height]`, the last panel as narrow as what is left.
+    Panels(&'a [f32]),
+}
+
+/// Where the product goes.
+pub(super) enum Target<'a> {
+    /// `[rows, columns]`.
+    Rows(&'a mut [f32]),
+    /// `[columns, rows]`.
+    Columns(&'a mut [f32]),
+}
+
+/// Some rows of the left operand times some panels of the right one.
+pub(super) struct Block<'a> {
+    pub(super) left: Left<'a>,
+    /// `[panels, inner, width]`, the last one filled up.
+    pub(super) panels: &'a [f32],
+    pub(super) inner: usize,
+    pub(super) columns: usize,
+    pub(super) adds: bool,
+    pub(super) target: Target<'a>,
+}
+
+impl WithSimd for Block<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        match self.target {
+            // One panel stays near while rows go by, or some rows while panels do.
+            Target::Rows(_) => {
+                for panel in 0..self.columns.div_ceil(VECTORS * S::F32_LANES) {
+                    for tile in 0..self.rows().div_ceil(height(S::REGISTER_COUNT)) {
+                        self.tile(simd, tile, panel);
+                    }
+                }
+            }
+            Target::Columns(_) => {
+                for tile in 0..self.rows().div_ceil(height(S::REGISTER_COUNT)) {
+                    for panel in 0..self.columns.div_ceil(VECTORS * S::F32_LANES) {
+                        self.tile(simd, tile, panel);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Block<'_> {
+    fn rows(&self) -> usize {
+        let (Left::Rows(left) | Left::Panels(left)) = self.left;
+        left.len() / self.inner
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd>(&mut self, simd: S, tile: usize, panel: usize) {
+        let height = height(S::REGISTER_COUNT);
+        match height.min(self.rows() - tile * height) {
+            8 => self.tile_of::<S, 8>(simd, tile, panel),
+            7 => self.tile_of::<S, 7>(simd, tile, panel),
+            6 => self.tile_of::<S, 6>(simd, tile, panel),
+            5 => self.tile_of::<S, 5>(simd, tile, panel),
+            4 => self.tile_of::<S, 4>(simd, tile, panel),
+            3 => self.tile_of::<S, 3>(simd, tile, panel),
+            2 => self.tile_of::<S, 2>(simd, tile, panel),
+            _ => self.tile_of::<S, 1>(simd, tile, panel),
+        }
+    }
+
+    #[inline(always)]
+    fn tile_of<S: Simd, const H: usize>(&mut self, simd: S, tile: usize, panel: usize) {
+        let (inner, width) = (self.inner, VECTORS * S::F32_LANES);
+        let (row, column) = (tile * height(S::REGISTER_COUNT), panel * width);
+        let (right, _) = S::as_simd_f32s(&self.panels[column * inner..][..inner * width]);
+        let sums = match self.left {
+            Left::Rows(left) => sums_of_rows::<S, H>(simd, &left[row * inner..][..H * inner], inner, right),
+            Left::Panels(left) => sums_of_panel::<S, H>(simd, &left[row * inner..][..H * inner], right),
+        };
+        let width = width.min(self.columns - column);
+        let rows = self.rows();
+        match &mut self.target {
+            Target::Rows(out) => {
+                store(simd, sums, &mut out[row * self.columns..], (self.columns, column, width), self.adds);
+            }
+            Target::Columns(out) => {
+                store_columns::<S, H>(sums, &mut out[column * rows..], (rows, row, width), self.adds);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn sums_of_panel<S: Simd, const H: usize>(
+    simd: S,
+    left: &[f32],
+    right: &[S::f32s],
+) -> [[S::f32s; VECTORS]; H] {
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; H];
+    for (left, right) in left.chunks_exact(H).zip(right.chunks_exact(VECTORS)) {
+        for h in 0..H {
+            let value = simd.splat_f32s(left[h]);
+            for v in 0..VECTORS {
+                sums[h][v] = simd.mul_add_f32s(value, right[v], sums[h][v]);
+            }
+        }
+    }
+    sums
+}
+
+#[inline(always)]
+fn sums_of_rows<S: Simd, const H: usize>(
+    simd: S,
+    left: &[f32],
+    inner: usize,
+    right: &[S::f32s],
+) -> [[S::f32s; VECTORS]; H] {
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; H];
+    let mut rows = [&left[..inner]; H];
+    for (h, row) in rows.iter_mut().enumerate() {
+        *row = &left[h * inner..][..inner];
+    }
+    let right = &right[..inner * VECTORS];
+    for i in 0..inner {
+        let right = &right[i * VECTORS..][..VECTORS];
+        for h in 0..H {
+            let value = simd.splat_f32s(rows[h][i]);
+            for v in 0..VECTORS {
+                sums[h][v] = simd.mul_add_f32s(value, right[v], sums[h][v]);
+            }
+        }
+    }
+    sums
+}
+
+/// `at`: length of a row, first column and columns that exist.
+#[inline(always)]
+fn store<S: Simd, const H: usize>(
+    simd: S,
+    sums: [[S::f32s; VECTORS]; H],
+    out: &mut [f32],
+    (columns, first, width): (usize, usize, usize),
+    adds: bool,
+) {
+    for (row, sums) in out.chunks_exact_mut(columns).zip(&sums) {
+        let row = &mut row[first..first + width];
+        if width == VECTORS * S::F32_LANES {
+            let (row, _) = S::as_mut_simd_f32s(row);
+            for (value, &sum) in row.iter_mut().zip(sums) {
+                *value = if adds { simd.add_f32s(*value, sum) } else { sum };
+            }
+            continue;
+        }
+        for (values, &sum) in row.chunks_mut(S::F32_LANES).zip(sums) {
+            let sum = if adds { simd.add_f32s(simd.partial_load_f32s(values), sum) } else { sum };
+            simd.partial_store_f32s(values, sum);
+        }
+    }
+}
+
+/// `at`: length of a stored row, first place in it and rows that exist.
+#[inline(always)]
+fn store_columns<S: Simd, const H: usize>(
+    sums: [[S::f32s; VECTORS]; H],
+    out: &mut [f32],
+    (stored, first, width): (usize, usize, usize),
+    adds: bool,
+) {
+    let sums: [&[f32]; H] = std::array::from_fn(|h| pulp::bytemuck::cast_slice(&sums[h]));
+    for (column, out) in out.chunks_exact_mut(stored).take(width).enumerate() {
+        let values: [f32; H] = std::array::from_fn(|h| sums[h][column]);
+        for (to, value) in out[first..first + H].iter_mut().zip(values) {
+            *to = if adds { *to + value } else { value };
+        }
+    }
+}
