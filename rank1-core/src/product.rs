@@ -11,7 +11,8 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use self::pack::{pack, pack_panels};
-use self::tile::{Block, Left, Target, VECTORS};
+use self::tile::VECTORS;
+pub(crate) use self::tile::{Block, Left, Target};
 use crate::Real;
 use crate::scratch::{aligned, fit_aligned};
 use crate::simd::{arch, f32_lanes, vector_registers};

@@ -47,6 +47,24 @@ pub fn available() -> Vec<&'static str> {
     arches().into_iter().map(|(name, _)| name).collect()
 }
 
+/// Calls `work`, compiled once for every instruction set, so that its plain loops become vectors as wide as the machine's.
+///
+/// For loops long enough to pay for a call. Results do not depend on the instruction set: multiplications and additions of
+/// plain loops are never contracted.
+///
+/// # Source
+/// Not from a source: code generation.
+///
+/// ```
+/// let mut values = vec![1.5_f32; 1000];
+/// rank1_core::simd::vectorized(|| values.iter_mut().for_each(|value| *value *= 2.0));
+/// assert!(values.iter().all(|&value| value == 3.0));
+/// ```
+#[inline]
+pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
+    choice().arch.dispatch(work)
+}
+
 /// The instruction set that kernels use.
 #[inline]
 pub(crate) fn arch() -> Arch {

@@ -3,6 +3,7 @@
 //! Burn's optimizers step module by module; these step one flat vector, so that their state goes into a
 //! checkpoint as plain tensors and a step allocates nothing.
 
+use rank1_core::simd::vectorized;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -181,10 +182,12 @@ fn sgd(rate: f32, momentum: f32, nesterov: bool, p: &mut [f32], g: &[f32], veloc
         chunks.for_each(|((p, g), v)| sgd(rate, momentum, nesterov, p, g, v));
         return;
     }
-    for ((p, &g), v) in p.iter_mut().zip(g).zip(velocity) {
-        *v = momentum * *v - rate * g;
-        *p += if nesterov { momentum * *v - rate * g } else { *v };
-    }
+    vectorized(|| {
+        for ((p, &g), v) in p.iter_mut().zip(g).zip(velocity) {
+            *v = momentum * *v - rate * g;
+            *p += if nesterov { momentum * *v - rate * g } else { *v };
+        }
+    });
 }
 
 struct AdamRule {
@@ -203,11 +206,13 @@ impl AdamRule {
             chunks.for_each(|((p, g), (m, v))| self.apply(p, g, m, v));
             return;
         }
-        for (((p, &g), m), v) in p.iter_mut().zip(g).zip(first).zip(second) {
-            *m = self.beta1 * *m + (1.0 - self.beta1) * g;
-            *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
-            *p = self.keep * *p - self.rate * *m / (v.sqrt() + self.epsilon);
-        }
+        vectorized(|| {
+            for (((p, &g), m), v) in p.iter_mut().zip(g).zip(first).zip(second) {
+                *m = self.beta1 * *m + (1.0 - self.beta1) * g;
+                *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
+                *p = self.keep * *p - self.rate * *m / (v.sqrt() + self.epsilon);
+            }
+        });
     }
 }
 
@@ -216,27 +221,7 @@ impl AdamRule {
 /// # Source
 /// Pascanu et al. 2013; the norm is over all parameters together, accumulated in f64.
 pub fn clip_global_norm(gradient: &mut [f32], max_norm: Option<f64>) -> f64 {
-    let squares = |chunk: &[f32]| {
-        // Several sums at a time, so that one addition need not wait for the last.
-        let (eights, rest) = chunk.as_chunks::<8>();
-        let mut sums = [0.0; 8];
-        for eight in eights {
-            for (sum, &g) in sums.iter_mut().zip(eight) {
-                *sum += f64::from(g) * f64::from(g);
-            }
-        }
-        sums.iter().sum::<f64>() + rest.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>()
-    };
-    let norm = if gradient.len() > CHUNK {
-        // Parts of a number that does not depend on the threads.
-        let mut parts = [0.0; 64];
-        let len = gradient.len().div_ceil(parts.len()).next_multiple_of(8);
-        let chunks = parts.par_iter_mut().zip(gradient.par_chunks(len));
-        chunks.for_each(|(part, chunk)| *part = squares(chunk));
-        parts.iter().sum::<f64>().sqrt()
-    } else {
-        squares(gradient).sqrt()
-    };
+    let norm = sum_of_squares(gradient).sqrt();
     if let Some(max_norm) = max_norm
         && norm > max_norm
     {
@@ -244,6 +229,41 @@ pub fn clip_global_norm(gradient: &mut [f32], max_norm: Option<f64>) -> f64 {
         gradient.iter_mut().for_each(|g| *g *= scale);
     }
     norm
+}
+
+/// The sum of all squares in f64, in an order that does not depend on the number of threads.
+pub(crate) fn sum_of_squares(values: &[f32]) -> f64 {
+    let squares = |chunk: &[f32]| {
+        // Several sums at a time, so that one addition need not wait for the last.
+        let (groups, rest) = chunk.as_chunks::<16>();
+        let mut sums = [0.0; 16];
+        for group in groups {
+            for (sum, &value) in sums.iter_mut().zip(group) {
+                *sum += f64::from(value) * f64::from(value);
+            }
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>()
+    };
+    if values.len() <= CHUNK {
+        return vectorized(|| squares(values));
+    }
+    let mut parts = [0.0; 64];
+    let len = values.len().div_ceil(parts.len()).next_multiple_of(16);
+    let chunks = parts.par_iter_mut().zip(values.par_chunks(len));
+    chunks.for_each(|(part, chunk)| *part = vectorized(|| squares(chunk)));
+    parts.iter().sum()
+}
+
+/// `to += factor values`.
+pub(crate) fn add_multiple(to: &mut [f32], factor: f32, values: &[f32]) {
+    let add = |(to, values): (&mut [f32], &[f32])| {
+        vectorized(|| to.iter_mut().zip(values).for_each(|(to, &value)| *to += factor * value));
+    };
+    if to.len() <= CHUNK {
+        add((to, values));
+    } else {
+        to.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(add);
+    }
 }
 
 #[cfg(test)]

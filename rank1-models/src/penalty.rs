@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::engine::Site;
 use crate::error::Error;
 use crate::network::{FactorPlan, Network, WeightPlan};
+use crate::optimizer::{add_multiple, sum_of_squares};
 use crate::params::{ParamGroup, ParamId};
 
 /// Parameters from which on the divergences are shared among threads.
@@ -163,10 +164,8 @@ impl Penalty {
                 continue;
             }
             let range = spec.range.clone();
-            for (g, &v) in gradient[range.clone()].iter_mut().zip(&parameters[range]) {
-                *g += 2.0 * l2 as f32 * v;
-                sum += f64::from(v).powi(2);
-            }
+            add_multiple(&mut gradient[range.clone()], 2.0 * l2 as f32, &parameters[range.clone()]);
+            sum += sum_of_squares(&parameters[range]);
         }
         l2 * sum
     }
@@ -222,7 +221,7 @@ impl Term {
         let layout = &network.layout;
         let factor = (weights.kl * self.factor) as f32;
         if factor != 0.0 {
-            add(layout.slice_mut(gradient, self.location), &kl.d_loc, factor);
+            add_multiple(layout.slice_mut(gradient, self.location), factor, &kl.d_loc);
             let scales = [(self.scale, Some(&kl.d_scale)), (self.prior_parameter, kl.d_prior.as_ref())];
             for (id, d_scale) in scales {
                 let (Some(id), Some(d_scale)) = (id, d_scale) else { continue };
@@ -230,7 +229,7 @@ impl Term {
                 slope.extend_from_slice(layout.slice(parameters, id));
                 f32::sigmoid_in_place(slope);
                 slope.iter_mut().zip(d_scale).for_each(|(slope, &d)| *slope *= d);
-                add(layout.slice_mut(gradient, id), slope, factor);
+                add_multiple(layout.slice_mut(gradient, id), factor, slope);
             }
         }
         kl.value * self.factor
@@ -260,12 +259,6 @@ fn constrain(raw: &[f32], scale: &mut Vec<f32>) {
     scale.extend_from_slice(raw);
     f32::softplus_in_place(scale);
     scale.iter_mut().for_each(|scale| *scale += SCALE_FLOOR as f32);
-}
-
-fn add(out: &mut [f32], values: &[f32], factor: f32) {
-    for (o, &v) in out.iter_mut().zip(values) {
-        *o += factor * v;
-    }
 }
 
 #[cfg(test)]

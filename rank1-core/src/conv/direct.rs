@@ -107,7 +107,7 @@ pub(super) fn weight_gradient(
 }
 
 /// Lines numbered through all images, as lines of single images.
-fn by_image(lines: Range<usize>, height: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+pub(super) fn by_image(lines: Range<usize>, height: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
     let images = lines.start / height..lines.end.div_ceil(height);
     images.map(move |image| {
         let first = image * height;

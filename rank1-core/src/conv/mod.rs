@@ -7,6 +7,7 @@ mod geometry;
 mod patches;
 mod perturbed;
 mod product;
+mod winograd;
 
 pub use geometry::{ConvShape, Padding, Pads};
 pub(crate) use geometry::{check_sizes, positions};

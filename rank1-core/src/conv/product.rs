@@ -5,6 +5,7 @@
 use super::direct::{self, DirectScratch, Tile};
 use super::geometry::ConvShape;
 use super::patches::{Images, Lane, scatter_line};
+use super::winograd::{self, WinogradScratch};
 use crate::error::check_len;
 use crate::partition::{CHUNKS, ranges, share, split_mut};
 use crate::product::{Operand, Packed, multiply, multiply_packed};
@@ -26,11 +27,13 @@ pub struct ConvScratch<F> {
     /// Weight as the products read it.
     packed: Vec<f32>,
     direct: DirectScratch,
+    winograd: WinogradScratch,
 }
 
 impl<F> Default for ConvScratch<F> {
     fn default() -> Self {
-        Self { lanes: Vec::new(), weight: Vec::new(), packed: Vec::new(), direct: DirectScratch::default() }
+        let (direct, winograd) = (DirectScratch::default(), WinogradScratch::default());
+        Self { lanes: Vec::new(), weight: Vec::new(), packed: Vec::new(), direct, winograd }
     }
 }
 
@@ -82,8 +85,8 @@ pub fn forward<F: Real>(
     check_factor(OP, shape, n, input_factor)?;
     check_len(OP, "weight", weight.len(), shape.weight_len())?;
     check_len(OP, "out", out.len(), n * shape.out_len())?;
-    let ConvScratch { lanes, packed, direct, .. } = scratch;
-    convolve(Images { shape, x, factor: input_factor }, weight, out, (lanes, packed, direct));
+    let ConvScratch { lanes, packed, direct, winograd, .. } = scratch;
+    convolve(Images { shape, x, factor: input_factor }, weight, out, (lanes, packed, direct, winograd));
     Ok(())
 }
 
@@ -110,11 +113,11 @@ pub fn input_gradient<F: Real>(
     check_len(OP, "weight", weight.len(), shape.weight_len())?;
     check_len(OP, "d_x", d_x.len(), n * shape.in_len())?;
     if let Some(transposed) = shape.transposed() {
-        let ConvScratch { lanes, weight: flipped, packed, direct } = scratch;
+        let ConvScratch { lanes, weight: flipped, packed, direct, winograd } = scratch;
         let flipped = fit(flipped, weight.len());
         flip(shape, weight, flipped);
         let images = Images { shape: &transposed, x: d_out, factor: None };
-        convolve(images, flipped, d_x, (lanes, packed, direct));
+        convolve(images, flipped, d_x, (lanes, packed, direct, winograd));
         return Ok(());
     }
     let (out_height, out_width) = shape.out_size();
@@ -201,13 +204,22 @@ fn convolve<F: Real>(
     images: Images<'_, F>,
     weight: &[F],
     out: &mut [F],
-    (lanes, packed, direct): (&mut Vec<Lane<F>>, &mut Vec<f32>, &mut DirectScratch),
+    (lanes, packed, direct, winograd): (
+        &mut Vec<Lane<F>>,
+        &mut Vec<f32>,
+        &mut DirectScratch,
+        &mut WinogradScratch,
+    ),
 ) {
     let shape = images.shape;
     if let (Some(tile), Some(images), Some(weight)) = (Tile::of(shape), images.as_f32(), F::as_f32(weight))
         && let Some(out) = F::as_f32_mut(out)
     {
-        direct::convolve(tile, images, weight, out, direct);
+        if winograd::fits(shape) {
+            winograd::convolve(images, weight, out, winograd);
+        } else {
+            direct::convolve(tile, images, weight, out, direct);
+        }
         return;
     }
     let lanes = prepared(lanes);

@@ -5,6 +5,9 @@ use pulp::{Simd, WithSimd};
 /// Columns of a tile are this many vectors; its rows are [`height`].
 pub(super) const VECTORS: usize = 2;
 
+/// Sums of the largest tile: 8 rows of two vectors of 16 values.
+const MOST_SUMS: usize = 256;
+
 /// Rows of a tile: as many as leave registers for the operands.
 pub(super) const fn height(registers: usize) -> usize {
     if registers >= 32 { 8 } else { 6 }
@@ -12,7 +15,7 @@ pub(super) const fn height(registers: usize) -> usize {
 
 /// Some rows of the left operand.
 #[derive(Clone, Copy)]
-pub(super) enum Left<'a> {
+pub(crate) enum Left<'a> {
     /// `[rows, inner]`.
     Rows(&'a [f32]),
     /// `[rows / height, inner, height]`, the last panel as narrow as what is left.
@@ -20,7 +23,7 @@ pub(super) enum Left<'a> {
 }
 
 /// Where the product goes.
-pub(super) enum Target<'a> {
+pub(crate) enum Target<'a> {
     /// `[rows, columns]`.
     Rows(&'a mut [f32]),
     /// `[columns, rows]`.
@@ -28,14 +31,14 @@ pub(super) enum Target<'a> {
 }
 
 /// Some rows of the left operand times some panels of the right one.
-pub(super) struct Block<'a> {
-    pub(super) left: Left<'a>,
+pub(crate) struct Block<'a> {
+    pub(crate) left: Left<'a>,
     /// `[panels, inner, width]`, the last one filled up.
-    pub(super) panels: &'a [f32],
-    pub(super) inner: usize,
-    pub(super) columns: usize,
-    pub(super) adds: bool,
-    pub(super) target: Target<'a>,
+    pub(crate) panels: &'a [f32],
+    pub(crate) inner: usize,
+    pub(crate) columns: usize,
+    pub(crate) adds: bool,
+    pub(crate) target: Target<'a>,
 }
 
 impl WithSimd for Block<'_> {
@@ -182,10 +185,17 @@ fn store_columns<S: Simd, const H: usize>(
     (stored, first, width): (usize, usize, usize),
     adds: bool,
 ) {
-    let sums: [&[f32]; H] = std::array::from_fn(|h| pulp::bytemuck::cast_slice(&sums[h]));
+    // Through memory of its own: sums whose address is taken would leave their registers in the loop before.
+    let mut values = [0.0; MOST_SUMS];
+    let (vectors, _) = S::as_mut_simd_f32s(&mut values[..H * VECTORS * S::F32_LANES]);
+    for (h, sums) in sums.into_iter().enumerate() {
+        for (v, sum) in sums.into_iter().enumerate() {
+            vectors[h * VECTORS + v] = sum;
+        }
+    }
     for (column, out) in out.chunks_exact_mut(stored).take(width).enumerate() {
-        let values: [f32; H] = std::array::from_fn(|h| sums[h][column]);
-        for (to, value) in out[first..first + H].iter_mut().zip(values) {
+        for (h, to) in out[first..first + H].iter_mut().enumerate() {
+            let value = values[h * VECTORS * S::F32_LANES + column];
             *to = if adds { *to + value } else { value };
         }
     }

@@ -2,6 +2,7 @@
 
 use rank1_core::Real;
 use rank1_core::numeric::{sigmoid, softplus};
+use rank1_core::simd::vectorized;
 use rayon::prelude::*;
 
 use super::rows::{CHUNK, PARALLEL_VALUES, for_chunks, zip_chunks};
@@ -39,9 +40,10 @@ pub(super) fn apply<F: Real>(activation: Activation, values: &mut [F]) {
 
 fn map<F: Real>(values: &mut [F], f: impl Fn(F) -> F + Sync + Send) {
     if values.len() < PARALLEL_VALUES {
-        values.iter_mut().for_each(|z| *z = f(*z));
+        vectorized(|| values.iter_mut().for_each(|z| *z = f(*z)));
     } else {
-        values.par_chunks_mut(CHUNK).for_each(|chunk| chunk.iter_mut().for_each(|z| *z = f(*z)));
+        let chunks = values.par_chunks_mut(CHUNK);
+        chunks.for_each(|chunk| vectorized(|| chunk.iter_mut().for_each(|z| *z = f(*z))));
     }
 }
 

@@ -4,6 +4,7 @@ use rank1_core::Real;
 use rank1_core::noise::NoiseKind;
 use rank1_core::numeric::{sigmoid, softplus};
 use rank1_core::perturb::Perturbation;
+use rank1_core::simd::vectorized;
 use rank1_priors::{PosteriorFamily, SCALE_FLOOR};
 use rayon::prelude::*;
 
@@ -259,10 +260,11 @@ impl<F: Real> FactorBuffers<F> {
         };
         if gradient.len() < PARALLEL_VALUES {
             let parts = gradient.chunks_exact_mut(width).enumerate();
-            parts.zip(row_gradient.chunks_exact_mut(self.width)).for_each(one);
+            vectorized(|| parts.zip(row_gradient.chunks_exact_mut(self.width)).for_each(one));
         } else {
             let parts = gradient.par_chunks_exact_mut(width).enumerate();
-            parts.zip(row_gradient.par_chunks_exact_mut(self.width)).for_each(one);
+            let parts = parts.zip(row_gradient.par_chunks_exact_mut(self.width));
+            parts.for_each(|part| vectorized(|| one(part)));
         }
         if learns {
             self.add_row_gradients(plan, rows, &row_gradient, location_gradient);
@@ -294,10 +296,11 @@ impl<F: Real> FactorBuffers<F> {
         };
         if row_gradient.len() < PARALLEL_VALUES {
             let locations = location_gradient.chunks_exact_mut(width);
-            locations.zip(scales.chunks_exact_mut(width)).enumerate().for_each(one);
+            vectorized(|| locations.zip(scales.chunks_exact_mut(width)).enumerate().for_each(one));
         } else {
             let locations = location_gradient.par_chunks_exact_mut(width);
-            locations.zip(scales.par_chunks_exact_mut(width)).enumerate().for_each(one);
+            let members = locations.zip(scales.par_chunks_exact_mut(width)).enumerate();
+            members.for_each(|part| vectorized(|| one(part)));
         }
         self.scale_gradient = scale_gradient;
     }

@@ -4,6 +4,7 @@
 
 use rank1_core::Real;
 use rank1_core::perturb::Perturbation;
+use rank1_core::simd::vectorized;
 use rayon::prelude::*;
 
 use super::activation;
@@ -219,9 +220,10 @@ fn add_bias_gradient<F: Real>(bias: &mut [F], layer: &LayerPlan, rows: Rows, gra
         }
     };
     if gradient_rows.len() < PARALLEL_VALUES {
-        bias.chunks_exact_mut(layer.d_out).enumerate().for_each(one);
+        vectorized(|| bias.chunks_exact_mut(layer.d_out).enumerate().for_each(one));
     } else {
-        bias.par_chunks_exact_mut(layer.d_out).enumerate().for_each(one);
+        let members = bias.par_chunks_exact_mut(layer.d_out).enumerate();
+        members.for_each(|part| vectorized(|| one(part)));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use ndarray::ArrayView2;
 use rank1_core::noise::{NoiseKind, NoiseStream, Rows as NoiseRows};
+use rank1_core::simd::vectorized;
 use rayon::prelude::*;
 
 use crate::engine::DrawKey;
@@ -134,9 +135,10 @@ pub(super) fn for_chunks_from<T: Send>(
     work: impl Fn(usize, &mut [T]) + Sync + Send,
 ) {
     if values.len() < least {
-        values.chunks_exact_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk));
+        vectorized(|| values.chunks_exact_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk)));
     } else {
-        values.par_chunks_exact_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk));
+        let chunks = values.par_chunks_exact_mut(len).enumerate();
+        chunks.for_each(|(i, chunk)| vectorized(|| work(i, chunk)));
     }
 }
 
@@ -147,11 +149,11 @@ pub(super) fn zip_chunks<T: Send, U: Sync>(
     work: impl Fn(&mut [T], &[U]) + Sync + Send,
 ) {
     if values.len() < PARALLEL_VALUES {
-        work(values, with);
+        vectorized(|| work(values, with));
     } else {
         values
             .par_chunks_mut(CHUNK)
             .zip(with.par_chunks(CHUNK))
-            .for_each(|(values, with)| work(values, with));
+            .for_each(|(values, with)| vectorized(|| work(values, with)));
     }
 }
