@@ -68,5 +68,21 @@ fn one_line(error: &anyhow::Error) -> String {
         .chain()
         .any(|e| matches!(e.downcast_ref(), Some(rank1_models::Error::Recipe(p)) if p.len() > 1));
     // Only a recipe's problems have a line each.
-    if several { text } else { text.replace(['\n', '\r'], " ") }
+    if several { text } else { readable(&text) }
+}
+
+/// Control characters, which come with names and pieces of damaged files, as single spaces.
+fn readable(text: &str) -> String {
+    let words =
+        text.split(|character: char| character.is_control() || character == char::REPLACEMENT_CHARACTER);
+    words.map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn bytes_of_damaged_files_do_not_reach_the_terminal() {
+        let text = super::readable("a.tar: not a number: \0\0\u{1b}[31mx\u{fffd}\u{fffd} when\r\nreading");
+        assert_eq!(text, "a.tar: not a number: [31mx when reading");
+    }
 }

@@ -182,12 +182,15 @@ fn sgd(rate: f32, momentum: f32, nesterov: bool, p: &mut [f32], g: &[f32], veloc
         chunks.for_each(|((p, g), v)| sgd(rate, momentum, nesterov, p, g, v));
         return;
     }
-    vectorized(|| {
-        for ((p, &g), v) in p.iter_mut().zip(g).zip(velocity) {
-            *v = momentum * *v - rate * g;
-            *p += if nesterov { momentum * *v - rate * g } else { *v };
-        }
-    });
+    vectorized(
+        #[inline(always)]
+        || {
+            for ((p, &g), v) in p.iter_mut().zip(g).zip(velocity) {
+                *v = momentum * *v - rate * g;
+                *p += if nesterov { momentum * *v - rate * g } else { *v };
+            }
+        },
+    );
 }
 
 struct AdamRule {
@@ -206,13 +209,16 @@ impl AdamRule {
             chunks.for_each(|((p, g), (m, v))| self.apply(p, g, m, v));
             return;
         }
-        vectorized(|| {
-            for (((p, &g), m), v) in p.iter_mut().zip(g).zip(first).zip(second) {
-                *m = self.beta1 * *m + (1.0 - self.beta1) * g;
-                *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
-                *p = self.keep * *p - self.rate * *m / (v.sqrt() + self.epsilon);
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for (((p, &g), m), v) in p.iter_mut().zip(g).zip(first).zip(second) {
+                    *m = self.beta1 * *m + (1.0 - self.beta1) * g;
+                    *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
+                    *p = self.keep * *p - self.rate * *m / (v.sqrt() + self.epsilon);
+                }
+            },
+        );
     }
 }
 
@@ -234,30 +240,38 @@ pub fn clip_global_norm(gradient: &mut [f32], max_norm: Option<f64>) -> f64 {
 /// The sum of all squares in f64, in an order that does not depend on the number of threads.
 pub(crate) fn sum_of_squares(values: &[f32]) -> f64 {
     let squares = |chunk: &[f32]| {
-        // Several sums at a time, so that one addition need not wait for the last.
-        let (groups, rest) = chunk.as_chunks::<16>();
-        let mut sums = [0.0; 16];
-        for group in groups {
-            for (sum, &value) in sums.iter_mut().zip(group) {
-                *sum += f64::from(value) * f64::from(value);
-            }
-        }
-        sums.iter().sum::<f64>() + rest.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>()
+        vectorized(
+            #[inline(always)]
+            || {
+                // Several sums at a time, so that one addition need not wait for the last.
+                let (groups, rest) = chunk.as_chunks::<16>();
+                let mut sums = [0.0; 16];
+                for group in groups {
+                    for (sum, &value) in sums.iter_mut().zip(group) {
+                        *sum += f64::from(value) * f64::from(value);
+                    }
+                }
+                sums.iter().sum::<f64>() + rest.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>()
+            },
+        )
     };
     if values.len() <= CHUNK {
-        return vectorized(|| squares(values));
+        return squares(values);
     }
     let mut parts = [0.0; 64];
     let len = values.len().div_ceil(parts.len()).next_multiple_of(16);
     let chunks = parts.par_iter_mut().zip(values.par_chunks(len));
-    chunks.for_each(|(part, chunk)| *part = vectorized(|| squares(chunk)));
+    chunks.for_each(|(part, chunk)| *part = squares(chunk));
     parts.iter().sum()
 }
 
 /// `to += factor values`.
 pub(crate) fn add_multiple(to: &mut [f32], factor: f32, values: &[f32]) {
     let add = |(to, values): (&mut [f32], &[f32])| {
-        vectorized(|| to.iter_mut().zip(values).for_each(|(to, &value)| *to += factor * value));
+        vectorized(
+            #[inline(always)]
+            || to.iter_mut().zip(values).for_each(|(to, &value)| *to += factor * value),
+        );
     };
     if to.len() <= CHUNK {
         add((to, values));

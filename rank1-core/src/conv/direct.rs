@@ -211,9 +211,7 @@ impl Line<'_> {
                 let start = ky * reach.row + p * reach.step;
                 *run = &self.x[start..][..reach.run];
             }
-            let weight = &weight[..reach.run * V];
-            for i in 0..reach.run {
-                let weight = &weight[i * V..][..V];
+            for (i, weight) in (0..reach.run).zip(weight.chunks_exact(V)) {
                 for p in 0..P {
                     let value = simd.splat_f32s(runs[p][i]);
                     for v in 0..V {

@@ -9,8 +9,9 @@ fn values<F: Real>(seed: u64, len: usize) -> Vec<F> {
     normals::<f64, _, _>(seed, len).iter().map(|&x| F::of(f64::from(x as f32))).collect()
 }
 
-/// Rows, inputs and outputs: sizes of 1, odd ones, several blocks of rows, enough work for threads.
-const SIZES: [(usize, usize, usize); 9] = [
+/// Rows, inputs and outputs: sizes of 1, odd ones, several blocks of rows, enough work for threads; many rows and few, which
+/// the gradient of the inputs takes as transposed products.
+const SIZES: [(usize, usize, usize); 11] = [
     (1, 1, 1),
     (1, 13, 50),
     (3, 7, 16),
@@ -20,6 +21,8 @@ const SIZES: [(usize, usize, usize); 9] = [
     (131, 97, 103),
     (61, 1031, 37),
     (1009, 113, 31),
+    (67, 1031, 211),
+    (31, 37, 5),
 ];
 
 fn all<F: Real>((n, d_in, d_out): (usize, usize, usize)) -> [Vec<F>; 3] {
@@ -66,14 +69,16 @@ fn double_precision_is_the_sum_written_out() {
 
 #[test]
 fn every_number_of_threads_gives_the_same_bits() {
-    let bits = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let all = pool.install(|| all::<f32>((1009, 113, 31)));
-        all.map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
-    };
-    let one = bits(1);
-    assert_eq!(bits(2), one);
-    assert_eq!(bits(3), one);
+    for size in [(1009, 113, 31), (67, 1031, 211)] {
+        let bits = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let all = pool.install(|| all::<f32>(size));
+            all.map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+        };
+        let one = bits(1);
+        assert_eq!(bits(2), one);
+        assert_eq!(bits(3), one);
+    }
 }
 
 #[test]

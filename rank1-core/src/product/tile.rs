@@ -139,9 +139,7 @@ fn sums_of_rows<S: Simd, const H: usize>(
     for (h, row) in rows.iter_mut().enumerate() {
         *row = &left[h * inner..][..inner];
     }
-    let right = &right[..inner * VECTORS];
-    for i in 0..inner {
-        let right = &right[i * VECTORS..][..VECTORS];
+    for (i, right) in (0..inner).zip(right.chunks_exact(VECTORS)) {
         for h in 0..H {
             let value = simd.splat_f32s(rows[h][i]);
             for v in 0..VECTORS {

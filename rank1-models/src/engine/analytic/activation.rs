@@ -5,7 +5,7 @@ use rank1_core::numeric::{sigmoid, softplus};
 use rank1_core::simd::vectorized;
 use rayon::prelude::*;
 
-use super::rows::{CHUNK, PARALLEL_VALUES, for_chunks, zip_chunks};
+use super::rows::{CHUNK, PARALLEL_VALUES, zip_chunks};
 use crate::network::{Activation, Network, Op, Origin};
 
 /// Whether the derivative is taken at the values before the activation; the others read it off those after.
@@ -15,6 +15,25 @@ pub(super) fn needs_pre(activation: Activation) -> bool {
 
 /// Replaces values by their activation. NaN passes through.
 pub(super) fn apply<F: Real>(activation: Activation, values: &mut [F]) {
+    if matches!(activation, Activation::Linear) {
+        return;
+    }
+    let one = |chunk: &mut [F]| {
+        vectorized(
+            #[inline(always)]
+            || apply_here(activation, chunk),
+        )
+    };
+    if values.len() < PARALLEL_VALUES {
+        one(values);
+    } else {
+        values.par_chunks_mut(CHUNK).for_each(one);
+    }
+}
+
+/// [`apply`] on this thread, as part of a pass over something else.
+#[inline(always)]
+pub(super) fn apply_here<F: Real>(activation: Activation, values: &mut [F]) {
     let (zero, six) = (F::zero(), F::of(6.0));
     match activation {
         Activation::Linear => {}
@@ -28,23 +47,15 @@ pub(super) fn apply<F: Real>(activation: Activation, values: &mut [F]) {
                 z
             }
         }),
-        Activation::Tanh => {
-            let (whole, rest) = values.split_at_mut(values.len() / CHUNK * CHUNK);
-            for_chunks(whole, CHUNK, |_, chunk| F::tanh_in_place(chunk));
-            F::tanh_in_place(rest);
-        }
+        Activation::Tanh => F::tanh_in_place(values),
         Activation::Silu => map(values, |z| z * sigmoid(z)),
         Activation::Softplus => map(values, softplus),
     }
 }
 
-fn map<F: Real>(values: &mut [F], f: impl Fn(F) -> F + Sync + Send) {
-    if values.len() < PARALLEL_VALUES {
-        vectorized(|| values.iter_mut().for_each(|z| *z = f(*z)));
-    } else {
-        let chunks = values.par_chunks_mut(CHUNK);
-        chunks.for_each(|chunk| vectorized(|| chunk.iter_mut().for_each(|z| *z = f(*z))));
-    }
+#[inline(always)]
+fn map<F: Real>(values: &mut [F], f: impl Fn(F) -> F) {
+    values.iter_mut().for_each(|z| *z = f(*z));
 }
 
 /// `gradient *= activation'`; at kinks the derivative is zero, as in the reference code.
@@ -66,9 +77,14 @@ pub(super) fn backward<F: Real>(activation: Activation, pre: &[F], out: &[F], gr
 }
 
 fn scale<F: Real>(gradient: &mut [F], at: &[F], f: impl Fn(F, F) -> F + Sync + Send) {
-    zip_chunks(gradient, at, |gradient, at| {
-        gradient.iter_mut().zip(at).for_each(|(g, &at)| *g = f(*g, at));
-    });
+    zip_chunks(
+        gradient,
+        at,
+        #[inline(always)]
+        |gradient, at| {
+            gradient.iter_mut().zip(at).for_each(|(g, &at)| *g = f(*g, at));
+        },
+    );
 }
 
 /// For every operation whose rows are read by one activation alone, and by no gradient: the number of that activation.

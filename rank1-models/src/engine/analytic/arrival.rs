@@ -33,7 +33,12 @@ pub(super) fn keep<F>(free: &mut Vec<Vec<F>>, memory: Vec<F>) {
 }
 
 fn add<F: Real>(slot: &mut [F], arriving: &[F]) {
-    zip_chunks(slot, arriving, |slot, arriving| {
-        slot.iter_mut().zip(arriving).for_each(|(s, &a)| *s += a);
-    });
+    zip_chunks(
+        slot,
+        arriving,
+        #[inline(always)]
+        |slot, arriving| {
+            slot.iter_mut().zip(arriving).for_each(|(s, &a)| *s += a);
+        },
+    );
 }

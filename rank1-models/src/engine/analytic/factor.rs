@@ -13,7 +13,8 @@ use crate::method::Granularity;
 use crate::network::{FactorPlan, Network};
 use crate::params::ParamLayout;
 
-use super::rows::{Draws, PARALLEL_DRAWS, PARALLEL_VALUES, Rows, Source, for_chunks, for_chunks_from};
+use super::rows::{Draws, PARALLEL_DRAWS, PARALLEL_VALUES, Rows, Source, for_chunks};
+use super::transform::Transform;
 
 /// Draws of a factor and what its backward pass needs.
 #[derive(Debug)]
@@ -26,8 +27,6 @@ pub(super) struct FactorBuffers<F> {
     scale: Vec<F>,
     /// Gradient with respect to the constrained scales.
     scale_gradient: Vec<F>,
-    /// Noise before it is widened; unused in single precision.
-    raw_noise: Vec<f32>,
     /// Gradient with respect to each row's factor, `[S K B, D]`.
     row_gradient: Vec<F>,
     width: usize,
@@ -49,7 +48,6 @@ impl<F: Real> FactorBuffers<F> {
             draw: Vec::new(),
             scale: Vec::new(),
             scale_gradient: Vec::new(),
-            raw_noise: Vec::new(),
             row_gradient: Vec::new(),
             width: 0,
             rows_per_draw: RowsPerDraw::One,
@@ -88,39 +86,41 @@ impl<F: Real> FactorBuffers<F> {
                 self.draw.extend_from_slice(layout.slice(parameters, *location));
             }
             FactorPlan::Dropout { rate } => {
-                self.fill_noise(rows, RowsPerDraw::One, (site, layer), key, NoiseKind::Uniform);
-                let (rate, keep) = (F::of(*rate), F::of(1.0 / (1.0 - rate)));
-                self.draw.clear();
-                self.draw.extend(self.noise.iter().map(|&u| if u >= rate { keep } else { F::zero() }));
+                let transform = Transform::Dropout { rate: F::of(*rate), keep: F::of(1.0 / (1.0 - rate)) };
+                self.fill(rows, RowsPerDraw::One, (site, layer), key, NoiseKind::Uniform, transform);
             }
             FactorPlan::Random { family, location, scale, granularity, clip, .. } => {
-                let sharing = match (family, granularity) {
-                    (PosteriorFamily::PointMass, _) => RowsPerDraw::Member,
-                    (_, Granularity::PerExample) => RowsPerDraw::One,
-                    (_, Granularity::PerBatch) => RowsPerDraw::Batch,
-                };
                 let location = layout.slice(parameters, *location);
                 self.fill_scales(*family, scale.map(|id| layout.slice(parameters, id)), location.len());
-                match family {
-                    PosteriorFamily::PointMass => {
-                        self.rows_per_draw = sharing;
-                        self.noise.clear();
-                        self.noise.resize(location.len(), F::zero());
-                    }
-                    PosteriorFamily::Cauchy | PosteriorFamily::HalfCauchy => {
-                        self.fill_noise(rows, sharing, (site, layer), key, NoiseKind::Cauchy);
-                    }
-                    _ => self.fill_noise(rows, sharing, (site, layer), key, NoiseKind::Normal),
-                }
-                if *family == PosteriorFamily::HalfCauchy {
-                    self.noise.iter_mut().for_each(|n| *n = n.abs());
-                }
-                self.transform(rows, location, *family == PosteriorFamily::LogNormal);
+                let scale = std::mem::take(&mut self.scale);
                 // The reference code clips samples, never the plain point factors of a delta.
-                if let (Some(clip), false) = (clip, *family == PosteriorFamily::PointMass) {
-                    self.draw.iter_mut().for_each(|d| *d = clip.clip(*d));
+                let clip = clip.filter(|_| *family != PosteriorFamily::PointMass);
+                let transform = Transform::Pathwise { family: *family, location, scale: &scale, clip };
+                let sharing = match granularity {
+                    Granularity::PerExample => RowsPerDraw::One,
+                    Granularity::PerBatch => RowsPerDraw::Batch,
+                };
+                match family {
+                    PosteriorFamily::PointMass => self.fill_points(location, transform),
+                    PosteriorFamily::Cauchy | PosteriorFamily::HalfCauchy => {
+                        self.fill(rows, sharing, (site, layer), key, NoiseKind::Cauchy, transform);
+                    }
+                    _ => self.fill(rows, sharing, (site, layer), key, NoiseKind::Normal, transform),
                 }
+                self.scale = scale;
             }
+        }
+    }
+
+    /// One draw for each member, without noise.
+    fn fill_points(&mut self, location: &[F], transform: Transform<'_, F>) {
+        self.rows_per_draw = RowsPerDraw::Member;
+        self.noise.clear();
+        self.noise.resize(location.len(), F::zero());
+        self.draw.resize(location.len(), F::zero());
+        let members = self.noise.chunks_exact_mut(self.width).zip(self.draw.chunks_exact_mut(self.width));
+        for (member, (noise, draw)) in members.enumerate() {
+            transform.rows(member, self.width, noise, draw);
         }
     }
 
@@ -141,13 +141,15 @@ impl<F: Real> FactorBuffers<F> {
         self.scale_gradient.resize(len, F::zero());
     }
 
-    fn fill_noise(
+    /// Noise and draws of all rows, member by member while they are near.
+    fn fill(
         &mut self,
         rows: Rows,
         sharing: RowsPerDraw,
         (site, layer): (Site, usize),
         key: Draws<'_>,
         kind: NoiseKind,
+        transform: Transform<'_, F>,
     ) {
         self.rows_per_draw = sharing;
         // A draw for the whole batch is that of example 0.
@@ -155,42 +157,32 @@ impl<F: Real> FactorBuffers<F> {
         let key =
             if shared { Draws { key: DrawKey { first_example: 0, ..key.key }, listed: None } } else { key };
         let examples = if shared { 1 } else { rows.examples };
-        let per_member = examples * self.width;
+        let (width, per_member) = (self.width, examples * self.width);
         let len = rows.samples * rows.members * per_member;
         self.noise.resize(len, F::zero());
-        if F::as_f32(&[]).is_none() {
-            self.raw_noise.resize(len, 0.0);
-        }
-        let out = F::as_f32_mut(&mut self.noise).unwrap_or(&mut self.raw_noise);
-        for_chunks_from(PARALLEL_DRAWS, out, per_member, |chunk, out| {
+        self.draw.resize(len, F::zero());
+        let one = |(chunk, (noise, draw)): (usize, (&mut [F], &mut [F]))| {
             let (sample, member) = (chunk / rows.members, chunk % rows.members);
             let stream = site.stream(key.key.seed, layer, key.key.first_sample + sample as u32);
-            key.fill(stream, kind, (member, examples), self.width, out);
-        });
-        for (noise, &raw) in self.noise.iter_mut().zip(&self.raw_noise) {
-            *noise = F::of(f64::from(raw));
-        }
-    }
-
-    fn transform(&mut self, rows: Rows, location: &[F], exponential: bool) {
-        let (width, mut draw) = (self.width, std::mem::take(&mut self.draw));
-        draw.resize(self.noise.len(), F::zero());
-        for_chunks(&mut draw, width, |index, draw| {
-            let member = match self.rows_per_draw {
-                RowsPerDraw::One => rows.member(index),
-                RowsPerDraw::Batch => index % rows.members,
-                RowsPerDraw::Member => index,
-            };
-            let at = member * width..(member + 1) * width;
-            let noise = &self.noise[index * width..(index + 1) * width];
-            let parts = draw.iter_mut().zip(&location[at.clone()]).zip(&self.scale[at]).zip(noise);
-            if exponential {
-                parts.for_each(|(((d, &location), &scale), &n)| *d = (location + scale * n).exp());
+            if let Some(noise) = F::as_f32_mut(noise) {
+                key.fill(stream, kind, (member, examples), width, noise);
             } else {
-                parts.for_each(|(((d, &location), &scale), &n)| *d = location + scale * n);
+                let mut single = vec![0.0; noise.len()];
+                key.fill(stream, kind, (member, examples), width, &mut single);
+                noise.iter_mut().zip(single).for_each(|(noise, n)| *noise = F::of(f64::from(n)));
             }
-        });
-        self.draw = draw;
+            vectorized(
+                #[inline(always)]
+                || transform.rows(member, width, noise, draw),
+            );
+        };
+        if len < PARALLEL_DRAWS {
+            let noise = self.noise.chunks_exact_mut(per_member);
+            noise.zip(self.draw.chunks_exact_mut(per_member)).enumerate().for_each(one);
+        } else {
+            let noise = self.noise.par_chunks_exact_mut(per_member);
+            noise.zip(self.draw.par_chunks_exact_mut(per_member)).enumerate().for_each(one);
+        }
     }
 
     /// `out = source ∘ draw` (or `source + draw`) for all rows, at every position.
@@ -203,21 +195,45 @@ impl<F: Real> FactorBuffers<F> {
         out: &mut [F],
     ) {
         let width = out.len() / rows.len();
-        for_chunks(out, width, |row, out| {
-            let source = source.row(rows, row, width);
-            if matches!(plan, FactorPlan::Absent) {
-                out.copy_from_slice(source);
-                return;
-            }
-            let factor = self.row(self.draw_index(rows, row));
-            for (out, source) in out.chunks_exact_mut(self.width).zip(source.chunks_exact(self.width)) {
-                let parts = out.iter_mut().zip(source).zip(factor);
-                match perturbation {
-                    Perturbation::Multiplicative => parts.for_each(|((o, &x), &f)| *o = x * f),
-                    Perturbation::Additive => parts.for_each(|((o, &x), &f)| *o = x + f),
+        for_chunks(
+            out,
+            width,
+            #[inline(always)]
+            |row, out| {
+                let source = source.row(rows, row, width);
+                if matches!(plan, FactorPlan::Absent) {
+                    out.copy_from_slice(source);
+                } else {
+                    self.apply_to_row(perturbation, rows, row, Some(source), out);
                 }
+            },
+        );
+    }
+
+    /// [`Self::apply`] for one row; in place without a source.
+    #[inline(always)]
+    pub(super) fn apply_to_row(
+        &self,
+        perturbation: Perturbation,
+        rows: Rows,
+        row: usize,
+        source: Option<&[F]>,
+        out: &mut [F],
+    ) {
+        let factor = self.row(self.draw_index(rows, row));
+        let one = |x: F, f: F| match perturbation {
+            Perturbation::Multiplicative => x * f,
+            Perturbation::Additive => x + f,
+        };
+        let Some(source) = source else {
+            for out in out.chunks_exact_mut(self.width) {
+                out.iter_mut().zip(factor).for_each(|(o, &f)| *o = one(*o, f));
             }
-        });
+            return;
+        };
+        for (out, source) in out.chunks_exact_mut(self.width).zip(source.chunks_exact(self.width)) {
+            out.iter_mut().zip(source).zip(factor).for_each(|((o, &x), &f)| *o = one(x, f));
+        }
     }
 
     /// Turns `gradient` of the perturbed rows into that of `source`, and adds the factor's own gradient.
@@ -236,35 +252,39 @@ impl<F: Real> FactorBuffers<F> {
         let learns = !matches!(plan, FactorPlan::Dropout { .. });
         let width = gradient.len() / rows.len();
         let mut row_gradient = std::mem::take(&mut self.row_gradient);
-        row_gradient.clear();
         row_gradient.resize(rows.len() * self.width, F::zero());
         let multiplicative = perturbation == Perturbation::Multiplicative;
         let one = |((row, gradient), own): ((usize, &mut [F]), &mut [F])| {
-            let source = source.row(rows, row, width);
-            let factor = self.row(self.draw_index(rows, row));
-            for (gradient, source) in
-                gradient.chunks_exact_mut(self.width).zip(source.chunks_exact(self.width))
-            {
-                let parts = gradient.iter_mut().zip(source).zip(factor).zip(own.iter_mut());
-                if !multiplicative {
-                    parts.for_each(|(((g, _), _), own)| *own += *g);
-                } else if learns {
-                    parts.for_each(|(((g, &x), &f), own)| {
-                        *own += *g * x;
-                        *g *= f;
-                    });
-                } else {
-                    parts.for_each(|(((g, _), &f), _)| *g *= f);
-                }
-            }
+            vectorized(
+                #[inline(always)]
+                || {
+                    let source = source.row(rows, row, width);
+                    let factor = self.row(self.draw_index(rows, row));
+                    own.fill(F::zero());
+                    for (gradient, source) in
+                        gradient.chunks_exact_mut(self.width).zip(source.chunks_exact(self.width))
+                    {
+                        let parts = gradient.iter_mut().zip(source).zip(factor).zip(own.iter_mut());
+                        if !multiplicative {
+                            parts.for_each(|(((g, _), _), own)| *own += *g);
+                        } else if learns {
+                            parts.for_each(|(((g, &x), &f), own)| {
+                                *own += *g * x;
+                                *g *= f;
+                            });
+                        } else {
+                            parts.for_each(|(((g, _), &f), _)| *g *= f);
+                        }
+                    }
+                },
+            );
         };
         if gradient.len() < PARALLEL_VALUES {
             let parts = gradient.chunks_exact_mut(width).enumerate();
-            vectorized(|| parts.zip(row_gradient.chunks_exact_mut(self.width)).for_each(one));
+            parts.zip(row_gradient.chunks_exact_mut(self.width)).for_each(one);
         } else {
             let parts = gradient.par_chunks_exact_mut(width).enumerate();
-            let parts = parts.zip(row_gradient.par_chunks_exact_mut(self.width));
-            parts.for_each(|part| vectorized(|| one(part)));
+            parts.zip(row_gradient.par_chunks_exact_mut(self.width)).for_each(one);
         }
         if learns {
             self.add_row_gradients(plan, rows, &row_gradient, location_gradient);
@@ -288,23 +308,28 @@ impl<F: Real> FactorBuffers<F> {
         scale_gradient.resize(location_gradient.len(), F::zero());
         let scales = &mut scale_gradient[..];
         let one = |(member, (d_location, d_scale)): (usize, (&mut [F], &mut [F]))| {
-            for row in rows.of_member(member) {
-                let own = &row_gradient[row * width..(row + 1) * width];
-                let index = self.draw_index(rows, row);
-                self.add_row_gradient(plan, index, own, d_location, d_scale);
-            }
+            vectorized(
+                #[inline(always)]
+                || {
+                    for row in rows.of_member(member) {
+                        let own = &row_gradient[row * width..(row + 1) * width];
+                        let index = self.draw_index(rows, row);
+                        self.add_row_gradient(plan, index, own, d_location, d_scale);
+                    }
+                },
+            );
         };
         if row_gradient.len() < PARALLEL_VALUES {
             let locations = location_gradient.chunks_exact_mut(width);
-            vectorized(|| locations.zip(scales.chunks_exact_mut(width)).enumerate().for_each(one));
+            locations.zip(scales.chunks_exact_mut(width)).enumerate().for_each(one);
         } else {
             let locations = location_gradient.par_chunks_exact_mut(width);
-            let members = locations.zip(scales.par_chunks_exact_mut(width)).enumerate();
-            members.for_each(|part| vectorized(|| one(part)));
+            locations.zip(scales.par_chunks_exact_mut(width)).enumerate().for_each(one);
         }
         self.scale_gradient = scale_gradient;
     }
 
+    #[inline(always)]
     fn add_row_gradient(
         &self,
         plan: &FactorPlan,

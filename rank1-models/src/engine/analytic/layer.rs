@@ -14,7 +14,7 @@ use super::product::ProductBuffers;
 use super::rows::{PARALLEL_VALUES, Pass, Rows, Source, for_chunks};
 use crate::engine::Site;
 use crate::error::Error;
-use crate::network::{FactorPlan, LayerPlan, Network, Product, WeightPlan};
+use crate::network::{Activation, FactorPlan, LayerPlan, Network, Product, WeightPlan};
 
 /// What the backward pass of a layer needs from its forward pass.
 #[derive(Debug)]
@@ -86,12 +86,14 @@ impl<F: Real> LayerBuffers<F> {
         }
         resize(out, rows.len() * layer.out_positions() * layer.d_out);
         let has_output_factor = !matches!(layer.output_factor, FactorPlan::Absent);
-        if has_output_factor {
+        // The backward pass reads the product before its factor.
+        let keeps_product = has_output_factor && pass.training;
+        if keeps_product {
             resize(&mut self.product, out.len());
         }
         let x = unperturbed(layer, source).unwrap_or(&self.perturbed);
         let factor = folds(layer, source).then_some(&self.folded[..]);
-        let z = if has_output_factor { &mut self.product[..] } else { &mut out[..] };
+        let z = if keeps_product { &mut self.product[..] } else { &mut out[..] };
         match &layer.weight_plan {
             WeightPlan::Point => {
                 let weight = network.layout.slice(parameters, layer.weight);
@@ -101,18 +103,34 @@ impl<F: Real> LayerBuffers<F> {
                 self.mean_field.forward(pass, index, &mut self.products, x, z)?;
             }
         }
-        if has_output_factor {
-            let z = Source::Rows(&self.product);
-            self.output_factor.apply(&layer.output_factor, layer.perturbation, rows, z, out);
-        }
-        if let Some(id) = layer.bias {
-            add_bias(network.layout.slice(parameters, id), layer, rows, out);
-        }
-        if activation::needs_pre(layer.activation) {
+        let bias = layer.bias.map(|id| network.layout.slice(parameters, id));
+        let needs_pre = activation::needs_pre(layer.activation);
+        let width = layer.out_positions() * layer.d_out;
+        let changes = has_output_factor || bias.is_some() || layer.activation != Activation::Linear;
+        // Without anything to do no thread is woken.
+        for_chunks(
+            if changes { out } else { &mut [] },
+            width,
+            #[inline(always)]
+            |row, out| {
+                if has_output_factor {
+                    let z = keeps_product.then(|| &self.product[row * width..(row + 1) * width]);
+                    self.output_factor.apply_to_row(layer.perturbation, rows, row, z, out);
+                }
+                if let Some(bias) = bias {
+                    let member = rows.member(row);
+                    add_bias(&bias[member * layer.d_out..(member + 1) * layer.d_out], out);
+                }
+                if !needs_pre {
+                    activation::apply_here(layer.activation, out);
+                }
+            },
+        );
+        if needs_pre {
             self.pre.clear();
             self.pre.extend_from_slice(out);
+            activation::apply(layer.activation, out);
         }
-        activation::apply(layer.activation, out);
         Ok(())
     }
 
@@ -199,31 +217,31 @@ fn folds<F: Real>(layer: &LayerPlan, source: Source<'_, F>) -> bool {
         && layer.perturbation == Perturbation::Multiplicative
 }
 
-fn add_bias<F: Real>(bias: &[F], layer: &LayerPlan, rows: Rows, out: &mut [F]) {
-    let width = layer.out_positions() * layer.d_out;
-    for_chunks(out, width, |row, out| {
-        let member = rows.member(row);
-        let bias = &bias[member * layer.d_out..(member + 1) * layer.d_out];
-        for out in out.chunks_exact_mut(layer.d_out) {
-            out.iter_mut().zip(bias).for_each(|(o, &b)| *o += b);
-        }
-    });
+#[inline(always)]
+fn add_bias<F: Real>(bias: &[F], row: &mut [F]) {
+    for values in row.chunks_exact_mut(bias.len()) {
+        values.iter_mut().zip(bias).for_each(|(value, &b)| *value += b);
+    }
 }
 
 fn add_bias_gradient<F: Real>(bias: &mut [F], layer: &LayerPlan, rows: Rows, gradient_rows: &[F]) {
     let width = layer.out_positions() * layer.d_out;
     let one = |(member, bias): (usize, &mut [F])| {
-        for row in rows.of_member(member) {
-            for g in gradient_rows[row * width..(row + 1) * width].chunks_exact(layer.d_out) {
-                bias.iter_mut().zip(g).for_each(|(b, &g)| *b += g);
-            }
-        }
+        vectorized(
+            #[inline(always)]
+            || {
+                for row in rows.of_member(member) {
+                    for g in gradient_rows[row * width..(row + 1) * width].chunks_exact(layer.d_out) {
+                        bias.iter_mut().zip(g).for_each(|(b, &g)| *b += g);
+                    }
+                }
+            },
+        );
     };
     if gradient_rows.len() < PARALLEL_VALUES {
-        vectorized(|| bias.chunks_exact_mut(layer.d_out).enumerate().for_each(one));
+        bias.chunks_exact_mut(layer.d_out).enumerate().for_each(one);
     } else {
-        let members = bias.par_chunks_exact_mut(layer.d_out).enumerate();
-        members.for_each(|part| vectorized(|| one(part)));
+        bias.par_chunks_exact_mut(layer.d_out).enumerate().for_each(one);
     }
 }
 

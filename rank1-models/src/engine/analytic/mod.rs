@@ -13,6 +13,7 @@ mod product;
 mod profile;
 mod recurrent;
 mod rows;
+mod transform;
 
 use std::sync::Arc;
 

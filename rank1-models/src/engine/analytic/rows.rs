@@ -124,21 +124,17 @@ pub(super) fn for_chunks<T: Send>(
     len: usize,
     work: impl Fn(usize, &mut [T]) + Sync + Send,
 ) {
-    for_chunks_from(PARALLEL_VALUES, values, len, work);
-}
-
-/// As [`for_chunks`], with the number of values from which on threads pay.
-pub(super) fn for_chunks_from<T: Send>(
-    least: usize,
-    values: &mut [T],
-    len: usize,
-    work: impl Fn(usize, &mut [T]) + Sync + Send,
-) {
-    if values.len() < least {
-        vectorized(|| values.chunks_exact_mut(len).enumerate().for_each(|(i, chunk)| work(i, chunk)));
+    // The only place that calls `work`, so that it is compiled into the call.
+    let one = |(i, chunk): (usize, &mut [T])| {
+        vectorized(
+            #[inline(always)]
+            || work(i, chunk),
+        )
+    };
+    if values.len() < PARALLEL_VALUES {
+        values.chunks_exact_mut(len).enumerate().for_each(one);
     } else {
-        let chunks = values.par_chunks_exact_mut(len).enumerate();
-        chunks.for_each(|(i, chunk)| vectorized(|| work(i, chunk)));
+        values.par_chunks_exact_mut(len).enumerate().for_each(one);
     }
 }
 
@@ -148,12 +144,15 @@ pub(super) fn zip_chunks<T: Send, U: Sync>(
     with: &[U],
     work: impl Fn(&mut [T], &[U]) + Sync + Send,
 ) {
+    let one = |(values, with): (&mut [T], &[U])| {
+        vectorized(
+            #[inline(always)]
+            || work(values, with),
+        )
+    };
     if values.len() < PARALLEL_VALUES {
-        vectorized(|| work(values, with));
+        one((values, with));
     } else {
-        values
-            .par_chunks_mut(CHUNK)
-            .zip(with.par_chunks(CHUNK))
-            .for_each(|(values, with)| vectorized(|| work(values, with)));
+        values.par_chunks_mut(CHUNK).zip(with.par_chunks(CHUNK)).for_each(one);
     }
 }
