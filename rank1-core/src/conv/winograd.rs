@@ -175,7 +175,7 @@ fn transform_patches<S: Simd>(
                     *values = spread_patch::<S>(simd, *values);
                 }
                 let at = (line * tiles_per_line + tile) * c + channel;
-                for y in 0..4 {
+                for y in [0, 1, 2, 3] {
                     let row = [columns[0][y], columns[1][y], columns[2][y], columns[3][y]];
                     for (column, value) in spread_patch::<S>(simd, row).into_iter().enumerate() {
                         store::<S>(patches, (4 * y + column) * plane_len + at, value);
@@ -203,7 +203,7 @@ fn transform_products<S: Simd>(simd: S, shape: &ConvShape, products: &[f32], out
                     }
                     *values = gather::<S>(simd, places);
                 }
-                for y in 0..2 {
+                for y in [0, 1] {
                     let row = [columns[0][y], columns[1][y], columns[2][y], columns[3][y]];
                     for (column, value) in gather::<S>(simd, row).into_iter().enumerate() {
                         store::<S>(out, (y * out_width + 2 * tile + column) * c + channel, value);
