@@ -1,8 +1,10 @@
 //! One factor of one layer: draws, their application to rows, and the pathwise gradient.
 
+mod gradient;
+
 use rank1_core::Real;
 use rank1_core::noise::NoiseKind;
-use rank1_core::numeric::{sigmoid, softplus};
+use rank1_core::numeric::softplus;
 use rank1_core::perturb::Perturbation;
 use rank1_core::simd::vectorized;
 use rank1_priors::{PosteriorFamily, SCALE_FLOOR};
@@ -10,10 +12,10 @@ use rayon::prelude::*;
 
 use crate::engine::{DrawKey, Site};
 use crate::method::Granularity;
-use crate::network::{FactorPlan, Network};
+use crate::network::FactorPlan;
 use crate::params::ParamLayout;
 
-use super::rows::{Draws, PARALLEL_DRAWS, PARALLEL_VALUES, Rows, Source, for_chunks};
+use super::rows::{Draws, PARALLEL_DRAWS, Rows, Source, for_chunks};
 use super::transform::Transform;
 
 /// Draws of a factor and what its backward pass needs.
@@ -236,139 +238,6 @@ impl<F: Real> FactorBuffers<F> {
         }
     }
 
-    /// Turns `gradient` of the perturbed rows into that of `source`, and adds the factor's own gradient.
-    pub(super) fn backward(
-        &mut self,
-        plan: &FactorPlan,
-        perturbation: Perturbation,
-        rows: Rows,
-        source: Source<'_, F>,
-        gradient: &mut [F],
-        location_gradient: &mut [F],
-    ) {
-        if matches!(plan, FactorPlan::Absent) {
-            return;
-        }
-        let learns = !matches!(plan, FactorPlan::Dropout { .. });
-        let width = gradient.len() / rows.len();
-        let mut row_gradient = std::mem::take(&mut self.row_gradient);
-        row_gradient.resize(rows.len() * self.width, F::zero());
-        let multiplicative = perturbation == Perturbation::Multiplicative;
-        let one = |((row, gradient), own): ((usize, &mut [F]), &mut [F])| {
-            vectorized(
-                #[inline(always)]
-                || {
-                    let source = source.row(rows, row, width);
-                    let factor = self.row(self.draw_index(rows, row));
-                    own.fill(F::zero());
-                    for (gradient, source) in
-                        gradient.chunks_exact_mut(self.width).zip(source.chunks_exact(self.width))
-                    {
-                        let parts = gradient.iter_mut().zip(source).zip(factor).zip(own.iter_mut());
-                        if !multiplicative {
-                            parts.for_each(|(((g, _), _), own)| *own += *g);
-                        } else if learns {
-                            parts.for_each(|(((g, &x), &f), own)| {
-                                *own += *g * x;
-                                *g *= f;
-                            });
-                        } else {
-                            parts.for_each(|(((g, _), &f), _)| *g *= f);
-                        }
-                    }
-                },
-            );
-        };
-        if gradient.len() < PARALLEL_VALUES {
-            let parts = gradient.chunks_exact_mut(width).enumerate();
-            parts.zip(row_gradient.chunks_exact_mut(self.width)).for_each(one);
-        } else {
-            let parts = gradient.par_chunks_exact_mut(width).enumerate();
-            parts.zip(row_gradient.par_chunks_exact_mut(self.width)).for_each(one);
-        }
-        if learns {
-            self.add_row_gradients(plan, rows, &row_gradient, location_gradient);
-        }
-        self.row_gradient = row_gradient;
-    }
-
-    /// Adds gradients with respect to the factors of all rows, `[S K B, D]`, to those of the parameters.
-    ///
-    /// Rows are added one after the other: the sum does not depend on the number of threads.
-    pub(super) fn add_row_gradients(
-        &mut self,
-        plan: &FactorPlan,
-        rows: Rows,
-        row_gradient: &[F],
-        location_gradient: &mut [F],
-    ) {
-        let width = self.width;
-        let mut scale_gradient = std::mem::take(&mut self.scale_gradient);
-        // Empty for plain variables, which have no scale.
-        scale_gradient.resize(location_gradient.len(), F::zero());
-        let scales = &mut scale_gradient[..];
-        let one = |(member, (d_location, d_scale)): (usize, (&mut [F], &mut [F]))| {
-            vectorized(
-                #[inline(always)]
-                || {
-                    for row in rows.of_member(member) {
-                        let own = &row_gradient[row * width..(row + 1) * width];
-                        let index = self.draw_index(rows, row);
-                        self.add_row_gradient(plan, index, own, d_location, d_scale);
-                    }
-                },
-            );
-        };
-        if row_gradient.len() < PARALLEL_VALUES {
-            let locations = location_gradient.chunks_exact_mut(width);
-            locations.zip(scales.chunks_exact_mut(width)).enumerate().for_each(one);
-        } else {
-            let locations = location_gradient.par_chunks_exact_mut(width);
-            locations.zip(scales.par_chunks_exact_mut(width)).enumerate().for_each(one);
-        }
-        self.scale_gradient = scale_gradient;
-    }
-
-    #[inline(always)]
-    fn add_row_gradient(
-        &self,
-        plan: &FactorPlan,
-        index: usize,
-        own: &[F],
-        d_location: &mut [F],
-        d_scale: &mut [F],
-    ) {
-        let at = index * self.width..(index + 1) * self.width;
-        match plan {
-            FactorPlan::Absent | FactorPlan::Dropout { .. } => {}
-            FactorPlan::Point { .. } => {
-                d_location.iter_mut().zip(own).for_each(|(d, &own)| *d += own);
-            }
-            FactorPlan::Random { family: PosteriorFamily::Normal, clip: None, .. } => {
-                let sinks = d_location.iter_mut().zip(d_scale);
-                for ((&own, &n), (d_location, d_scale)) in own.iter().zip(&self.noise[at]).zip(sinks) {
-                    *d_location += own;
-                    *d_scale += own * n;
-                }
-            }
-            FactorPlan::Random { family, clip, .. } => {
-                let clip = clip.filter(|_| *family != PosteriorFamily::PointMass);
-                let low = clip.map_or(F::neg_infinity(), |c| F::of(c.min));
-                let high = clip.map_or(F::infinity(), |c| F::of(c.max));
-                let exponential = *family == PosteriorFamily::LogNormal;
-                let parts = own.iter().zip(&self.draw[at.clone()]).zip(&self.noise[at]);
-                for (((&own, &f), &n), (d_location, d_scale)) in parts.zip(d_location.iter_mut().zip(d_scale))
-                {
-                    let inside = f > low && f < high;
-                    let own = if exponential { own * f } else { own };
-                    let own = if inside { own } else { F::zero() };
-                    *d_location += own;
-                    *d_scale += own * n;
-                }
-            }
-        }
-    }
-
     /// The factor of every row, `[S K B, D]`; nothing where there is none.
     pub(super) fn rows_into(&self, plan: &FactorPlan, rows: Rows, out: &mut Vec<F>) {
         out.clear();
@@ -377,32 +246,6 @@ impl<F: Real> FactorBuffers<F> {
         }
         for row in 0..rows.len() {
             out.extend_from_slice(self.row(self.draw_index(rows, row)));
-        }
-    }
-
-    /// Adds the gradient of the unconstrained scales, after all rows are done.
-    pub(super) fn finish(
-        &mut self,
-        plan: &FactorPlan,
-        network: &Network,
-        parameters: &[F],
-        gradient: &mut [F],
-    ) {
-        let FactorPlan::Random { scale: Some(id), .. } = plan else { return };
-        let raw = network.layout.slice(parameters, *id);
-        let out = network.layout.slice_mut(gradient, *id);
-        if let [shared] = raw {
-            let total = self.scale_gradient.iter().fold(F::zero(), |sum, &g| sum + g);
-            out[0] += total * sigmoid(*shared);
-            return;
-        }
-        // The scales are drawn with no more in this pass.
-        let slope = &mut self.scale;
-        slope.clear();
-        slope.extend_from_slice(raw);
-        F::sigmoid_in_place(slope);
-        for ((o, &g), &slope) in out.iter_mut().zip(&self.scale_gradient).zip(&*slope) {
-            *o += g * slope;
         }
     }
 }
