@@ -5,6 +5,7 @@
 
 use crate::error::check_len;
 use crate::product::{Operand, Packed, ProductScratch, multiply, multiply_packed};
+use crate::scratch::AlignedBuffer;
 use crate::{Error, Real};
 
 /// Packed operands, kept between steps.
@@ -14,10 +15,10 @@ pub struct DenseScratch(ProductScratch);
 /// A weight in the order in which the product reads it, for a weight that stays the same from call to call.
 #[derive(Debug, Clone, Default)]
 pub struct PackedWeight {
-    panels: Vec<f32>,
+    panels: AlignedBuffer,
     /// Sizes of the weight that the panels hold.
     current: Option<DenseShape>,
-    left: Vec<f32>,
+    left: AlignedBuffer,
 }
 
 impl PackedWeight {

@@ -14,7 +14,7 @@ use self::pack::{pack, pack_panels};
 use self::tile::VECTORS;
 pub(crate) use self::tile::{Block, Left, Target};
 use crate::Real;
-use crate::scratch::{aligned, fit_aligned};
+use crate::scratch::AlignedBuffer;
 use crate::simd::{arch, f32_lanes, vector_registers};
 
 /// Values of the left operand that are packed at a time: about what a core's second cache holds beside a panel.
@@ -27,8 +27,8 @@ const PARALLEL_COPIES: usize = 1 << 16;
 /// Packed operands, kept between steps.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ProductScratch {
-    pub(crate) left: Vec<f32>,
-    right: Vec<f32>,
+    pub(crate) left: AlignedBuffer,
+    right: AlignedBuffer,
 }
 
 /// A matrix stored by rows, perhaps to be read by columns.
@@ -80,11 +80,11 @@ pub(crate) struct Packed<'a, F> {
 
 impl<'a, F: Real> Packed<'a, F> {
     /// Packs into `memory`, on all threads if there is enough to copy and `threads` allows it.
-    pub(crate) fn new(operand: Operand<'a, F>, memory: &'a mut Vec<f32>, threads: bool) -> Self {
+    pub(crate) fn new(operand: Operand<'a, F>, memory: &'a mut AlignedBuffer, threads: bool) -> Self {
         let panels = tile_width().zip(operand.as_f32()).map(|(width, operand)| {
             let (inner, columns) = operand.size();
             let count = columns.div_ceil(width);
-            let panels = fit_aligned(memory, count * inner * width);
+            let panels = memory.fit(count * inner * width);
             let is_parallel = threads && panels.len() >= PARALLEL_COPIES;
             let parts = if is_parallel { rayon::current_num_threads() } else { 1 };
             let part_panels = count.div_ceil(parts);
@@ -103,10 +103,10 @@ impl<'a, F: Real> Packed<'a, F> {
     }
 
     /// What an earlier [`Packed::new`] of the same operand has left in `memory`.
-    pub(crate) fn again(operand: Operand<'a, F>, memory: &'a [f32]) -> Self {
+    pub(crate) fn again(operand: Operand<'a, F>, memory: &'a AlignedBuffer) -> Self {
         let panels = tile_width().zip(operand.as_f32()).map(|(width, operand)| {
             let (inner, columns) = operand.size();
-            aligned(memory, columns.div_ceil(width) * inner * width)
+            memory.kept(columns.div_ceil(width) * inner * width)
         });
         Self { operand, panels }
     }
@@ -135,7 +135,7 @@ pub(crate) fn multiply<F: Real>(
     if let Some((left, right, width)) = smaller_on_the_right(left, right, threads)
         && let Some(out) = F::as_f32_mut(out)
     {
-        let panels = Packed::new(right, packed_right, threads).panels.unwrap_or_default();
+        let panels = Packed::new(right, packed_right, threads).panels.expect("there are tiles");
         tiled_by_columns(left, panels, width, adds, out, threads);
         return;
     }
@@ -163,7 +163,7 @@ pub(crate) fn multiply_packed<F: Real>(
     right: Packed<'_, F>,
     adds: bool,
     out: &mut [F],
-    memory: &mut Vec<f32>,
+    memory: &mut AlignedBuffer,
     threads: bool,
 ) {
     let ((rows, inner), columns) = (left.size(), right.operand.size().1);
@@ -190,7 +190,7 @@ fn tiled(
     (inner, columns): (usize, usize),
     adds: bool,
     out: &mut [f32],
-    memory: &mut Vec<f32>,
+    memory: &mut AlignedBuffer,
     threads: bool,
 ) {
     let (rows, height) = (out.len() / columns, tile_height());
@@ -220,7 +220,7 @@ fn tiled(
         }
         return;
     }
-    let packed = fit_aligned(memory, rows.div_ceil(part_rows) * packed_len);
+    let packed = memory.fit(rows.div_ceil(part_rows) * packed_len);
     let part = |(number, (packed, out)): (usize, (&mut [f32], &mut [f32]))| {
         for (group, out) in out.chunks_mut(block_rows * columns).enumerate() {
             let first = number * part_rows + group * block_rows;
@@ -248,12 +248,6 @@ fn tiled_by_columns(
     threads: bool,
 ) {
     let (stored, inner) = left.size();
-    if inner == 0 {
-        if !adds {
-            out.fill(0.0);
-        }
-        return;
-    }
     let parts = parts(out.len() * inner, threads);
     let part_panels = panels.len().div_ceil(inner * width).div_ceil(parts);
     let part = |(panels, out): (&[f32], &mut [f32])| {

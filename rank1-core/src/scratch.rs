@@ -20,25 +20,41 @@ pub(crate) fn fit<F: Real>(buffer: &mut Vec<F>, len: usize) -> &mut [F] {
 /// Single-precision values in a cache line.
 const CACHE_LINE: usize = 16;
 
-/// As [`fit`], from the start of a cache line on: a vector across two lines takes two loads.
-pub(crate) fn fit_aligned(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len + CACHE_LINE {
-        buffer.resize(len + CACHE_LINE, 0.0);
+/// Memory that starts a cache line and grows: a vector across two lines takes two loads.
+#[derive(Debug, Default)]
+pub(crate) struct AlignedBuffer {
+    values: Vec<f32>,
+    /// Values before the first whole line.
+    start: usize,
+}
+
+impl AlignedBuffer {
+    /// As [`fit`].
+    pub(crate) fn fit(&mut self, len: usize) -> &mut [f32] {
+        if self.values.len() < len + CACHE_LINE {
+            self.values.resize(len + CACHE_LINE, 0.0);
+            // Where addresses have no meaning any start will do.
+            let start = self.values.as_ptr().align_offset(CACHE_LINE * size_of::<f32>());
+            self.start = if start < CACHE_LINE { start } else { 0 };
+        }
+        &mut self.values[self.start..self.start + len]
     }
-    let start = line_start(buffer);
-    &mut buffer[start..start + len]
+
+    /// What the last [`AlignedBuffer::fit`] of this length has returned.
+    pub(crate) fn kept(&self, len: usize) -> &[f32] {
+        &self.values[self.start..self.start + len]
+    }
 }
 
-/// What [`fit_aligned`] has returned.
-pub(crate) fn aligned(buffer: &[f32], len: usize) -> &[f32] {
-    let start = line_start(buffer);
-    &buffer[start..start + len]
-}
-
-/// Elements before the first whole cache line; 0 where addresses have no meaning.
-fn line_start(buffer: &[f32]) -> usize {
-    let start = buffer.as_ptr().align_offset(CACHE_LINE * size_of::<f32>());
-    if start < CACHE_LINE { start } else { 0 }
+impl Clone for AlignedBuffer {
+    /// The same values from the start of a line of the copy's own, which may lie elsewhere in its memory.
+    fn clone(&self) -> Self {
+        let (mut copy, len) = (Self::default(), self.values.len().saturating_sub(CACHE_LINE));
+        if len > 0 {
+            copy.fit(len).copy_from_slice(self.kept(len));
+        }
+        copy
+    }
 }
 
 /// Adds every part to `total`, in the order of the parts; parts may be longer than `total`.
@@ -59,13 +75,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aligned_memory_starts_a_cache_line_and_is_found_again() {
-        let mut buffer = Vec::new();
+    fn aligned_memory_starts_a_cache_line_and_is_kept_by_copies() {
+        let mut buffers = vec![AlignedBuffer::default()];
         for len in [1, 16, 1000, 3] {
-            let memory = fit_aligned(&mut buffer, len);
+            let mut buffer = buffers[buffers.len() - 1].clone();
+            let memory = buffer.fit(len);
             assert_eq!((memory.len(), memory.as_ptr() as usize % 64), (len, 0));
             memory[len - 1] = 7.0;
-            assert_eq!(aligned(&buffer, len)[len - 1], 7.0);
+            assert_eq!(buffer.kept(len)[len - 1], 7.0);
+            // Many copies at once, so that they lie differently in their memory.
+            buffers.extend((0..8).map(|_| buffer.clone()));
+            for copy in &buffers[buffers.len() - 8..] {
+                assert_eq!((copy.kept(len), copy.kept(len).as_ptr() as usize % 64), (buffer.kept(len), 0));
+            }
         }
     }
 }

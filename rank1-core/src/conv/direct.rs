@@ -10,7 +10,7 @@ use pulp::{Simd, WithSimd};
 use super::geometry::ConvShape;
 use super::patches::{Images, pad};
 use crate::partition::{CHUNKS, ranges, share, split_mut};
-use crate::scratch::{add_in_order, fit, fit_aligned};
+use crate::scratch::{AlignedBuffer, add_in_order, fit};
 use crate::simd::{arch, f32_lanes};
 
 /// Buffers of the direct kernels, kept between steps.
@@ -18,7 +18,7 @@ use crate::simd::{arch, f32_lanes};
 pub(super) struct DirectScratch {
     lanes: Vec<DirectLane>,
     /// Weight in groups of the channels of one tile.
-    packed: Vec<f32>,
+    packed: AlignedBuffer,
 }
 
 /// Buffers of one chunk of output lines.
@@ -26,7 +26,7 @@ pub(super) struct DirectScratch {
 struct DirectLane {
     padded: Vec<f32>,
     /// Gradient of some lines of one image in groups of the channels of one tile.
-    d_out: Vec<f32>,
+    d_out: AlignedBuffer,
     sum: Vec<f32>,
 }
 
@@ -61,14 +61,12 @@ pub(super) fn convolve(
     let (out_height, out_width) = shape.out_size();
     let line_len = out_width * shape.c_out;
     let lines = out.len() / line_len;
-    let packed = fit_aligned(&mut scratch.packed, weight.len());
+    let packed = scratch.packed.fit(weight.len());
     pack(shape.c_out, tile, weight, packed);
     scratch.lanes.resize_with(CHUNKS, DirectLane::default);
     let parts = split_mut(out, line_len, ranges(lines, CHUNKS));
-    share(ranges(lines, CHUNKS).zip(parts).zip(&mut scratch.lanes), |((range, mut out), lane)| {
-        for (image, lines) in by_image(range, out_height) {
-            let (own, rest) = out.split_at_mut(lines.len() * line_len);
-            out = rest;
+    share(ranges(lines, CHUNKS).zip(parts).zip(&mut scratch.lanes), |((range, out), lane)| {
+        for ((image, lines), own) in by_image_mut(range, out_height, out, line_len) {
             let x = pad(images, image, &mut lane.padded);
             arch().dispatch(Forward { shape, vectors: tile.vectors, x, lines, weight: packed, out: own });
         }
@@ -95,7 +93,7 @@ pub(super) fn weight_gradient(
         for (image, lines) in by_image(range, out_height) {
             let first = image * out_height;
             let d_out = &d_out[(first + lines.start) * line_len..(first + lines.end) * line_len];
-            let packed = fit_aligned(&mut lane.d_out, d_out.len());
+            let packed = lane.d_out.fit(d_out.len());
             pack(shape.c_out, tile, d_out, packed);
             let x = pad(images, image, &mut lane.padded);
             let sum = &mut sum[..shape.weight_len()];
@@ -107,12 +105,23 @@ pub(super) fn weight_gradient(
 }
 
 /// Lines numbered through all images, as lines of single images.
-pub(super) fn by_image(lines: Range<usize>, height: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+fn by_image(lines: Range<usize>, height: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
     let images = lines.start / height..lines.end.div_ceil(height);
     images.map(move |image| {
         let first = image * height;
         (image, lines.start.max(first) - first..lines.end.min(first + height) - first)
     })
+}
+
+/// As [`by_image`], each with its part of the values of these lines.
+pub(super) fn by_image_mut(
+    lines: Range<usize>,
+    height: usize,
+    values: &mut [f32],
+    line_len: usize,
+) -> impl Iterator<Item = ((usize, Range<usize>), &mut [f32])> {
+    let parts = split_mut(values, line_len, by_image(lines.clone(), height).map(|(_, lines)| lines));
+    by_image(lines, height).zip(parts)
 }
 
 /// From `[rows, C_out]` to `[C_out / tile, rows, tile]`.

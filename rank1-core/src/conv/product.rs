@@ -9,7 +9,7 @@ use super::winograd::{self, WinogradScratch};
 use crate::error::check_len;
 use crate::partition::{CHUNKS, ranges, share, split_mut};
 use crate::product::{Operand, Packed, multiply, multiply_packed};
-use crate::scratch::{add_in_order, fit};
+use crate::scratch::{AlignedBuffer, add_in_order, fit};
 use crate::{Error, Real};
 
 /// Output positions of one product: enough to pay for packing the weight, few enough for the patches to stay in cache.
@@ -25,7 +25,7 @@ pub struct ConvScratch<F> {
     /// Flipped and transposed weight.
     weight: Vec<F>,
     /// Weight as the products read it.
-    packed: Vec<f32>,
+    packed: AlignedBuffer,
     direct: DirectScratch,
     winograd: WinogradScratch,
 }
@@ -33,7 +33,7 @@ pub struct ConvScratch<F> {
 impl<F> Default for ConvScratch<F> {
     fn default() -> Self {
         let (direct, winograd) = (DirectScratch::default(), WinogradScratch::default());
-        Self { lanes: Vec::new(), weight: Vec::new(), packed: Vec::new(), direct, winograd }
+        Self { lanes: Vec::new(), weight: Vec::new(), packed: AlignedBuffer::default(), direct, winograd }
     }
 }
 
@@ -206,7 +206,7 @@ fn convolve<F: Real>(
     out: &mut [F],
     (lanes, packed, direct, winograd): (
         &mut Vec<Lane<F>>,
-        &mut Vec<f32>,
+        &mut AlignedBuffer,
         &mut DirectScratch,
         &mut WinogradScratch,
     ),

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::direct::by_image;
+use super::direct::by_image_mut;
 use super::geometry::ConvShape;
 use super::patches::{Images, pad};
 use crate::partition::{CHUNKS, ranges, share, split_mut};
 use crate::product::{Block, Left, Operand, Packed, Target};
-use crate::scratch::{aligned, fit_aligned};
+use crate::scratch::AlignedBuffer;
 use crate::simd::{arch, f32_lanes, vectorized};
 
 /// Places of a transformed patch.
@@ -25,9 +25,9 @@ const BLOCK: usize = 1 << 17;
 pub(super) struct WinogradScratch {
     lanes: Vec<WinogradLane>,
     /// Transformed weight, `[16, C_in, C_out]`.
-    weight: Vec<f32>,
+    weight: AlignedBuffer,
     /// The same as the products read it, one buffer for each place.
-    packed: Vec<Vec<f32>>,
+    packed: [AlignedBuffer; PLACES],
 }
 
 /// Buffers of one chunk of output lines.
@@ -35,9 +35,9 @@ pub(super) struct WinogradScratch {
 struct WinogradLane {
     padded: Vec<f32>,
     /// Transformed patches `[16, tiles, C_in]`.
-    patches: Vec<f32>,
+    patches: AlignedBuffer,
     /// Their products `[16, tiles, C_out]`.
-    products: Vec<f32>,
+    products: AlignedBuffer,
 }
 
 /// Vectors of channels from which on fewer multiplications are worth the transformations (measured: `cargo xtask bench conv`).
@@ -69,31 +69,29 @@ pub(super) fn convolve(
     let (out_height, out_width) = shape.out_size();
     let area = shape.c_in * shape.c_out;
     let WinogradScratch { lanes, weight: transformed, packed } = scratch;
-    let transformed = fit_aligned(transformed, PLACES * area);
+    let transformed = transformed.fit(PLACES * area);
     vectorized(|| transform_weight(weight, area, transformed));
-    packed.resize_with(PLACES, Vec::new);
     for (packed, weight) in packed.iter_mut().zip(transformed.chunks_exact(area)) {
+        // Whole vectors of channels fill whole panels: as many values as the weight has.
         Packed::new(Operand::new(weight, shape.c_out), packed, true);
     }
-    let packed: [&[f32]; PLACES] = std::array::from_fn(|place| aligned(&packed[place], area));
+    let packed: [&[f32]; PLACES] = std::array::from_fn(|place| packed[place].kept(area));
     // Two output lines to a line of tiles.
     let pair_len = 2 * out_width * shape.c_out;
     let pairs = out.len() / pair_len;
     let block = (BLOCK / PLACES / (shape.c_in + shape.c_out) / (out_width / 2)).max(1);
     lanes.resize_with(CHUNKS, WinogradLane::default);
     let parts = split_mut(out, pair_len, ranges(pairs, CHUNKS));
-    share(ranges(pairs, CHUNKS).zip(parts).zip(lanes), |((range, mut out), lane)| {
+    share(ranges(pairs, CHUNKS).zip(parts).zip(lanes), |((range, out), lane)| {
         let WinogradLane { padded, patches, products } = lane;
-        for (image, pairs) in by_image(range, out_height / 2) {
-            let (own, rest) = std::mem::take(&mut out).split_at_mut(pairs.len() * pair_len);
-            out = rest;
+        for ((image, pairs), own) in by_image_mut(range, out_height / 2, out, pair_len) {
             let x = pad(images, image, padded);
             for (number, out) in own.chunks_mut(block * pair_len).enumerate() {
                 let first = pairs.start + number * block;
                 let pairs = first..first + out.len() / pair_len;
                 let tiles = pairs.len() * out_width / 2;
-                let patches = fit_aligned(patches, PLACES * tiles * shape.c_in);
-                let products = fit_aligned(products, PLACES * tiles * shape.c_out);
+                let patches = patches.fit(PLACES * tiles * shape.c_in);
+                let products = products.fit(PLACES * tiles * shape.c_out);
                 arch().dispatch(Tiles { shape, x, pairs, weight: &packed, patches, products, out });
             }
         }

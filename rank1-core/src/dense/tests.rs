@@ -94,6 +94,10 @@ fn a_weight_that_stays_is_packed_once_and_a_new_one_after_being_told() {
     let [expected, ..] = all::<f32>((131, 97, 103));
     assert_eq!(run(&weight, &mut packed), expected);
     assert_eq!(run(&weight, &mut packed), expected);
+    // Copies lie elsewhere in memory.
+    for mut copy in vec![packed.clone(); 9] {
+        assert_eq!(run(&weight, &mut copy), expected);
+    }
     let twice: Vec<f32> = weight.iter().map(|w| 2.0 * w).collect();
     packed.forget();
     assert!(run(&twice, &mut packed).iter().zip(&expected).all(|(two, one)| *two == 2.0 * one));

@@ -8,6 +8,7 @@ use super::{LstmShape, row_of};
 use crate::Real;
 use crate::partition::{CHUNKS, ranges};
 use crate::product::ProductScratch;
+use crate::scratch::AlignedBuffer;
 
 /// Rows below which another block costs more in packing the weights than it gives in parallelism.
 const BLOCK_ROWS: usize = 32;
@@ -22,7 +23,7 @@ pub struct LstmTape<F> {
     pub(super) is_complete: bool,
     pub(super) last: Vec<F>,
     /// The weights as the products read them: of the inputs, of the hidden state.
-    pub(super) packed: [Vec<f32>; 2],
+    pub(super) packed: [AlignedBuffer; 2],
 }
 
 /// Rows that run through their sequences together. `m` rows; `[T, m, _]` unless noted.
@@ -98,7 +99,7 @@ impl<F> Default for LstmTape<F> {
             shape: None,
             is_complete: false,
             last: Vec::new(),
-            packed: [Vec::new(), Vec::new()],
+            packed: Default::default(),
         }
     }
 }

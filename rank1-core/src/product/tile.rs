@@ -117,12 +117,7 @@ fn sums_of_panel<S: Simd, const H: usize>(
 ) -> [[S::f32s; VECTORS]; H] {
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; H];
     for (left, right) in left.chunks_exact(H).zip(right.chunks_exact(VECTORS)) {
-        for h in 0..H {
-            let value = simd.splat_f32s(left[h]);
-            for v in 0..VECTORS {
-                sums[h][v] = simd.mul_add_f32s(value, right[v], sums[h][v]);
-            }
-        }
+        add_product::<S, H>(simd, |h| left[h], right, &mut sums);
     }
     sums
 }
@@ -140,17 +135,28 @@ fn sums_of_rows<S: Simd, const H: usize>(
         *row = &left[h * inner..][..inner];
     }
     for (i, right) in (0..inner).zip(right.chunks_exact(VECTORS)) {
-        for h in 0..H {
-            let value = simd.splat_f32s(rows[h][i]);
-            for v in 0..VECTORS {
-                sums[h][v] = simd.mul_add_f32s(value, right[v], sums[h][v]);
-            }
-        }
+        add_product::<S, H>(simd, |h| rows[h][i], right, &mut sums);
     }
     sums
 }
 
-/// `at`: length of a row, first column and columns that exist.
+/// Adds a column of the left operand times a row of the right one.
+#[inline(always)]
+fn add_product<S: Simd, const H: usize>(
+    simd: S,
+    left: impl Fn(usize) -> f32,
+    right: &[S::f32s],
+    sums: &mut [[S::f32s; VECTORS]; H],
+) {
+    for (h, sums) in sums.iter_mut().enumerate() {
+        let value = simd.splat_f32s(left(h));
+        for (sum, &right) in sums.iter_mut().zip(right) {
+            *sum = simd.mul_add_f32s(value, right, *sum);
+        }
+    }
+}
+
+/// The three numbers: length of a row, first column and columns that exist.
 #[inline(always)]
 fn store<S: Simd, const H: usize>(
     simd: S,
@@ -175,7 +181,7 @@ fn store<S: Simd, const H: usize>(
     }
 }
 
-/// `at`: length of a stored row, first place in it and rows that exist.
+/// The three numbers: length of a stored row, first place in it and rows that exist.
 #[inline(always)]
 fn store_columns<S: Simd, const H: usize>(
     sums: [[S::f32s; VECTORS]; H],
