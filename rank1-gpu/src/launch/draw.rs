@@ -1,13 +1,14 @@
-//! The functions to call: each checks shapes, limits and features, then launches one kernel and returns at once.
+//! Factors drawn on the device, rows scaled by a draw that is never stored, and the integers behind both.
 //!
-//! Not for strided tensors: buffers are contiguous `f32`. A failure of the device itself shows when the result is read.
+//! Forward only.
 
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
+use super::checks::{bounds, check_buffer, check_parameters, check_types, limits_of};
 use crate::kernels::{draw, scale, stream};
-use crate::shape::{Limits, Plan};
-use crate::{Clip, Draw, DrawShape, Error};
+use crate::shape::Plan;
+use crate::{Draw, DrawShape, Error};
 
 /// Factors `clip(location + scale * noise)` of every member and example.
 ///
@@ -162,54 +163,4 @@ pub fn stream_words(client: &Client, key: [u32; 2], step: u32, shape: DrawShape)
         );
     }
     Ok(out)
-}
-
-/// Bounds for the kernel, which ignores them where nothing is clipped.
-fn bounds(clip: Option<Clip>) -> (f32, f32) {
-    clip.map_or((0.0, 0.0), |clip| (clip.min(), clip.max()))
-}
-
-fn limits_of(client: &Client) -> Limits {
-    let properties = client.properties();
-    let (x, y, _) = properties.hardware.max_cube_count;
-    let units = properties.hardware.max_units_per_cube.min(properties.hardware.max_cube_dim.0);
-    Limits { bytes: properties.memory.max_page_size, cubes: (x, y), units }
-}
-
-fn check_types(op: &'static str, client: &Client) -> Result<(), Error> {
-    let needed = [("f32", f32::elem_type_native()), ("u32", u32::elem_type_native())];
-    match needed.into_iter().find(|(_, elem)| !client.properties().supports_type(*elem)) {
-        Some((feature, _)) => Err(Error::Unsupported { op, feature, runtime: client.name() }),
-        None => Ok(()),
-    }
-}
-
-fn check_parameters(
-    op: &'static str,
-    client: &Client,
-    shape: DrawShape,
-    location: &Handle,
-    scale: &Handle,
-) -> Result<(), Error> {
-    let expected = [shape.n_members, shape.width];
-    check_buffer(op, client, "location", location, &expected)?;
-    check_buffer(op, client, "scale", scale, &expected)
-}
-
-fn check_buffer(
-    op: &'static str,
-    client: &Client,
-    argument: &'static str,
-    buffer: &Handle,
-    expected: &[usize],
-) -> Result<(), Error> {
-    if buffer.service != client.service_id() {
-        return Err(Error::ForeignBuffer { op, argument });
-    }
-    let bytes = buffer.size_in_used();
-    if bytes != 4 * expected.iter().product::<usize>() as u64 {
-        let got = (bytes / 4) as usize;
-        return Err(Error::ShapeMismatch { op, argument, expected: expected.to_vec(), got });
-    }
-    Ok(())
 }

@@ -1,0 +1,59 @@
+//! What is looked at before every launch: types, limits, lengths and the device of each buffer.
+//!
+//! Nothing here looks at values.
+
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+
+use crate::shape::Limits;
+use crate::{Clip, DrawShape, Error};
+
+/// Bounds for the kernel, which ignores them where nothing is clipped.
+pub(super) fn bounds(clip: Option<Clip>) -> (f32, f32) {
+    clip.map_or((0.0, 0.0), |clip| (clip.min(), clip.max()))
+}
+
+pub(super) fn limits_of(client: &Client) -> Limits {
+    let properties = client.properties();
+    let (x, y, _) = properties.hardware.max_cube_count;
+    let units = properties.hardware.max_units_per_cube.min(properties.hardware.max_cube_dim.0);
+    Limits { bytes: properties.memory.max_page_size, cubes: (x, y), units }
+}
+
+pub(super) fn check_types(op: &'static str, client: &Client) -> Result<(), Error> {
+    let needed = [("f32", f32::elem_type_native()), ("u32", u32::elem_type_native())];
+    match needed.into_iter().find(|(_, elem)| !client.properties().supports_type(*elem)) {
+        Some((feature, _)) => Err(Error::Unsupported { op, feature, runtime: client.name() }),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn check_parameters(
+    op: &'static str,
+    client: &Client,
+    shape: DrawShape,
+    location: &Handle,
+    scale: &Handle,
+) -> Result<(), Error> {
+    let expected = [shape.n_members, shape.width];
+    check_buffer(op, client, "location", location, &expected)?;
+    check_buffer(op, client, "scale", scale, &expected)
+}
+
+pub(super) fn check_buffer(
+    op: &'static str,
+    client: &Client,
+    argument: &'static str,
+    buffer: &Handle,
+    expected: &[usize],
+) -> Result<(), Error> {
+    if buffer.service != client.service_id() {
+        return Err(Error::ForeignBuffer { op, argument });
+    }
+    let bytes = buffer.size_in_used();
+    if bytes != 4 * expected.iter().product::<usize>() as u64 {
+        let got = (bytes / 4) as usize;
+        return Err(Error::ShapeMismatch { op, argument, expected: expected.to_vec(), got });
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The functions to call: each checks shapes, limits and features, then launches its kernels and returns at once.
+//!
+//! Not for strided tensors: buffers are contiguous `f32`. A failure of the device itself shows when the result is read.
+
+mod checks;
+mod draw;
+
+pub use draw::{draw_factors, scale_by_draw, stream_words};
