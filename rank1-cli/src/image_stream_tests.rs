@@ -6,6 +6,7 @@ use std::fs;
 
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use rank1_core::likelihood::Likelihood;
+use rank1_models::device::Compute;
 use rank1_models::fit::{FitOptions, TrainingData, TrainingInputs, fit};
 use rank1_models::network::{Activation, NetworkShape};
 use rank1_models::recipe::{CheckedRecipe, parse};
@@ -68,7 +69,13 @@ fn a_fixed_crop_trains_to_the_bits_of_rows_in_memory() {
             validation: vec![1, 5, 9, 12],
             augmentation: None,
         };
-        fit(&recipe(), &shape, &data, FitOptions { threads: 1, checkpoint: None, progress: &|_| {} }).unwrap()
+        fit(
+            &recipe(),
+            &shape,
+            &data,
+            FitOptions { threads: 1, compute: &Compute::default(), checkpoint: None, progress: &|_| {} },
+        )
+        .unwrap()
     };
     let stored = fitted(images.first_rows(14).unwrap().into());
     let streamed = fitted(TrainingInputs::Streamed(Arc::new(images.clone())));

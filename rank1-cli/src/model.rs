@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use ndarray::ArrayView2;
 use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Task};
 use rank1_models::checkpoint::{read_sealed, write_sealed};
+use rank1_models::device::Compute;
 use rank1_models::engine::Engine;
 use rank1_models::fit;
 use rank1_models::inputs::{InputStream, Inputs};
@@ -14,7 +15,7 @@ use rank1_models::predict::{
     AdaptivePredictive, AdaptiveSampling, Predictive, TrainedNetwork, predict, predict_adaptively,
 };
 use rank1_models::recipe::{self, CheckedRecipe};
-use rank1_models::train::{EpochRecord, engine};
+use rank1_models::train::EpochRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::part::Part;
@@ -66,24 +67,25 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// A model from trained networks.
+    /// A model from trained networks that predicts on a device.
     #[must_use]
     pub fn new(
         document: ModelDocument,
         recipe: CheckedRecipe,
         networks: Vec<TrainedNetwork>,
         histories: Vec<Vec<EpochRecord>>,
+        compute: &Compute,
     ) -> Self {
         let kind = recipe.get().train.engine;
-        let engines = networks.iter().map(|n| engine(kind, &n.network)).collect();
+        let engines = networks.iter().map(|n| compute.engine(kind, &n.network)).collect();
         Self { document, recipe, networks, histories, engines }
     }
 
-    /// Opens the checkpoint of a finished run.
+    /// Opens the checkpoint of a finished run, to predict on a device.
     ///
     /// # Errors
     /// A missing, damaged or unfinished checkpoint.
-    pub fn open(run: &Path) -> Result<Self> {
+    pub fn open(run: &Path, compute: &Compute) -> Result<Self> {
         if !run.is_dir() {
             bail!("{}: no such run folder", run.display());
         }
@@ -121,7 +123,7 @@ impl Model {
             })
             .collect();
         let histories = states.into_iter().map(|s| s.history).collect();
-        Ok(Self::new(document, recipe, networks, histories))
+        Ok(Self::new(document, recipe, networks, histories, compute))
     }
 
     /// Members K of all networks together.

@@ -48,6 +48,8 @@ pub struct RunFacts<'a> {
     pub microseconds_per_prediction: f64,
     /// Networks trained at a time.
     pub threads: usize,
+    /// Where they were trained.
+    pub device: String,
 }
 
 /// Prepares a run folder; true when a finished run of the same recipe is already there.
@@ -117,7 +119,7 @@ pub fn finish(run: &Path, facts: &RunFacts<'_>) -> Result<()> {
         "seed": settings.seed,
         "recipe_hash": facts.recipe.hash(),
         "recipe_trained": facts.model.recipe.to_toml(),
-        "device": "cpu",
+        "device": facts.device,
         "threads": facts.threads,
         "version": env!("CARGO_PKG_VERSION"),
         "commit": option_env!("RANK1_COMMIT"),

@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rank1_core::likelihood::Likelihood;
+use rank1_models::device::Compute;
 use rank1_models::engine::Batch;
 use rank1_models::network::{InputShape, Network, NetworkShape};
 use rank1_models::predict::{TrainedNetwork, predict};
@@ -155,7 +156,7 @@ kl_annealing = 0.5
         let network = self.network(&recipe)?;
         let (inputs, targets) = random_batch(&network.shape, self.batch);
         let mut state = TrainState::start(&network, &recipe, recipe.seed)?;
-        let mut stepper = Stepper::new(&network, &recipe, self.n);
+        let mut stepper = Stepper::new(&network, &recipe, &Compute::default(), self.n);
         let mut whole = Duration::ZERO;
         for _ in 0..5 {
             stepper.engine().measure();
@@ -175,11 +176,11 @@ kl_annealing = 0.5
         let network = self.network(&recipe)?;
         let (inputs, targets) = random_batch(&network.shape, examples);
         let mut state = TrainState::start(&network, &recipe, recipe.seed)?;
-        let mut stepper = Stepper::new(&network, &recipe, self.n);
+        let mut stepper = Stepper::new(&network, &recipe, &Compute::default(), self.n);
         if let Some(samples) = self.samples {
             let parameters = state.parameters.as_slice().into();
             let trained = [TrainedNetwork { network: network.clone(), parameters, seed: recipe.seed }];
-            let mut engines = [rank1_models::train::engine(recipe.train.engine, &network)];
+            let mut engines = [Compute::default().engine(recipe.train.engine, &network)];
             return repeat(seconds, || {
                 black_box(predict(&trained, &mut engines, inputs.view(), samples, 4096)?);
                 Ok(())

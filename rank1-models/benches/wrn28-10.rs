@@ -9,6 +9,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use rank1_core::likelihood::Likelihood;
+use rank1_models::device::Compute;
 use rank1_models::engine::Batch;
 use rank1_models::network::{InputShape, Network, NetworkShape};
 use rank1_models::recipe;
@@ -48,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let (inputs, targets) = random_batch(&network.shape, batch);
     let mut state = TrainState::start(&network, recipe, recipe.seed)?;
-    let mut stepper = Stepper::new(&network, recipe, N);
+    let mut stepper = Stepper::new(&network, recipe, &Compute::default(), N);
     let mut fastest: Option<(Duration, StepTimes, Kinds)> = None;
     for step in 0..steps {
         stepper.engine().measure();

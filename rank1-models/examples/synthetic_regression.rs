@@ -8,11 +8,11 @@ use rank1_core::metrics::decompose_variance;
 use rank1_core::noise::{At, NoiseStream};
 use rank1_core::targets::Targets;
 use rank1_models::Error;
+use rank1_models::device::Compute;
 use rank1_models::fit::{FitOptions, TrainingData, fit};
 use rank1_models::network::{Activation, NetworkShape};
 use rank1_models::predict::{Predictive, predict};
 use rank1_models::recipe::parse;
-use rank1_models::train::engine;
 
 const RECIPE: &str = r#"
 name = "example/sine"
@@ -48,11 +48,15 @@ fn main() -> Result<(), Error> {
     let shape = NetworkShape::mlp(1, vec![50], 2, Activation::Tanh, Likelihood::HeteroscedasticGaussian);
     let (inputs, targets) = rows()?;
     let data = TrainingData { inputs: inputs.into(), targets, validation: Vec::new(), augmentation: None };
-    let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
+    let options =
+        FitOptions { threads: 1, compute: &Compute::default(), checkpoint: None, progress: &|_| {} };
     let fitted = fit(&recipe, &shape, &data, options)?;
     let settings = recipe.get();
-    let mut engines: Vec<_> =
-        fitted.networks.iter().map(|n| engine(settings.train.engine, &n.network)).collect();
+    let mut engines: Vec<_> = fitted
+        .networks
+        .iter()
+        .map(|n| Compute::default().engine(settings.train.engine, &n.network))
+        .collect();
     let at = [-2.0_f32, -1.0, 0.0, 1.0, 2.0];
     let inputs = Array1::from_vec(at.to_vec()).insert_axis(ndarray::Axis(1));
     let predictive = predict(&fitted.networks, &mut engines, inputs.view(), settings.predict.samples, 1024)?;

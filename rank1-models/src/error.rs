@@ -65,6 +65,14 @@ pub enum Error {
         /// The cause.
         source: std::io::Error,
     },
+    /// A device that is not there, or that this build cannot reach.
+    #[error("device `{device}`: {reason}")]
+    Device {
+        /// The device as it was typed.
+        device: String,
+        /// What is missing.
+        reason: String,
+    },
     /// A stream of rows could not go on.
     #[error(transparent)]
     Stream(Box<dyn std::error::Error + Send + Sync>),

@@ -11,6 +11,7 @@ use rank1_core::noise::philox4x32;
 use rayon::prelude::*;
 
 use crate::checkpoint::Slot;
+use crate::device::Compute;
 use crate::error::Error;
 use crate::network::{Network, NetworkShape};
 use crate::predict::TrainedNetwork;
@@ -55,11 +56,13 @@ pub enum Progress<'a> {
     },
 }
 
-/// Settings of a fit that change no result.
+/// Settings of a fit that change no result, but for rounding on another device.
 #[derive(Clone, Copy)]
 pub struct FitOptions<'a> {
     /// Networks trained at a time.
     pub threads: usize,
+    /// Where to compute.
+    pub compute: &'a Compute,
     /// Folder of the checkpoint; none keeps everything in memory.
     pub checkpoint: Option<&'a Path>,
     /// Told of trials, steps and epochs, from several threads.
@@ -70,6 +73,7 @@ impl std::fmt::Debug for FitOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FitOptions")
             .field("threads", &self.threads)
+            .field("compute", &self.compute)
             .field("checkpoint", &self.checkpoint)
             .finish_non_exhaustive()
     }
@@ -234,7 +238,7 @@ fn fit_network<'a>(
     let epochs = recipe.train.n_epochs(rows);
     let (progress, told) = (options.progress, Instant::now());
     let mut saver = Saver { network, index, slot, every, epochs, rows, progress, told };
-    train(network, recipe, sets, state, &mut saver)
+    train(network, recipe, options.compute, sets, state, &mut saver)
 }
 
 /// Every combination of the searched values, in the order of keys and values.
@@ -267,7 +271,7 @@ fn search(
     let combinations = combinations(recipe.get());
     let of = combinations.len();
     let one = |(trial, values): (usize, &Vec<Override>)| {
-        let found = try_values(recipe, shape, parts, values)?;
+        let found = try_values(recipe, shape, parts, values, options.compute)?;
         (options.progress)(Progress::Trial { trial, of, nll: found.nll });
         Ok(found)
     };
@@ -290,12 +294,13 @@ fn try_values(
     shape: &NetworkShape,
     parts: &Parts<'_>,
     values: &[Override],
+    compute: &Compute,
 ) -> Result<Trial, Error> {
     let candidate = settled(recipe, values, None)?;
     let recipe = candidate.get();
     let network = Network::new(shape.clone(), &recipe.method)?;
     let start = TrainState::start(&network, recipe, network_seed(recipe.seed, 0))?;
-    let (nll, epoch) = match train(&network, recipe, parts.sets(), start, &mut Silent) {
+    let (nll, epoch) = match train(&network, recipe, compute, parts.sets(), start, &mut Silent) {
         Ok(state) => match (&state.best, state.history.last().and_then(|r| r.valid_nll)) {
             (Some(best), _) => (best.nll, best.epoch),
             (None, last) => (last.filter(|nll| nll.is_finite()).unwrap_or(f64::INFINITY), state.epoch),

@@ -5,6 +5,7 @@ use dhat::{Alloc, HeapStats, Profiler};
 use ndarray::Array2;
 use rank1_core::likelihood::Likelihood;
 use rank1_core::targets::Targets;
+use rank1_models::device::Compute;
 use rank1_models::engine::Batch;
 use rank1_models::network::{InputShape, Network, NetworkShape};
 use rank1_models::recipe;
@@ -59,7 +60,7 @@ l2 = 0.001
         _ => Targets::Classes { labels: (0..examples).map(|i| i % 2).collect(), n_classes: outputs.max(2) },
     };
     let mut state = TrainState::start(&network, &recipe, 5).unwrap();
-    let mut stepper = Stepper::new(&network, &recipe, examples);
+    let mut stepper = Stepper::new(&network, &recipe, &Compute::default(), examples);
     let mut step = || {
         stepper.step(&mut state, Batch { inputs: inputs.view(), targets: &targets }).unwrap();
     };

@@ -9,6 +9,7 @@ use rank1_core::likelihood::Likelihood;
 use rank1_core::noise::{At, NoiseStream};
 use rank1_core::targets::Targets;
 use rank1_models::Error;
+use rank1_models::device::Compute;
 use rank1_models::fit::{FitOptions, Fitted, Progress, TrainingData, TrainingInputs, fit};
 use rank1_models::inputs::{Batches, InputStream, Inputs, Purpose};
 use rank1_models::network::{Activation, Network, NetworkShape};
@@ -112,7 +113,12 @@ fn fitted(recipe: &CheckedRecipe, inputs: TrainingInputs, moving: bool) -> Resul
     let augmentation: Option<Arc<dyn Augmentation>> = if moving { Some(Arc::new(Moving)) } else { None };
     let validation = if moving { Vec::new() } else { (0..ROWS).step_by(5).collect() };
     let data = TrainingData { inputs, targets: rows().1, validation, augmentation };
-    fit(recipe, &shape(), &data, FitOptions { threads: 1, checkpoint: None, progress: &|_| {} })
+    fit(
+        recipe,
+        &shape(),
+        &data,
+        FitOptions { threads: 1, compute: &Compute::default(), checkpoint: None, progress: &|_| {} },
+    )
 }
 
 fn same(recipe: &CheckedRecipe, moving: bool) {
@@ -171,8 +177,10 @@ fn predictions_of_a_stream_are_those_of_memory_in_any_chunks() {
     let recipe = recipe(&[]);
     let trained = fitted(&recipe, rows().0.into(), false).unwrap().networks;
     let predicted = |inputs: Inputs<'_>, chunk| -> Predictive {
-        let mut engines: Vec<_> =
-            trained.iter().map(|n| engine(recipe.get().train.engine, &n.network)).collect();
+        let mut engines: Vec<_> = trained
+            .iter()
+            .map(|n| Compute::default().engine(recipe.get().train.engine, &n.network))
+            .collect();
         predict(&trained, &mut engines, inputs, 5, chunk).unwrap()
     };
     let stored = rows().0;
@@ -198,7 +206,8 @@ fn a_stream_of_another_width_is_refused_before_the_first_step() {
         augmentation: None,
     };
     let wide = NetworkShape::mlp(3, vec![7], 3, Activation::Tanh, Likelihood::Categorical);
-    let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
+    let options =
+        FitOptions { threads: 1, compute: &Compute::default(), checkpoint: None, progress: &|_| {} };
     let error = fit(&recipe, &wide, &data, options).unwrap_err();
     assert_eq!(error.to_string(), "number of input columns: expected 3, got 2");
 }
@@ -220,7 +229,13 @@ fn steps_are_reported_within_an_epoch() {
         augmentation: None,
     };
     let short = recipe(&["train.epochs=2", "data.validation=0.0"]);
-    fit(&short, &shape(), &data, FitOptions { threads: 1, checkpoint: None, progress: &progress }).unwrap();
+    fit(
+        &short,
+        &shape(),
+        &data,
+        FitOptions { threads: 1, compute: &Compute::default(), checkpoint: None, progress: &progress },
+    )
+    .unwrap();
     let told = told.into_inner().unwrap();
     assert!((1..=5).contains(&told.len()), "{told:?}");
     assert!(told.iter().all(|&(of, network, rows, n)| (of, network, n) == (2, 0, ROWS) && rows <= n));

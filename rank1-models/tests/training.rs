@@ -8,6 +8,7 @@ use rank1_core::noise::{At, NoiseStream};
 use rank1_core::targets::Targets;
 use rank1_models::Error;
 use rank1_models::checkpoint::Slot;
+use rank1_models::device::Compute;
 use rank1_models::fit::{FitOptions, Fitted, TrainingData, fit};
 use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_models::predict::predict;
@@ -53,14 +54,23 @@ fn fitted(recipe: &CheckedRecipe) -> Fitted {
         validation: (0..101).step_by(5).collect(),
         augmentation: None,
     };
-    fit(recipe, &shape(), &data, FitOptions { threads: 1, checkpoint: None, progress: &|_| {} }).unwrap()
+    fit(
+        recipe,
+        &shape(),
+        &data,
+        FitOptions { threads: 1, compute: &Compute::default(), checkpoint: None, progress: &|_| {} },
+    )
+    .unwrap()
 }
 
 fn test_nll(fitted: &Fitted) -> f64 {
     let (inputs, targets) = rows(53, 2);
     let settings = fitted.chosen.get();
-    let mut engines: Vec<_> =
-        fitted.networks.iter().map(|n| engine(settings.train.engine, &n.network)).collect();
+    let mut engines: Vec<_> = fitted
+        .networks
+        .iter()
+        .map(|n| Compute::default().engine(settings.train.engine, &n.network))
+        .collect();
     predict(&fitted.networks, &mut engines, inputs.view(), 8, 4096).unwrap().nll(&targets).unwrap()
 }
 
@@ -117,7 +127,8 @@ fn a_gradient_that_overflows_ends_the_run_with_step_and_quantity() {
     let (inputs, targets) = rows(31, 1);
     let data = TrainingData { inputs: inputs.into(), targets, validation: Vec::new(), augmentation: None };
     let wild = recipe(&["train.optimizer={ kind = \"sgd\", learning_rate = 1e30 }"]);
-    let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
+    let options =
+        FitOptions { threads: 1, compute: &Compute::default(), checkpoint: None, progress: &|_| {} };
     let error = fit(&wild, &shape(), &data, options).unwrap_err();
     assert!(error.is_divergence(), "{error}");
 }
@@ -127,7 +138,8 @@ fn an_input_that_is_not_finite_is_refused_before_the_first_step() {
     let (mut inputs, targets) = rows(31, 1);
     inputs[[7, 0]] = f32::NAN;
     let data = TrainingData { inputs: inputs.into(), targets, validation: Vec::new(), augmentation: None };
-    let options = FitOptions { threads: 1, checkpoint: None, progress: &|_| {} };
+    let options =
+        FitOptions { threads: 1, compute: &Compute::default(), checkpoint: None, progress: &|_| {} };
     let error = fit(&recipe(&[]), &shape(), &data, options).unwrap_err();
     assert!(error.to_string().contains("[7, 0]"), "{error}");
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: finds and runs the benches of the crates.
 
+mod gpu;
 mod peers;
 
 use std::path::PathBuf;
@@ -23,8 +24,8 @@ impl Bench {
     }
 }
 
-/// Runs the named benches one after the other, or lists all when none is named. Two names are no bench: `peers` compares
-/// with PyTorch, `overhead` is the bench of steps beside deterministic networks.
+/// Runs the named benches one after the other, or lists all when none is named. Three names are no bench: `peers` compares
+/// with PyTorch, `overhead` is the bench of steps beside deterministic networks, `gpu` checks and times device kernels.
 pub(crate) fn run(workspace: &Workspace, names: &[String], words: &[String]) -> Result<Verdict> {
     let benches = find(&workspace.files()?);
     if names.is_empty() {
@@ -33,11 +34,13 @@ pub(crate) fn run(workspace: &Workspace, names: &[String], words: &[String]) -> 
             println!("  {}", bench.full_name());
         }
         println!("  peers       the cases of `steps` beside PyTorch");
+        println!("  gpu         the kernels of rank1-gpu on a device: checked, then timed");
         println!("  overhead    the cases of `steps` beside deterministic networks on as many rows");
         return Ok(Verdict::Passed);
     }
     match names {
         [name] if name == "peers" => return peers::run(workspace, words),
+        [name] if name == "gpu" => return gpu::run(workspace, words),
         [name] if name == "overhead" => {
             let words: Vec<String> = words.iter().cloned().chain(["--overhead".to_owned()]).collect();
             return run(workspace, &["steps".to_owned()], &words);

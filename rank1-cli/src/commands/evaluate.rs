@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use rank1_data::PhysionetScaler;
+use rank1_models::device::Compute;
 use rank1_models::recipe::Recipe;
 
 use crate::args::{EvaluateArgs, SplitName};
@@ -16,7 +17,7 @@ use crate::{clinical, run_folder, source, tables};
 /// # Errors
 /// A damaged run, data errors, a shift that does not apply.
 pub fn run(args: &EvaluateArgs) -> Result<()> {
-    let mut model = Model::open(&args.run)?;
+    let mut model = Model::open(&args.run, &Compute::open(args.device)?)?;
     let recipe = model.recipe.get().clone();
     if let Some(copies) = &args.corrupted {
         let samples = model.n_samples(args.samples);

@@ -9,6 +9,7 @@ use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive};
 use rank1_data::InputLayout;
 use rank1_data::idx::read_idx;
 use rank1_models::checkpoint::write_synced;
+use rank1_models::device::Compute;
 use rank1_models::inputs::{InputStream, Inputs};
 use rank1_models::predict::{AdaptivePredictive, Predictive};
 
@@ -28,7 +29,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     if let Some(bound) = args.standard_error.filter(|bound| !(bound.is_finite() && *bound > 0.0)) {
         bail!("--standard-error: expected a number above 0, got {bound}");
     }
-    let mut model = Model::open(&args.run)?;
+    let mut model = Model::open(&args.run, &Compute::open(args.device)?)?;
     let most = model.n_samples(args.samples);
     let (drawn, names) = if let Some(found) = NewImages::find(&model, &args.input)? {
         let images = &found.images as &dyn InputStream;

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rank1_data::InputLayout;
+use rank1_models::device::Compute;
 use rank1_models::fit::{FitOptions, fit};
 use rank1_models::recipe::{CheckedRecipe, Override, Recipe};
 use toml::Value;
@@ -21,7 +22,7 @@ use crate::{recipe_file, source, tables};
 /// # Errors
 /// Recipe problems, data errors, divergence, and files that cannot be written.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    check_device(&args.device)?;
+    let compute = Compute::open(args.device)?;
     let recipe = read_recipe(args)?;
     let settings = recipe.get();
     let named = |section| format!("{}: {section}", args.recipe.display());
@@ -29,7 +30,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         source::open(settings, args.data.as_deref(), args.quiet).with_context(|| named("data"))?;
     source.train = source::training_rows(settings, source.train).with_context(|| named("data"))?;
     let normalizer = source.normalizer()?;
-    let threads = args.threads.map_or_else(available_threads, |n| n as usize);
+    // A device computes one network at a time, each with all of it.
+    let threads =
+        if compute.is_cpu() { args.threads.map_or_else(available_threads, |n| n as usize) } else { 1 };
     let at_a_time = threads.min(at_most(settings));
     let data =
         source::training_data(settings, &source, &normalizer, at_a_time).with_context(|| named("data"))?;
@@ -47,7 +50,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let progress = TrainingProgress::new(settings, unit, args.quiet);
     let checkpoint = checkpoint_folder(&run);
     let report = |p: rank1_models::fit::Progress<'_>| progress.update(p);
-    let options = FitOptions { threads, checkpoint: Some(&checkpoint), progress: &report };
+    let options = FitOptions { threads, compute: &compute, checkpoint: Some(&checkpoint), progress: &report };
     let fitted = fit(&recipe, &shape, &data, options)?;
     progress.finish();
     let trained_seconds = started.elapsed().as_secs_f64();
@@ -64,7 +67,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         feature_names: source.feature_names.clone(),
         class_names: source.class_names.clone(),
     };
-    let mut model = Model::new(document, fitted.chosen, fitted.networks, fitted.histories);
+    let mut model = Model::new(document, fitted.chosen, fitted.networks, fitted.histories, &compute);
     let samples = model.n_samples(None);
     let request = Request {
         set: &source.name,
@@ -91,6 +94,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         trained_seconds,
         microseconds_per_prediction: microseconds,
         threads,
+        device: compute.describe(),
     };
     run_folder::finish(&run, &facts)?;
     if args.json {
@@ -129,13 +133,6 @@ fn read_recipe(args: &TrainArgs) -> Result<CheckedRecipe> {
         overrides.push(Override::new("seed", Value::Integer(seed)));
     }
     recipe_file::read(&args.recipe, &overrides)
-}
-
-fn check_device(device: &str) -> Result<()> {
-    match device {
-        "cpu" => Ok(()),
-        other => bail!("--device {other}: this build computes on `cpu` only"),
-    }
 }
 
 fn default_run(recipe: &CheckedRecipe) -> PathBuf {

@@ -96,7 +96,9 @@ fn misspelt_words_of_the_command_line_are_refused_on_one_line() {
         (&["evalute", "run"], &["'evalute'", "'evaluate'"]),
         (&["train", "recipe.toml", "--threads", "0"], &["'0'", "--threads"]),
         (&["train", "recipe.toml", "--set", "train.epochs"], &["--set", "KEY=VALUE"]),
-        (&["train", "recipe.toml", "--device", "cuda"], &["--device cuda", "cpu"]),
+        (&["train", "recipe.toml", "--device", "gpu"], &["'gpu'", "--device", "cpu, wgpu, cuda or cuda:N"]),
+        #[cfg(not(feature = "cuda"))]
+        (&["train", "recipe.toml", "--device", "cuda"], &["`cuda:0`", "`cpu`", "--features cuda"]),
         (&["predict", "run", "--input", "a", "--output", "b", "--samples", "0"], &["'0'", "--samples"]),
         (
             &["predict", "run", "--input", "a", "--output", "b", "--interval", "1.5"],

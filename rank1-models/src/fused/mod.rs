@@ -1,9 +1,11 @@
 //! The perturbed linear map as one differentiable Burn operation.
 //!
-//! On the CPU back end forward and backward are the fused kernels of `rank1-core`; elsewhere the same map
-//! is composed of tensor operations ([`unfused`]). Not for drawing factors; those arrive as tensors.
+//! On the CPU back end forward and backward are the fused kernels of `rank1-core`, on CubeCL devices those of `rank1-gpu`;
+//! elsewhere the same map is composed of tensor operations ([`unfused`]). Not for drawing factors; those arrive as tensors.
 
 mod autodiff;
+#[cfg(feature = "cube")]
+mod cube;
 mod flex;
 mod ops;
 pub mod unfused;
@@ -77,7 +79,14 @@ pub fn perturbed_linear(
 
 /// Whether the device of a tensor has an implementation of [`PerturbedLinearOps`].
 fn has_fused_kernel(tensor: &Tensor<2>) -> bool {
-    matches!(tensor.device().without_autodiff().as_dispatch(), DispatchDevice::Flex(_))
+    let device = tensor.device().without_autodiff();
+    match device.as_dispatch() {
+        DispatchDevice::Flex(_) => true,
+        #[cfg(feature = "cube")]
+        DispatchDevice::Cube(_) => true,
+        #[allow(unreachable_patterns)]
+        _ => false,
+    }
 }
 
 fn check(

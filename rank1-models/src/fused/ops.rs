@@ -71,7 +71,8 @@ pub struct Gradients<B: Backend> {
 }
 
 /// Fused forward map of a back end.
-#[backend_extension(Autodiff, Flex)]
+#[cfg_attr(feature = "cube", backend_extension(Autodiff, Flex, Cube))]
+#[cfg_attr(not(feature = "cube"), backend_extension(Autodiff, Flex))]
 pub trait PerturbedLinearOps: Backend {
     /// The perturbed linear map, `[K*B, D_out]`.
     fn perturbed_linear(#[extension_type] arguments: Arguments<Self>) -> FloatTensor<Self>;

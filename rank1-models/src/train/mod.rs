@@ -14,16 +14,16 @@ pub use step::{StepRecord, StepTimes, Stepper};
 use ndarray::ArrayView2;
 use rank1_core::targets::Targets;
 
-use crate::engine::analytic::{AnalyticEngine, fits};
-use crate::engine::autodiff::AutodiffEngine;
-use crate::engine::{Batch, Engine};
+use crate::device::Compute;
+use crate::engine::Batch;
+use crate::engine::analytic::fits;
 use crate::error::Error;
 use crate::init::initialize;
 use crate::inputs::Inputs;
 use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::predict::{TrainedNetwork, predict};
-use crate::recipe::{EngineKind, Recipe};
+use crate::recipe::Recipe;
 use feed::Feed;
 
 /// Rows and targets, normalized.
@@ -138,15 +138,6 @@ impl Observer for Silent {
     }
 }
 
-/// Builds the engine that a recipe asks for.
-#[must_use]
-pub fn engine(kind: EngineKind, network: &Network) -> Box<dyn Engine> {
-    match kind {
-        EngineKind::Analytic => Box::new(AnalyticEngine::<f32>::new(network.clone())),
-        EngineKind::Autodiff => Box::new(AutodiffEngine::new(network.clone(), burn::tensor::Device::flex())),
-    }
-}
-
 /// Trains one network from `state` to its end.
 ///
 /// The result depends on the recipe, the rows and the state only: draws and orders are functions of the seed
@@ -158,6 +149,7 @@ pub fn engine(kind: EngineKind, network: &Network) -> Box<dyn Engine> {
 pub fn train<'a>(
     network: &'a Network,
     recipe: &'a Recipe,
+    compute: &Compute,
     sets: TrainingSets<'a>,
     mut state: TrainState,
     observer: &mut dyn Observer,
@@ -166,7 +158,7 @@ pub fn train<'a>(
     if let Some(rows) = sets.validation {
         check_rows(network, rows)?;
     }
-    let mut run = Run::new(network, recipe, sets);
+    let mut run = Run::new(network, recipe, compute, sets);
     while !state.finished {
         run.epoch(&mut state, observer)?;
         state.finished = state.epoch >= run.epochs || run.exhausted(&state);
@@ -217,9 +209,9 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(network: &'a Network, recipe: &'a Recipe, sets: TrainingSets<'a>) -> Self {
+    fn new(network: &'a Network, recipe: &'a Recipe, compute: &Compute, sets: TrainingSets<'a>) -> Self {
         let n = sets.train.inputs.n_rows();
-        let (stepper, epochs) = (Stepper::new(network, recipe, n), recipe.train.n_epochs(n));
+        let (stepper, epochs) = (Stepper::new(network, recipe, compute, n), recipe.train.n_epochs(n));
         Self { network, recipe, sets, stepper, epochs }
     }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use rank1_core::objective::KlAnnealing;
 
-use super::{TrainState, engine};
+use super::TrainState;
+use crate::device::Compute;
 use crate::engine::{Batch, DrawKey, Engine, NllRequest};
 use crate::error::Error;
 use crate::network::Network;
@@ -59,14 +60,14 @@ impl std::fmt::Debug for Stepper<'_> {
 }
 
 impl<'a> Stepper<'a> {
-    /// Steps on a training set of `n_rows` rows with the engine that the recipe asks for.
+    /// Steps on a training set of `n_rows` rows with the engine that recipe and device ask for.
     #[must_use]
-    pub fn new(network: &'a Network, recipe: &'a Recipe, n_rows: usize) -> Self {
+    pub fn new(network: &'a Network, recipe: &'a Recipe, compute: &Compute, n_rows: usize) -> Self {
         let steps = recipe.train.n_epochs(n_rows) as f64 * recipe.train.steps_per_epoch(n_rows) as f64;
         Self {
             network,
             recipe,
-            engine: engine(recipe.train.engine, network),
+            engine: compute.engine(recipe.train.engine, network),
             penalty: Penalty::new(network),
             gradient: vec![0.0; network.layout.len()],
             annealing: KlAnnealing { steps: (recipe.train.kl_annealing * steps).round() as u64 },

@@ -5,12 +5,12 @@
 use rank1_core::noise::NoiseStream;
 
 use super::*;
+use crate::device::Compute;
 use crate::init::initialize;
 use crate::method::{Method, Rank1};
 use crate::network::{Activation, Network, NetworkShape};
 use crate::predict::predict;
 use crate::recipe::EngineKind;
-use crate::train::engine;
 
 const MOST: usize = 32;
 
@@ -40,7 +40,7 @@ fn setting(
     for (i, mut row) in inputs.outer_iter_mut().enumerate() {
         row *= 0.05 * i as f32;
     }
-    let engines = (0..2).map(|_| engine(kind, &network)).collect();
+    let engines = (0..2).map(|_| Compute::default().engine(kind, &network)).collect();
     (networks, engines, inputs)
 }
 
