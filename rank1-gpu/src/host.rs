@@ -1,8 +1,13 @@
-//! The same draws on the host, in plain `f64` Rust: the reference that the kernels are tested against.
+//! The same draws and layers on the host, in plain `f64` Rust: the reference that the kernels are tested against.
 //!
 //! Not fast and not used by the kernels.
 
+mod layer;
+mod linear;
+
 use std::f64::consts::{PI, TAU};
+
+pub use linear::{perturbed_linear, perturbed_linear_backward};
 
 use crate::philox::philox4x32;
 use crate::{Clip, Draw, DrawShape, Error, NoiseKind};

@@ -43,10 +43,13 @@ mod error;
 pub mod host;
 mod kernels;
 pub mod launch;
+pub mod linear;
 pub mod philox;
 pub mod shape;
+mod strategy;
 pub mod transfer;
 
 pub use draw::{Clip, Draw, NoiseKind};
 pub use error::Error;
+pub use linear::{Activation, Factor, FactorRows, LayerGrads, LinearShape, Perturbation, PerturbedLayer};
 pub use shape::DrawShape;

@@ -39,20 +39,10 @@ impl DrawShape {
     /// # Source
     /// The kernels' positions are 32-bit integers.
     pub fn elements(&self, op: &'static str) -> Result<usize, Error> {
-        let axes = [("n_members", self.n_members), ("n_examples", self.n_examples), ("width", self.width)];
-        if let Some((axis, _)) = axes.into_iter().find(|(_, length)| *length == 0) {
-            return Err(Error::Empty { op, axis });
-        }
-        let product = axes.into_iter().fold(1_u64, |all, (_, length)| all.saturating_mul(length as u64));
-        if product > MAX_ELEMENTS {
-            return Err(Error::OverLimit {
-                op,
-                limit: "the number of elements of a 32-bit address",
-                requested: product,
-                maximum: MAX_ELEMENTS,
-            });
-        }
-        Ok(product as usize)
+        check_axes(
+            op,
+            &[("n_members", self.n_members), ("n_examples", self.n_examples), ("width", self.width)],
+        )
     }
 
     /// The same members and width with `batch_size` rows per member.
@@ -88,6 +78,23 @@ impl DrawShape {
         }
         Ok(Plan { elements, count: CubeCount::Static(x as u32, y as u32, 1), dim: CubeDim::new_1d(units) })
     }
+}
+
+/// Number of elements of a buffer with these axes: none is 0, and the product has 32-bit addresses.
+pub(crate) fn check_axes(op: &'static str, axes: &[(&'static str, usize)]) -> Result<usize, Error> {
+    if let Some((axis, _)) = axes.iter().find(|(_, length)| *length == 0) {
+        return Err(Error::Empty { op, axis });
+    }
+    let product = axes.iter().fold(1_u64, |all, (_, length)| all.saturating_mul(*length as u64));
+    if product > MAX_ELEMENTS {
+        return Err(Error::OverLimit {
+            op,
+            limit: "the number of elements of a 32-bit address",
+            requested: product,
+            maximum: MAX_ELEMENTS,
+        });
+    }
+    Ok(product as usize)
 }
 
 /// A checked launch.

@@ -1,8 +1,14 @@
-//! Device code: one unit of work per block of four consecutive entries of a row.
+//! Device code: one unit of work per block of four consecutive entries of a row, or per square of a product's tile.
 //!
 //! Nothing here checks a shape; [`crate::launch`] does so first.
 
+pub(crate) mod activation;
 pub(crate) mod draw;
+pub(crate) mod linear;
+pub(crate) mod linear_backward;
+pub(crate) mod matrix;
 pub(crate) mod noise;
+pub(crate) mod product;
 pub(crate) mod scale;
+pub(crate) mod segment_sum;
 pub(crate) mod stream;

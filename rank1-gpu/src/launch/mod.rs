@@ -4,5 +4,9 @@
 
 mod checks;
 mod draw;
+mod layer;
+mod linear;
+mod product;
 
 pub use draw::{draw_factors, scale_by_draw, stream_words};
+pub use linear::{perturbed_linear, perturbed_linear_backward};

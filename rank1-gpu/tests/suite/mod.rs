@@ -1,6 +1,8 @@
 //! Claims about every kernel, as functions of a client: the same for each runtime, instantiated by [`on_runtime`].
 
 mod draws;
+mod layers;
+mod linear;
 mod refusals;
 mod scaling;
 mod stream;
@@ -8,6 +10,13 @@ mod stream;
 pub(crate) use draws::{
     clipped_draws_end_on_the_bounds, device_normals_pass_a_kolmogorov_smirnov_test, draws_equal_the_host,
     nan_parameters_pass_through_a_clip, standard_noise_is_exact_to_a_few_units_of_f32,
+};
+pub(crate) use linear::{
+    gradients_of_factors_that_are_zero_equal_the_host, gradients_summed_in_parts_repeat_to_the_bit,
+    linear_arguments_of_the_wrong_length_are_refused_by_name, linear_gradients_equal_the_host_at_every_shape,
+    linear_gradients_equal_the_host_for_every_kind_of_layer, linear_outputs_equal_the_host_at_every_shape,
+    linear_outputs_equal_the_host_for_every_kind_of_layer, nan_gradients_reach_everything_they_touch,
+    nan_reaches_the_outputs_of_its_row_alone,
 };
 pub(crate) use refusals::{
     buffers_of_the_wrong_length_are_refused_by_name, draws_that_do_not_fit_the_batch_are_refused,
@@ -94,6 +103,15 @@ macro_rules! on_runtime {
             draws_that_do_not_fit_the_batch_are_refused,
             empty_axes_are_refused,
             more_than_the_device_can_hold_is_refused,
+            linear_outputs_equal_the_host_for_every_kind_of_layer,
+            linear_outputs_equal_the_host_at_every_shape,
+            linear_gradients_equal_the_host_for_every_kind_of_layer,
+            linear_gradients_equal_the_host_at_every_shape,
+            gradients_of_factors_that_are_zero_equal_the_host,
+            gradients_summed_in_parts_repeat_to_the_bit,
+            nan_reaches_the_outputs_of_its_row_alone,
+            nan_gradients_reach_everything_they_touch,
+            linear_arguments_of_the_wrong_length_are_refused_by_name,
         }
     };
     ($device:expr; $($claim:ident,)*) => {

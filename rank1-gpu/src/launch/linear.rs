@@ -1,0 +1,120 @@
+//! The perturbed linear map of all members, forward and backward.
+//!
+//! Not for drawing factors, which are buffers here.
+
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+
+use super::layer::{self, Geometry, Layer, rows_per_factor};
+use super::product::floats;
+use crate::Error;
+use crate::kernels::linear::{Factored, FactoredLaunch, Plain, PlainLaunch};
+use crate::kernels::linear_backward::{ProductGradient, ProductGradientLaunch};
+use crate::linear::{Factor, LayerGrads, LinearShape, Perturbation, Sizes};
+
+/// Outputs of all members: `activation(((x ∘ s) W) ∘ r + bias)` in one kernel.
+///
+/// The input factor is applied while a tile of `x` is loaded; output factor, bias and activation while sums are stored.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `x` | `[K * B, D_in]`, member-major | f32 |
+/// | `layer` | see [`crate::PerturbedLayer`] | f32 |
+/// | returns | `[K * B, D_out]` | f32 |
+///
+/// # Errors
+/// [`Error::Empty`], [`Error::OverLimit`], [`Error::ShapeMismatch`] by the argument's name, [`Error::ForeignBuffer`],
+/// [`Error::Unsupported`]; all before the launch. Values are not looked at: NaN passes through, also through a ReLU.
+///
+/// # Numerics
+/// Sums over `D_in` run in f32 from first to last, so results do not depend on the batch. Within 1e-5 (1 + |value|) of
+/// [`crate::host::perturbed_linear`] for entries of size 1 and `D_in` in the hundreds. The tanh is a polynomial and a
+/// quotient of WGSL's `exp`, within 1e-6.
+///
+/// # Source
+/// Dusenberry et al. 2020, arXiv:2005.07186, section 3.1 (our weight is the transpose of theirs); bias placed as in the
+/// reference code.
+pub fn perturbed_linear(
+    client: &Client,
+    shape: LinearShape,
+    layer: &Layer<'_>,
+    x: &Handle,
+) -> Result<Handle, Error> {
+    let op = "perturbed_linear";
+    shape.check(op)?;
+    layer::forward(op, client, &Linear(shape.sizes()), layer, x)
+}
+
+/// Gradients of a scalar with respect to `x` and everything in `layer`, from its gradient with respect to the outputs.
+///
+/// The product is computed again for the gradient of a multiplicative output factor, which would otherwise be lost where
+/// the factor is 0.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `x` | `[K * B, D_in]`, member-major | f32 |
+/// | `y`: outputs of [`perturbed_linear`], read only if there is an activation | `[K * B, D_out]` | f32 |
+/// | `grad_y` | `[K * B, D_out]` | f32 |
+/// | returns | [`LayerGrads`] in the shapes of the originals | f32 |
+///
+/// # Errors
+/// As [`perturbed_linear`], also for `y` and `grad_y`.
+///
+/// # Numerics
+/// Sums over rows are cut by shape alone and added in a fixed order without atomics: two runs on one device agree to
+/// the bit. Within 1e-5 (1 + |value|) of [`crate::host::perturbed_linear_backward`] as forward.
+///
+/// # Source
+/// Chain rule on [`perturbed_linear`].
+pub fn perturbed_linear_backward(
+    client: &Client,
+    shape: LinearShape,
+    layer: &Layer<'_>,
+    x: &Handle,
+    y: &Handle,
+    grad_y: &Handle,
+) -> Result<LayerGrads<Handle>, Error> {
+    let op = "perturbed_linear_backward";
+    shape.check(op)?;
+    layer::backward(op, client, &Linear(shape.sizes()), layer, x, y, grad_y)
+}
+
+/// Every output sees the row of its own example.
+struct Linear(Sizes);
+
+// SAFETY: one position and one tap, so that patches are the rows of `x`, gradients the rows of the outputs, and the
+// weight has a row for each input channel; factors have a row for each `rows_per_factor` of them.
+unsafe impl Geometry for Linear {
+    type Patches = Factored;
+    type Gradients = ProductGradient;
+    type WeightByInput = Plain;
+
+    fn sizes(&self) -> Sizes {
+        self.0
+    }
+
+    fn patches(
+        &self,
+        x: &Handle,
+        factor: Option<Factor<'_, Handle>>,
+        perturbation: Perturbation,
+    ) -> FactoredLaunch {
+        FactoredLaunch::new(
+            floats(x),
+            factor.map(|factor| floats(factor.values)).into(),
+            self.0.c_in as u32,
+            rows_per_factor(factor, &self.0, 1),
+            perturbation,
+        )
+    }
+
+    fn gradients(&self, gradient: ProductGradientLaunch) -> ProductGradientLaunch {
+        gradient
+    }
+
+    fn weight_by_input(&self, weight: &Handle) -> PlainLaunch {
+        PlainLaunch::new(floats(weight), self.0.c_out as u32)
+    }
+}

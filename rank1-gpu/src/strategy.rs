@@ -1,0 +1,207 @@
+//! Which tile computes a product, and into how many parts its depth is cut.
+//!
+//! Chosen from shapes alone, never from timings, so that the same call sums in the same order everywhere.
+
+use crate::Error;
+
+/// Entries of a tile side that one unit keeps in registers.
+pub(crate) const REGISTERS: u32 = 4;
+/// Products with fewer cubes than this take smaller tiles, or cut their depth: about two cubes for each
+/// multiprocessor of a mid-size device.
+const ENOUGH_CUBES: u64 = 64;
+/// Slices of depth that a part must at least have, so that the second pass over the parts stays small beside the first.
+const SLICES_PER_PART: u64 = 16;
+/// Most parts of a depth.
+const MAX_PARTS: u64 = 64;
+
+/// The part of a product that one cube computes, `m` rows by `n` columns, in slices of depth `k`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Tile {
+    pub(crate) m: u32,
+    pub(crate) n: u32,
+    pub(crate) k: u32,
+}
+
+impl Tile {
+    const LARGE: Self = Self { m: 64, n: 64, k: 16 };
+    const MEDIUM: Self = Self { m: 32, n: 32, k: 16 };
+    const FEW_ROWS: Self = Self { m: 16, n: 64, k: 16 };
+    const FEW_COLUMNS: Self = Self { m: 64, n: 16, k: 16 };
+    const SMALL: Self = Self { m: 16, n: 16, k: 8 };
+
+    /// Units of a cube, one for each square of registers.
+    pub(crate) fn units(self) -> u32 {
+        (self.m / REGISTERS) * (self.n / REGISTERS)
+    }
+
+    /// Times that the units go to memory for a slice of an operand with `side` rows or columns.
+    pub(crate) fn rounds(self, side: u32) -> u32 {
+        side / REGISTERS * self.k / self.units()
+    }
+
+    /// Quads between the starts of two depths in shared memory; one more than needed, against bank conflicts.
+    pub(crate) fn stride(side: u32) -> u32 {
+        side / REGISTERS + 1
+    }
+
+    /// Bytes of shared memory.
+    pub(crate) fn shared_bytes(self) -> u64 {
+        16 * u64::from(self.k * (Self::stride(self.m) + Self::stride(self.n)))
+    }
+
+    fn cubes(self, rows: u64, columns: u64) -> u64 {
+        rows.div_ceil(u64::from(self.m)) * columns.div_ceil(u64::from(self.n))
+    }
+}
+
+/// The units of a cube that sums rows: neighbors take neighboring columns, lanes take turns with the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SumCube {
+    pub(crate) columns: u32,
+    pub(crate) lanes: u32,
+}
+
+impl SumCube {
+    /// Rows that one cube adds; longer sums are cut into chunks of so many, and the chunks summed in a second pass.
+    pub(crate) const CHUNK: usize = 512;
+
+    pub(crate) fn units(self) -> u32 {
+        self.columns * self.lanes
+    }
+
+    /// Few columns leave units for more lanes; short sums need few lanes.
+    pub(crate) fn new(width: usize, length: usize) -> Self {
+        let columns = if width <= 8 { 8 } else { 32 };
+        Self { columns, lanes: if length < 16 { 1 } else { 64 / columns * 2 } }
+    }
+}
+
+/// What a device allows a cube.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CubeLimits {
+    pub(crate) units: u32,
+    pub(crate) shared_bytes: u64,
+}
+
+/// How a product of `rows` by `depth` by `columns` is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Strategy {
+    pub(crate) tile: Tile,
+    pub(crate) parts: u32,
+    pub(crate) depth_per_part: u32,
+}
+
+/// A tile for a product that is not cut along its depth.
+pub(crate) fn whole(
+    op: &'static str,
+    rows: usize,
+    columns: usize,
+    depth: usize,
+    limits: CubeLimits,
+) -> Result<Strategy, Error> {
+    let tile = tile(op, rows as u64, columns as u64, limits)?;
+    Ok(Strategy { tile, parts: 1, depth_per_part: depth as u32 })
+}
+
+/// A tile and a number of parts for a product with a long depth and a small result, as a weight gradient is.
+pub(crate) fn in_parts(
+    op: &'static str,
+    rows: usize,
+    columns: usize,
+    depth: usize,
+    limits: CubeLimits,
+) -> Result<Strategy, Error> {
+    let tile = tile(op, rows as u64, columns as u64, limits)?;
+    let slices = (depth as u64).div_ceil(u64::from(tile.k));
+    let wanted = ENOUGH_CUBES.div_ceil(tile.cubes(rows as u64, columns as u64));
+    let parts = wanted.min(slices / SLICES_PER_PART).clamp(1, MAX_PARTS);
+    let depth_per_part = slices.div_ceil(parts) * u64::from(tile.k);
+    // Rounding up to whole slices can leave the last part without any.
+    let parts = (depth as u64).div_ceil(depth_per_part);
+    Ok(Strategy { tile, parts: parts as u32, depth_per_part: depth_per_part as u32 })
+}
+
+fn tile(op: &'static str, rows: u64, columns: u64, limits: CubeLimits) -> Result<Tile, Error> {
+    let wish = match (rows <= 16, columns <= 16) {
+        (true, true) => Tile::SMALL,
+        (true, false) => Tile::FEW_ROWS,
+        (false, true) => Tile::FEW_COLUMNS,
+        (false, false) if Tile::LARGE.cubes(rows, columns) < ENOUGH_CUBES => Tile::MEDIUM,
+        (false, false) => Tile::LARGE,
+    };
+    let fits = |tile: &Tile| tile.units() <= limits.units && tile.shared_bytes() <= limits.shared_bytes;
+    let over = |limit, requested, maximum| Error::OverLimit { op, limit, requested, maximum };
+    match [wish, Tile::MEDIUM, Tile::SMALL].into_iter().find(fits) {
+        Some(tile) => Ok(tile),
+        None if Tile::SMALL.units() > limits.units => {
+            let requested = u64::from(Tile::SMALL.units());
+            Err(over("the largest cube of the device in units", requested, u64::from(limits.units)))
+        }
+        None => {
+            let requested = Tile::SMALL.shared_bytes();
+            Err(over("the shared memory of a cube in bytes", requested, limits.shared_bytes))
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const WEBGPU: CubeLimits = CubeLimits { units: 256, shared_bytes: 16_384 };
+    const ALL: [Tile; 5] = [Tile::LARGE, Tile::MEDIUM, Tile::FEW_ROWS, Tile::FEW_COLUMNS, Tile::SMALL];
+
+    #[test]
+    fn every_tile_fits_the_least_device_and_loads_in_whole_rounds() {
+        for tile in ALL {
+            assert!(tile.units() <= 256 && tile.shared_bytes() < 16_384, "{tile:?}");
+            for side in [tile.m, tile.n] {
+                assert_eq!(tile.rounds(side) * tile.units(), side / REGISTERS * tile.k, "{tile:?}");
+                assert_eq!(side % REGISTERS, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_tile_follows_the_shape() {
+        let tile = |rows, columns| whole("test", rows, columns, 100, WEBGPU).unwrap().tile;
+        assert_eq!(tile(4096, 512), Tile::LARGE);
+        assert_eq!(tile(128, 128), Tile::MEDIUM);
+        assert_eq!(tile(16, 512), Tile::FEW_ROWS);
+        assert_eq!(tile(4096, 10), Tile::FEW_COLUMNS);
+        assert_eq!(tile(1, 1), Tile::SMALL);
+    }
+
+    #[test]
+    fn parts_cover_the_depth_once_and_none_is_empty() {
+        for (rows, columns, depth) in
+            [(7, 11, 15), (64, 64, 100_003), (512, 512, 4096), (27, 16, 1 << 20), (1, 1, 1), (9, 9, 257)]
+        {
+            let cut = in_parts("test", rows, columns, depth, WEBGPU).unwrap();
+            let (parts, each) = (u64::from(cut.parts), u64::from(cut.depth_per_part));
+            assert!(parts * each >= depth as u64 && (parts - 1) * each < depth as u64, "{cut:?}");
+            assert!(cut.parts == 1 || cut.depth_per_part.is_multiple_of(cut.tile.k), "{cut:?}");
+        }
+        assert_eq!(in_parts("test", 7, 11, 15, WEBGPU).unwrap().parts, 1);
+        assert!(in_parts("test", 27, 16, 1 << 20, WEBGPU).unwrap().parts > 30);
+    }
+
+    #[test]
+    fn cubes_of_sums_have_at_most_128_units() {
+        for (width, length, units) in [(1, 1, 8), (8, 1000, 128), (9, 15, 32), (512, 16, 128)] {
+            assert_eq!(SumCube::new(width, length).units(), units);
+        }
+    }
+
+    #[test]
+    fn a_device_with_small_cubes_gets_small_tiles_or_a_refusal_with_numbers() {
+        let tile = |limits| whole("test", 4096, 512, 100, limits);
+        assert_eq!(tile(CubeLimits { units: 128, ..WEBGPU }).unwrap().tile, Tile::MEDIUM);
+        assert_eq!(tile(CubeLimits { shared_bytes: 4096, ..WEBGPU }).unwrap().tile, Tile::SMALL);
+        let error = tile(CubeLimits { units: 8, ..WEBGPU }).unwrap_err();
+        assert!(matches!(error, Error::OverLimit { requested: 16, maximum: 8, .. }), "{error}");
+        let error = tile(CubeLimits { shared_bytes: 1000, ..WEBGPU }).unwrap_err();
+        assert!(matches!(error, Error::OverLimit { requested: 1280, maximum: 1000, .. }), "{error}");
+    }
+}
