@@ -2,14 +2,14 @@
 //!
 //! Not for training loops, tensors or autodiff: buffers of `f32` go in and out, the caller owns the client.
 //!
-//! A factor entry is `location + scale * noise`, cut to a [`Clip`] if there is one. The noise is a pure function of a
+//! A factor entry is `location + scale * noise` or its exponential, cut to a [`Clip`] if there is one. The noise is a pure function of a
 //! key and of (step, member, example, index), so that the device, this crate's [`host`] twin and every other
 //! implementation of the same stream agree, and so that a backward pass can draw again instead of storing.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | [`launch`] | the functions to call: they check shapes and limits, then launch |
-//! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Clip`] |
+//! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
 //! | [`shape`] | [`DrawShape`] and the launch grid |
 //! | [`transfer`] | copies to and from a device |
 //! | [`philox`] | the integer generator, on the host and as a device function |
@@ -24,12 +24,8 @@
 //! // An error, not a panic, where the feature `wgpu` is off or the machine has no adapter.
 //! let client = Device::wgpu(WgpuDeviceKind::DefaultDevice)?.client();
 //! let shape = DrawShape { n_members: 2, n_examples: 3, width: 5 };
-//! let draw = Draw {
-//!     kind: NoiseKind::Normal,
-//!     key: philox::stream_key(2020, 0, 0),
-//!     step: 0,
-//!     clip: Some(Clip::REFERENCE),
-//! };
+//! let draw = Draw::new(NoiseKind::Normal, philox::stream_key(2020, 0, 0), 0);
+//! let draw = Draw { clip: Some(Clip::REFERENCE), ..draw };
 //! let location = transfer::upload(&client, "location", &[1.0; 10])?;
 //! let scale = transfer::upload(&client, "scale", &[0.1; 10])?;
 //! let factors = launch::draw_factors(&client, &draw, shape, &location, &scale)?;
@@ -47,6 +43,6 @@ pub mod philox;
 pub mod shape;
 pub mod transfer;
 
-pub use draw::{Clip, Draw, NoiseKind};
+pub use draw::{Clip, Draw, Family, NoiseKind, ScaleParameter};
 pub use error::Error;
 pub use shape::DrawShape;

@@ -2,11 +2,12 @@
 
 use cubecl::prelude::*;
 
-use super::noise::{factor, noise_of};
-use crate::draw::NoiseKind;
+use super::factor::factor;
+use super::noise::noise_of;
+use crate::draw::Form;
 use crate::philox::philox_block;
 
-/// `out[k * batch_size + b, i] = x[..] * clip(location[k, i] + scale[k, i] * noise)`.
+/// `out[k * batch_size + b, i] = x[..] * factor[k, b, i]`.
 ///
 /// The noise is that of example `b % n_examples`: `b` itself for one draw per example, 0 for one shared by the batch.
 #[cube(launch_unchecked)]
@@ -24,8 +25,7 @@ pub(crate) fn scale_by_draw(
     width: u32,
     clip_min: f32,
     clip_max: f32,
-    #[comptime] kind: NoiseKind,
-    #[comptime] clipped: bool,
+    #[comptime] form: Form,
 ) {
     let quads = width.div_ceil(4u32);
     let unit = ABSOLUTE_POS as u32;
@@ -35,14 +35,14 @@ pub(crate) fn scale_by_draw(
         let member = row / batch_size;
         let example = (row % batch_size) % n_examples;
         let words = philox_block(quad, example, member, step, key_0, key_1);
-        let noise = noise_of(words, kind);
+        let noise = noise_of(words, comptime!(form.kind));
         #[unroll]
         for lane in 0..4usize {
             let index = quad * 4u32 + lane as u32;
             if index < width {
                 let from = (member * width + index) as usize;
                 let at = (row * width + index) as usize;
-                let value = factor(location[from], scale[from], noise[lane], clip_min, clip_max, clipped);
+                let value = factor(location[from], scale[from], noise[lane], clip_min, clip_max, form);
                 out[at] = x[at] * value;
             }
         }

@@ -10,12 +10,12 @@ use crate::kernels::{draw, scale, stream};
 use crate::shape::Plan;
 use crate::{Draw, DrawShape, Error};
 
-/// Factors `clip(location + scale * noise)` of every member and example.
+/// Factors of every member and example: `clip(location + scale * noise)`, or of its exponential for the log-normal family.
 ///
 /// # Shapes
 /// | value | shape | dtype |
 /// | --- | --- | --- |
-/// | `location`, `scale` | `[K, D]` | f32 |
+/// | `location`, `scale` | `[K, D]`; scales as [`Draw::scale`] says | f32 |
 /// | returns | `[K, n_examples, D]` | f32 |
 ///
 /// # Errors
@@ -23,11 +23,12 @@ use crate::{Draw, DrawShape, Error};
 /// all before the launch. Locations and scales are not looked at: NaN passes through.
 ///
 /// # Numerics
-/// Within 1e-5 (1 + |value|) of [`crate::host::draw_factors`] for scales up to 1.
+/// Within 1e-5 (1 + |value|) of [`crate::host::draw_factors`] for scales up to 1. Softplus and log-normal draws rely on the
+/// device's exponential, which WGSL allows `3 + 2 |x|` units in the last place; a log-normal factor is as exact as that.
 ///
 /// # Source
-/// Reparameterized draws of the posterior, Dusenberry et al. 2020, arXiv:2005.07186, section 3. `scale` is the positive
-/// scale itself, not its raw parameter.
+/// Reparameterized draws of the posterior, Dusenberry et al. 2020, arXiv:2005.07186, section 3; `softplus(raw) + 1e-7` is
+/// the reference code's constraint.
 pub fn draw_factors(
     client: &Client,
     draw: &Draw,
@@ -62,14 +63,13 @@ pub fn draw_factors(
             shape.width as u32,
             clip_min,
             clip_max,
-            draw.kind,
-            draw.clip.is_some(),
+            draw.form(),
         );
     }
     Ok(out)
 }
 
-/// Rows scaled by a draw that is never stored: `x * clip(location + scale * noise)`.
+/// Rows scaled by a draw that is never stored.
 ///
 /// Equal to multiplying by [`draw_factors`] of the same `draw` and `shape`.
 ///
@@ -125,8 +125,7 @@ pub fn scale_by_draw(
             shape.width as u32,
             clip_min,
             clip_max,
-            draw.kind,
-            draw.clip.is_some(),
+            draw.form(),
         );
     }
     Ok(out)

@@ -7,19 +7,20 @@ mod stream;
 
 pub(crate) use draws::{
     clipped_draws_end_on_the_bounds, device_normals_pass_a_kolmogorov_smirnov_test, draws_equal_the_host,
-    nan_parameters_pass_through_a_clip, standard_noise_is_exact_to_a_few_units_of_f32,
+    draws_of_raw_scales_and_log_normal_draws_equal_the_host, nan_parameters_pass_through_a_clip,
+    raw_scales_are_positive_and_exact_in_proportion, standard_noise_is_exact_to_a_few_units_of_f32,
 };
 pub(crate) use refusals::{
     buffers_of_the_wrong_length_are_refused_by_name, draws_that_do_not_fit_the_batch_are_refused,
     empty_axes_are_refused, more_than_the_device_can_hold_is_refused,
 };
 pub(crate) use scaling::{
-    scaled_rows_equal_the_host, scaling_by_a_shared_draw_equals_the_host,
-    scaling_equals_multiplying_by_the_stored_draw,
+    rows_scaled_by_every_form_of_draw_equal_the_host, scaled_rows_equal_the_host,
+    scaling_by_a_shared_draw_equals_the_host, scaling_equals_multiplying_by_the_stored_draw,
 };
 pub(crate) use stream::{integer_stream_equals_the_host_bit_for_bit, words_do_not_depend_on_the_grid};
 
-use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind};
+use rank1_gpu::{Clip, Draw, DrawShape, Family, NoiseKind, ScaleParameter};
 
 /// Set to anything, this turns a missing device from a skipped suite into a failed one.
 const REQUIRED: &str = "RANK1_REQUIRE_DEVICE";
@@ -36,7 +37,7 @@ pub(crate) fn shape((n_members, n_examples, width): (usize, usize, usize)) -> Dr
 }
 
 pub(crate) fn draw(kind: NoiseKind, clip: Option<Clip>) -> Draw {
-    Draw { kind, key: KEY, step: 17, clip }
+    Draw { clip, ..Draw::new(kind, KEY, 17) }
 }
 
 /// Locations around one, scales in (0, 1), and rows of both signs: no two entries alike.
@@ -45,6 +46,18 @@ pub(crate) fn parameters(shape: DrawShape) -> (Vec<f32>, Vec<f32>) {
     let location = (0..n).map(|i| 1.0 + (0.37 * i as f32).sin()).collect();
     let scale = (0..n).map(|i| 0.5 + 0.4 * (0.73 * i as f32).cos()).collect();
     (location, scale)
+}
+
+/// Every family with every kind of scale, clipped at the bounds that about half of these entries reach, and not.
+pub(crate) fn forms(kind: NoiseKind) -> impl Iterator<Item = Draw> {
+    let families = [Family::LocationScale, Family::LogNormal];
+    let scales = [ScaleParameter::Positive, ScaleParameter::Softplus];
+    let clips = [None, Clip::new(0.75, 2.5).ok()];
+    families.into_iter().flat_map(move |family| {
+        scales.into_iter().flat_map(move |scale| {
+            clips.into_iter().map(move |clip| Draw { family, scale, ..draw(kind, clip) })
+        })
+    })
 }
 
 /// Equality within 1e-5 (1 + |expected|), entry by entry.
@@ -83,11 +96,14 @@ macro_rules! on_runtime {
             integer_stream_equals_the_host_bit_for_bit,
             words_do_not_depend_on_the_grid,
             draws_equal_the_host,
+            draws_of_raw_scales_and_log_normal_draws_equal_the_host,
+            raw_scales_are_positive_and_exact_in_proportion,
             standard_noise_is_exact_to_a_few_units_of_f32,
             clipped_draws_end_on_the_bounds,
             nan_parameters_pass_through_a_clip,
             device_normals_pass_a_kolmogorov_smirnov_test,
             scaled_rows_equal_the_host,
+            rows_scaled_by_every_form_of_draw_equal_the_host,
             scaling_by_a_shared_draw_equals_the_host,
             scaling_equals_multiplying_by_the_stored_draw,
             buffers_of_the_wrong_length_are_refused_by_name,

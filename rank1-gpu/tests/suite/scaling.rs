@@ -3,7 +3,7 @@
 use cubecl::client::Client;
 use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind, host, launch, transfer};
 
-use super::{KINDS, SHAPES, assert_close, draw, parameters, shape};
+use super::{KINDS, SHAPES, assert_close, draw, forms, parameters, shape};
 
 fn rows(n: usize) -> Vec<f32> {
     (0..n).map(|i| 2.0 * (1.1 * i as f32 + 0.3).sin()).collect()
@@ -32,6 +32,14 @@ pub(crate) fn scaled_rows_equal_the_host(client: &Client) {
             for shape in SHAPES.map(shape) {
                 check_against_host(client, &draw(kind, clip), shape, shape.n_examples);
             }
+        }
+    }
+}
+
+pub(crate) fn rows_scaled_by_every_form_of_draw_equal_the_host(client: &Client) {
+    for draw in forms(NoiseKind::Normal) {
+        for shape in [(3, 5, 7), (17, 1, 13)].map(shape) {
+            check_against_host(client, &draw, shape, shape.n_examples);
         }
     }
 }
