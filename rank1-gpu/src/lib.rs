@@ -10,7 +10,9 @@
 //! | --- | --- |
 //! | [`launch`] | the functions to call: they check shapes and limits, then launch |
 //! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
+//! | [`gradients`] | what backward passes return |
 //! | [`shape`] | [`DrawShape`] and the launch grid |
+//! | [`layout`] | images in either order of axes |
 //! | [`transfer`] | copies to and from a device |
 //! | [`philox`] | the integer generator, on the host and as a device function |
 //! | [`host`] | the same draws in plain `f64` Rust, the reference of the tests |
@@ -36,13 +38,17 @@
 
 pub mod draw;
 mod error;
+pub mod gradients;
 pub mod host;
 mod kernels;
 pub mod launch;
+pub mod layout;
 pub mod philox;
 pub mod shape;
 pub mod transfer;
 
 pub use draw::{Clip, Draw, Family, NoiseKind, ScaleParameter};
 pub use error::Error;
+pub use gradients::{ParameterGradients, ScaleGradients};
+pub use layout::{ImageLayout, ImageShape};
 pub use shape::DrawShape;

@@ -2,7 +2,7 @@
 
 use super::factor::{Factor, factor};
 use super::{At, noise};
-use crate::{Draw, DrawShape, Error};
+use crate::{Draw, DrawShape, Error, ParameterGradients};
 
 /// All factors of a draw.
 ///
@@ -24,6 +24,52 @@ pub fn draw_factors(
     shape.elements(op)?;
     check_parameters(op, shape, location, scale)?;
     Ok(factors(draw, shape, location, scale).map(|factor| factor.value).collect())
+}
+
+/// Gradients of locations and scale parameters from those of all factors.
+///
+/// # Shapes
+/// `location` and `scale`: `[K, D]`; `d_factors`: `[K, n_examples, D]`; returns `[K, D]` twice.
+///
+/// # Errors
+/// As [`draw_factors`]; `d_factors` is named too.
+///
+/// # Source
+/// As [`crate::launch::draw_factors_backward`].
+pub fn draw_factors_backward(
+    draw: &Draw,
+    shape: DrawShape,
+    location: &[f32],
+    scale: &[f32],
+    d_factors: &[f32],
+) -> Result<ParameterGradients<Vec<f64>>, Error> {
+    let op = "host::draw_factors_backward";
+    let DrawShape { n_members, n_examples, width } = shape;
+    shape.elements(op)?;
+    check_parameters(op, shape, location, scale)?;
+    check_length(op, "d_factors", d_factors, &[n_members, n_examples, width])?;
+    let mut sums = zeros(shape);
+    for (position, factor) in factors(draw, shape, location, scale).enumerate() {
+        add(&mut sums, shape, position, factor.backward(f64::from(d_factors[position])));
+    }
+    Ok(sums)
+}
+
+pub(super) fn zeros(shape: DrawShape) -> ParameterGradients<Vec<f64>> {
+    let zeros = vec![0.0; shape.n_members * shape.width];
+    ParameterGradients { d_location: zeros.clone(), d_scale: zeros }
+}
+
+/// Adds what the factor at `position` of `[K, n_examples, D]` passes on.
+pub(super) fn add(
+    sums: &mut ParameterGradients<Vec<f64>>,
+    shape: DrawShape,
+    position: usize,
+    [d_location, d_scale]: [f64; 2],
+) {
+    let to = position / shape.width / shape.n_examples * shape.width + position % shape.width;
+    sums.d_location[to] += d_location;
+    sums.d_scale[to] += d_scale;
 }
 
 /// Every factor with its derivatives, in the order of `[K, n_examples, D]`.
@@ -67,57 +113,11 @@ pub(super) fn check_length(
     Err(Error::ShapeMismatch { op, argument, expected: expected.to_vec(), got: values.len() })
 }
 
-/// Rows scaled by a draw.
-///
-/// # Shapes
-/// `x`: `[K * batch_size, D]`, member-major; `location` and `scale`: `[K, D]`; `shape.n_examples`: `batch_size` or 1;
-/// returns `[K * batch_size, D]`.
-///
-/// # Errors
-/// [`Error::BatchMismatch`] if `shape.n_examples` is neither, otherwise as [`draw_factors`].
-///
-/// # Source
-/// `x` times [`draw_factors`], as [`crate::launch::scale_by_draw`].
-pub fn scale_by_draw(
-    draw: &Draw,
-    shape: DrawShape,
-    batch_size: usize,
-    x: &[f32],
-    location: &[f32],
-    scale: &[f32],
-) -> Result<Vec<f64>, Error> {
-    let op = "host::scale_by_draw";
-    shape.check_batch(op, batch_size)?;
-    shape.with_batch(batch_size).elements(op)?;
-    check_length(op, "x", x, &[shape.n_members * batch_size, shape.width])?;
-    let factors = draw_factors(draw, shape, location, scale)?;
-    let entry = |(position, &value): (usize, &f32)| {
-        let (row, index) = (position / shape.width, position % shape.width);
-        let (member, example) = (row / batch_size, row % batch_size % shape.n_examples);
-        f64::from(value) * factors[(member * shape.n_examples + example) * shape.width + index]
-    };
-    Ok(x.iter().enumerate().map(entry).collect())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::{Clip, NoiseKind};
-
-    #[test]
-    fn a_draw_shared_by_the_batch_scales_all_its_rows_alike() {
-        let draw = Draw::new(NoiseKind::Normal, [1, 2], 3);
-        let shape = DrawShape { n_members: 3, n_examples: 1, width: 7 };
-        let (location, scale) = ([1.0; 21], [0.5; 21]);
-        let factors = draw_factors(&draw, shape, &location, &scale).unwrap();
-        let out = scale_by_draw(&draw, shape, 5, &[2.0; 105], &location, &scale).unwrap();
-        for (row, values) in out.chunks(7).enumerate() {
-            let member = row / 5;
-            let expected: Vec<f64> = factors[7 * member..7 * member + 7].iter().map(|f| 2.0 * f).collect();
-            assert_eq!(values, expected);
-        }
-    }
+    use crate::{Clip, Family, NoiseKind, ScaleParameter};
 
     #[test]
     fn a_clip_bounds_the_factor_and_not_the_noise() {
@@ -135,7 +135,45 @@ mod tests {
         let shape = DrawShape { n_members: 3, n_examples: 5, width: 7 };
         let got = draw_factors(&draw, shape, &[0.0; 21], &[0.0; 20]);
         assert!(matches!(got, Err(Error::ShapeMismatch { argument: "scale", got: 20, .. })));
-        let got = scale_by_draw(&draw, shape, 4, &[0.0; 84], &[0.0; 21], &[0.0; 21]);
-        assert!(matches!(got, Err(Error::BatchMismatch { n_examples: 5, batch_size: 4, .. })));
+        let got = draw_factors_backward(&draw, shape, &[0.0; 21], &[0.0; 21], &[0.0; 104]);
+        assert!(matches!(got, Err(Error::ShapeMismatch { argument: "d_factors", got: 104, .. })));
+    }
+
+    #[test]
+    fn gradients_equal_central_differences_of_the_draw() {
+        let shape = DrawShape { n_members: 2, n_examples: 5, width: 3 };
+        let d_factors: Vec<f32> = (0..30).map(|i| (0.9 * i as f32).sin()).collect();
+        for family in [Family::LocationScale, Family::LogNormal] {
+            let draw = Draw {
+                family,
+                scale: ScaleParameter::Softplus,
+                clip: Clip::new(-8.0, 8.0).ok(),
+                ..Draw::new(NoiseKind::Normal, [1, 2], 3)
+            };
+            let (location, scale) = ([1.0, 0.5, -0.25, 0.75, 1.5, 0.0], [0.5, -1.0, -2.0, 0.25, 1.0, -0.5]);
+            let got = draw_factors_backward(&draw, shape, &location, &scale, &d_factors).unwrap();
+            let loss = |location: &[f32], scale: &[f32]| {
+                let factors = draw_factors(&draw, shape, location, scale).unwrap();
+                factors.iter().zip(&d_factors).map(|(f, d)| f * f64::from(*d)).sum::<f64>()
+            };
+            // A power of two, so that parameters move by exactly that much.
+            let h = 2f32.powi(-9);
+            for i in 0..6 {
+                let moved = |values: [f32; 6], by: f32| {
+                    let mut values = values;
+                    values[i] += by;
+                    values
+                };
+                let rise = |plus: f64, minus: f64| (plus - minus) / (2.0 * f64::from(h));
+                let d_location = rise(loss(&moved(location, h), &scale), loss(&moved(location, -h), &scale));
+                let d_scale = rise(loss(&location, &moved(scale, h)), loss(&location, &moved(scale, -h)));
+                for (got, numeric) in [(got.d_location[i], d_location), (got.d_scale[i], d_scale)] {
+                    assert!(
+                        (got - numeric).abs() < 1e-4 * (1.0 + numeric.abs()),
+                        "{family:?}: {got} {numeric}"
+                    );
+                }
+            }
+        }
     }
 }

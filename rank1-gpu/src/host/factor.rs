@@ -2,12 +2,21 @@
 
 use crate::{Draw, Family, ScaleParameter};
 
-/// A factor entry with its derivatives; both are 0 where a clip cut the entry.
+/// A factor entry with its derivatives, both 0 where a clip cut the entry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Factor {
     pub(super) value: f64,
     pub(super) d_location: f64,
     pub(super) d_scale: f64,
+    /// Whether a gradient passes: not where a clip cut the entry, and then not even NaN.
+    pub(super) passes: bool,
+}
+
+impl Factor {
+    /// The gradients in location and scale parameter from that of the factor.
+    pub(super) fn backward(&self, gradient: f64) -> [f64; 2] {
+        if self.passes { [gradient * self.d_location, gradient * self.d_scale] } else { [0.0; 2] }
+    }
 }
 
 pub(super) fn factor(draw: &Draw, location: f64, parameter: f64, noise: f64) -> Factor {
@@ -21,9 +30,10 @@ pub(super) fn factor(draw: &Draw, location: f64, parameter: f64, noise: f64) -> 
         .clip
         .map_or((f64::NEG_INFINITY, f64::INFINITY), |clip| (f64::from(clip.min()), f64::from(clip.max())));
     if value < min || value > max {
-        return Factor { value: if value < min { min } else { max }, d_location: 0.0, d_scale: 0.0 };
+        let value = if value < min { min } else { max };
+        return Factor { value, d_location: 0.0, d_scale: 0.0, passes: false };
     }
-    Factor { value, d_location: d_sum, d_scale: d_sum * noise * slope }
+    Factor { value, d_location: d_sum, d_scale: d_sum * noise * slope, passes: true }
 }
 
 /// The positive scale of a parameter and its derivative.
@@ -91,9 +101,13 @@ mod tests {
     fn a_cut_entry_has_no_gradient_and_one_on_the_bound_has() {
         let bounds = Clip::new(0.0, 2.0).ok();
         let draw = draw(Family::LocationScale, ScaleParameter::Positive, bounds);
-        assert_eq!(factor(&draw, 1.0, 1.0, 1.5), Factor { value: 2.0, d_location: 0.0, d_scale: 0.0 });
-        assert_eq!(factor(&draw, 1.0, 1.0, -1.5), Factor { value: 0.0, d_location: 0.0, d_scale: 0.0 });
-        assert_eq!(factor(&draw, 1.0, 1.0, 1.0), Factor { value: 2.0, d_location: 1.0, d_scale: 1.0 });
+        let gradients = |noise: f64, gradient: f64| {
+            let factor = factor(&draw, 1.0, 1.0, noise);
+            (factor.value, factor.backward(gradient))
+        };
+        assert_eq!(gradients(1.5, 3.0), (2.0, [0.0, 0.0]));
+        assert_eq!(gradients(-1.5, f64::NAN), (0.0, [0.0, 0.0]));
+        assert_eq!(gradients(1.0, 3.0), (2.0, [3.0, 3.0]));
         assert!(factor(&draw, f64::NAN, 1.0, 1.0).value.is_nan());
     }
 }

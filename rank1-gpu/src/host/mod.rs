@@ -4,13 +4,15 @@
 
 mod draws;
 mod factor;
+mod scale;
 
 use std::f64::consts::{PI, TAU};
 
 use crate::NoiseKind;
 use crate::philox::philox4x32;
 
-pub use draws::{draw_factors, scale_by_draw};
+pub use draws::{draw_factors, draw_factors_backward};
+pub use scale::{scale_by_draw, scale_by_draw_backward, scale_images_by_draw, scale_images_by_draw_backward};
 
 /// Where in a stream an entry lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

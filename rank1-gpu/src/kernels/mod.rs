@@ -3,8 +3,12 @@
 //! Nothing here checks a shape; [`crate::launch`] does so first.
 
 pub(crate) mod draw;
+pub(crate) mod draw_backward;
 pub(crate) mod elementary;
 pub(crate) mod factor;
+pub(crate) mod fold;
+pub(crate) mod lanes;
 pub(crate) mod noise;
 pub(crate) mod scale;
+pub(crate) mod scale_backward;
 pub(crate) mod stream;

@@ -1,12 +1,12 @@
-//! Factors drawn on the device, rows scaled by a draw that is never stored, and the integers behind both.
+//! Factors drawn on the device, and the integers behind them.
 //!
-//! Forward only.
+//! Forward only; see `draw_backward` for the gradients.
 
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::checks::{bounds, check_buffer, check_parameters, check_types, limits_of};
-use crate::kernels::{draw, scale, stream};
+use super::checks::{bounds, check_parameters, check_types, limits_of};
+use crate::kernels::{draw, stream};
 use crate::shape::Plan;
 use crate::{Draw, DrawShape, Error};
 
@@ -59,68 +59,6 @@ pub fn draw_factors(
             draw.key[1],
             draw.step,
             (shape.n_members * shape.n_examples) as u32,
-            shape.n_examples as u32,
-            shape.width as u32,
-            clip_min,
-            clip_max,
-            draw.form(),
-        );
-    }
-    Ok(out)
-}
-
-/// Rows scaled by a draw that is never stored.
-///
-/// Equal to multiplying by [`draw_factors`] of the same `draw` and `shape`.
-///
-/// # Shapes
-/// | value | shape | dtype |
-/// | --- | --- | --- |
-/// | `x` | `[K * batch_size, D]`, member-major | f32 |
-/// | `location`, `scale` | `[K, D]` | f32 |
-/// | `shape.n_examples` | `batch_size`, or 1 for one draw shared by the batch | |
-/// | returns | `[K * batch_size, D]` | f32 |
-///
-/// # Errors
-/// [`Error::BatchMismatch`] if `shape.n_examples` is neither 1 nor `batch_size`, otherwise as [`draw_factors`].
-///
-/// # Source
-/// The input side of a rank-1 layer, Dusenberry et al. 2020, arXiv:2005.07186, Eq. 1; the output side is the same
-/// product with the output factor.
-pub fn scale_by_draw(
-    client: &Client,
-    draw: &Draw,
-    shape: DrawShape,
-    batch_size: usize,
-    x: &Handle,
-    location: &Handle,
-    scale: &Handle,
-) -> Result<Handle, Error> {
-    let op = "scale_by_draw";
-    check_types(op, client)?;
-    shape.check_batch(op, batch_size)?;
-    let plan = shape.with_batch(batch_size).plan(op, limits_of(client))?;
-    let n_rows = shape.n_members * batch_size;
-    check_buffer(op, client, "x", x, &[n_rows, shape.width])?;
-    check_parameters(op, client, shape, location, scale)?;
-    let n_parameters = shape.n_members * shape.width;
-    let out = client.empty(4 * plan.elements);
-    let (clip_min, clip_max) = bounds(draw.clip);
-    // SAFETY: as in `draw_factors`; `x` was checked to hold `plan.elements` floats and is read where `out` is written.
-    unsafe {
-        scale::scale_by_draw::launch_unchecked(
-            client,
-            plan.count,
-            plan.dim,
-            BufferArg::from_raw_parts(x.clone(), plan.elements),
-            BufferArg::from_raw_parts(location.clone(), n_parameters),
-            BufferArg::from_raw_parts(scale.clone(), n_parameters),
-            BufferArg::from_raw_parts(out.clone(), plan.elements),
-            draw.key[0],
-            draw.key[1],
-            draw.step,
-            n_rows as u32,
-            batch_size as u32,
             shape.n_examples as u32,
             shape.width as u32,
             clip_min,

@@ -1,6 +1,8 @@
 //! Claims about every kernel, as functions of a client: the same for each runtime, instantiated by [`on_runtime`].
 
 mod draws;
+mod gradients;
+mod images;
 mod refusals;
 mod scaling;
 mod stream;
@@ -9,6 +11,16 @@ pub(crate) use draws::{
     clipped_draws_end_on_the_bounds, device_normals_pass_a_kolmogorov_smirnov_test, draws_equal_the_host,
     draws_of_raw_scales_and_log_normal_draws_equal_the_host, nan_parameters_pass_through_a_clip,
     raw_scales_are_positive_and_exact_in_proportion, standard_noise_is_exact_to_a_few_units_of_f32,
+};
+pub(crate) use gradients::{
+    fused_gradients_equal_those_through_stored_factors, gradients_of_a_shared_draw_equal_the_host,
+    gradients_of_draws_equal_the_host, gradients_of_scaled_rows_equal_the_host,
+    gradients_of_the_wrong_length_are_refused_by_name, gradients_repeat_bit_for_bit,
+    long_sums_over_examples_equal_the_host, nan_gradients_reach_their_entry_unless_the_factor_was_cut,
+};
+pub(crate) use images::{
+    images_scaled_by_every_form_of_draw_equal_the_host, images_that_do_not_fit_are_refused,
+    scaled_images_and_their_gradients_equal_the_host,
 };
 pub(crate) use refusals::{
     buffers_of_the_wrong_length_are_refused_by_name, draws_that_do_not_fit_the_batch_are_refused,
@@ -48,16 +60,23 @@ pub(crate) fn parameters(shape: DrawShape) -> (Vec<f32>, Vec<f32>) {
     (location, scale)
 }
 
-/// Every family with every kind of scale, clipped at the bounds that about half of these entries reach, and not.
-pub(crate) fn forms(kind: NoiseKind) -> impl Iterator<Item = Draw> {
-    let families = [Family::LocationScale, Family::LogNormal];
-    let scales = [ScaleParameter::Positive, ScaleParameter::Softplus];
-    let clips = [None, Clip::new(0.75, 2.5).ok()];
-    families.into_iter().flat_map(move |family| {
-        scales.into_iter().flat_map(move |scale| {
-            clips.into_iter().map(move |clip| Draw { family, scale, ..draw(kind, clip) })
-        })
-    })
+/// Inputs and gradients of both signs, no two neighbors alike.
+pub(crate) fn waves(n: usize) -> Vec<f32> {
+    (0..n).map(|i| 2.0 * (1.1 * i as f32 + 0.3).sin()).collect()
+}
+
+/// Every pair of a family, a kind of scale and a clip or none; the bounds cut about half of these entries.
+pub(crate) fn forms(kind: NoiseKind) -> [Draw; 4] {
+    use Family::{LocationScale, LogNormal};
+    use ScaleParameter::{Positive, Softplus};
+    let clip = Clip::new(0.75, 2.5).ok();
+    [
+        (LocationScale, Positive, clip),
+        (LocationScale, Softplus, None),
+        (LogNormal, Positive, None),
+        (LogNormal, Softplus, clip),
+    ]
+    .map(|(family, scale, clip)| Draw { family, scale, ..draw(kind, clip) })
 }
 
 /// Equality within 1e-5 (1 + |expected|), entry by entry.
@@ -106,6 +125,17 @@ macro_rules! on_runtime {
             rows_scaled_by_every_form_of_draw_equal_the_host,
             scaling_by_a_shared_draw_equals_the_host,
             scaling_equals_multiplying_by_the_stored_draw,
+            gradients_of_draws_equal_the_host,
+            long_sums_over_examples_equal_the_host,
+            gradients_of_scaled_rows_equal_the_host,
+            gradients_of_a_shared_draw_equal_the_host,
+            fused_gradients_equal_those_through_stored_factors,
+            gradients_repeat_bit_for_bit,
+            nan_gradients_reach_their_entry_unless_the_factor_was_cut,
+            gradients_of_the_wrong_length_are_refused_by_name,
+            scaled_images_and_their_gradients_equal_the_host,
+            images_scaled_by_every_form_of_draw_equal_the_host,
+            images_that_do_not_fit_are_refused,
             buffers_of_the_wrong_length_are_refused_by_name,
             draws_that_do_not_fit_the_batch_are_refused,
             empty_axes_are_refused,
