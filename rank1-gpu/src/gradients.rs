@@ -17,3 +17,12 @@ pub struct ScaleGradients<T> {
     /// In the parameters of the draw.
     pub parameters: ParameterGradients<T>,
 }
+
+/// A divergence of each member, with its gradients.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KlGradients<T> {
+    /// In nats, `[K]`.
+    pub value: T,
+    /// In the parameters of the posterior.
+    pub parameters: ParameterGradients<T>,
+}

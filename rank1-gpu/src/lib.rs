@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`launch`] | the functions to call: they check shapes and limits, then launch |
 //! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
+//! | [`prior`] | priors of factor entries, [`Prior`] |
 //! | [`gradients`] | what backward passes return |
 //! | [`shape`] | [`DrawShape`] and the launch grid |
 //! | [`layout`] | images in either order of axes |
@@ -44,11 +45,13 @@ mod kernels;
 pub mod launch;
 pub mod layout;
 pub mod philox;
+pub mod prior;
 pub mod shape;
 pub mod transfer;
 
 pub use draw::{Clip, Draw, Family, NoiseKind, ScaleParameter};
 pub use error::Error;
-pub use gradients::{ParameterGradients, ScaleGradients};
+pub use gradients::{KlGradients, ParameterGradients, ScaleGradients};
 pub use layout::{ImageLayout, ImageShape};
+pub use prior::Prior;
 pub use shape::DrawShape;

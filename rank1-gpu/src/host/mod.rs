@@ -4,6 +4,7 @@
 
 mod draws;
 mod factor;
+mod kl;
 mod scale;
 
 use std::f64::consts::{PI, TAU};
@@ -12,6 +13,7 @@ use crate::NoiseKind;
 use crate::philox::philox4x32;
 
 pub use draws::{draw_factors, draw_factors_backward};
+pub use kl::{kl_closed, kl_monte_carlo};
 pub use scale::{scale_by_draw, scale_by_draw_backward, scale_images_by_draw, scale_images_by_draw_backward};
 
 /// Where in a stream an entry lies.

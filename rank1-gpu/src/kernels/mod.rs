@@ -7,6 +7,7 @@ pub(crate) mod draw_backward;
 pub(crate) mod elementary;
 pub(crate) mod factor;
 pub(crate) mod fold;
+pub(crate) mod kl;
 pub(crate) mod lanes;
 pub(crate) mod noise;
 pub(crate) mod scale;

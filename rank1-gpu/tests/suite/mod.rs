@@ -3,6 +3,7 @@
 mod draws;
 mod gradients;
 mod images;
+mod kl;
 mod refusals;
 mod scaling;
 mod stream;
@@ -21,6 +22,11 @@ pub(crate) use gradients::{
 pub(crate) use images::{
     images_scaled_by_every_form_of_draw_equal_the_host, images_that_do_not_fit_are_refused,
     scaled_images_and_their_gradients_equal_the_host,
+};
+pub(crate) use kl::{
+    closed_divergences_equal_the_host, divergence_at_the_prior_is_zero,
+    divergences_that_do_not_exist_are_refused, drawn_divergences_equal_the_host,
+    nan_parameters_reach_the_value_of_their_member_alone,
 };
 pub(crate) use refusals::{
     buffers_of_the_wrong_length_are_refused_by_name, draws_that_do_not_fit_the_batch_are_refused,
@@ -136,6 +142,11 @@ macro_rules! on_runtime {
             scaled_images_and_their_gradients_equal_the_host,
             images_scaled_by_every_form_of_draw_equal_the_host,
             images_that_do_not_fit_are_refused,
+            closed_divergences_equal_the_host,
+            divergence_at_the_prior_is_zero,
+            drawn_divergences_equal_the_host,
+            nan_parameters_reach_the_value_of_their_member_alone,
+            divergences_that_do_not_exist_are_refused,
             buffers_of_the_wrong_length_are_refused_by_name,
             draws_that_do_not_fit_the_batch_are_refused,
             empty_axes_are_refused,
