@@ -27,12 +27,8 @@ fn main() -> Result<(), Error> {
 
     let (n_members, batch_size, width) = (2, 3, 5);
     let shape = DrawShape { n_members, n_examples: batch_size, width };
-    let draw = Draw {
-        kind: NoiseKind::Normal,
-        key: philox::stream_key(2020, 0, 0),
-        step: 0,
-        clip: Some(Clip::REFERENCE),
-    };
+    let draw = Draw::new(NoiseKind::Normal, philox::stream_key(2020, 0, 0), 0);
+    let draw = Draw { clip: Some(Clip::REFERENCE), ..draw };
     let (location, scale) = (vec![1.0; n_members * width], vec![0.1; n_members * width]);
     let expected = host::draw_factors(&draw, shape, &location, &scale)?;
 

@@ -15,6 +15,32 @@ pub enum NoiseKind {
     Cauchy,
 }
 
+/// How a factor entry is made of its location, its scale and its noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Family {
+    /// `location + scale * noise`: normal or Cauchy, as the noise is.
+    #[default]
+    LocationScale,
+    /// `exp(location + scale * noise)`: log-normal where the noise is normal; location and scale are those of the
+    /// logarithm.
+    LogNormal,
+}
+
+/// What the buffer of scales holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ScaleParameter {
+    /// The positive scale itself.
+    #[default]
+    Positive,
+    /// The trained number; the scale is `softplus(raw) + 1e-7`, and gradients are those of the raw number.
+    Softplus,
+}
+
+impl ScaleParameter {
+    /// What is added to a softplus, so that a scale is never 0.
+    pub const FLOOR: f32 = 1e-7;
+}
+
 /// The interval that factor entries are cut to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Clip {
@@ -50,18 +76,56 @@ impl Clip {
 
 /// One draw of all factors of a layer, up to their locations and scales.
 ///
+/// [`Draw::new`] is the plain case; the other fields are set by name:
+///
+/// ```
+/// use rank1_gpu::{Clip, Draw, NoiseKind, ScaleParameter, philox};
+/// let plain = Draw::new(NoiseKind::Normal, philox::stream_key(2020, 0, 0), 0);
+/// let trained = Draw { scale: ScaleParameter::Softplus, clip: Some(Clip::REFERENCE), ..plain };
+/// assert_eq!((plain.clip, trained.kind), (None, NoiseKind::Normal));
+/// ```
+///
 /// # Source
-/// Reparameterized draws as in Dusenberry et al. 2020, arXiv:2005.07186, section 3; the clip is the reference code's.
+/// Reparameterized draws as in Dusenberry et al. 2020, arXiv:2005.07186, section 3; the clip and the floored softplus are
+/// the reference code's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Draw {
     /// Distribution of the noise.
     pub kind: NoiseKind,
+    /// How location, scale and noise make a factor.
+    pub family: Family,
+    /// Whether scales are positive numbers or raw parameters.
+    pub scale: ScaleParameter,
     /// Key of the stream, for example from [`crate::philox::stream_key`].
     pub key: [u32; 2],
     /// Optimizer step, or any number that tells draws over time apart.
     pub step: u32,
     /// Bounds of the drawn factor, not of the noise.
     pub clip: Option<Clip>,
+}
+
+impl Draw {
+    /// A draw of `location + scale * noise` from positive scales, without a clip.
+    ///
+    /// # Source
+    /// Definition.
+    pub fn new(kind: NoiseKind, key: [u32; 2], step: u32) -> Self {
+        Self { kind, family: Family::default(), scale: ScaleParameter::default(), key, step, clip: None }
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        let Self { kind, family, scale, clip, .. } = *self;
+        Form { kind, family, scale, clipped: clip.is_some() }
+    }
+}
+
+/// The parts of a draw that a kernel is compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Form {
+    pub(crate) kind: NoiseKind,
+    pub(crate) family: Family,
+    pub(crate) scale: ScaleParameter,
+    pub(crate) clipped: bool,
 }
 
 #[cfg(test)]

@@ -46,6 +46,26 @@ pub enum Error {
         /// Upper bound.
         max: f32,
     },
+    /// A prior with impossible parameters.
+    #[error(
+        "{op}: the prior's {parameter} is {value}; a location is finite, a scale positive, finite and above 1.2e-38"
+    )]
+    InvalidPrior {
+        /// The refusing function.
+        op: &'static str,
+        /// `location` (or mean) or `scale` (or standard deviation).
+        parameter: &'static str,
+        /// What came.
+        value: f32,
+    },
+    /// A posterior that is infinitely far from its prior.
+    #[error("{op}: the divergence is infinite: {reason}")]
+    InfiniteKl {
+        /// The refusing function.
+        op: &'static str,
+        /// Why, and what to change.
+        reason: &'static str,
+    },
     /// The device lacks something that the kernel needs.
     #[error("{op}: the runtime `{runtime}` does not support {feature}")]
     Unsupported {

@@ -2,15 +2,18 @@
 //!
 //! Not for training loops, tensors or autodiff: buffers of `f32` go in and out, the caller owns the client.
 //!
-//! A factor entry is `location + scale * noise`, cut to a [`Clip`] if there is one. The noise is a pure function of a
+//! A factor entry is `location + scale * noise` or its exponential, cut to a [`Clip`] if there is one. The noise is a pure function of a
 //! key and of (step, member, example, index), so that the device, this crate's [`host`] twin and every other
 //! implementation of the same stream agree, and so that a backward pass can draw again instead of storing.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | [`launch`] | the functions to call: they check shapes and limits, then launch |
-//! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Clip`] |
+//! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
+//! | [`prior`] | priors of factor entries, [`Prior`] |
+//! | [`gradients`] | what backward passes return |
 //! | [`shape`] | [`DrawShape`] and the launch grid |
+//! | [`layout`] | images in either order of axes |
 //! | [`transfer`] | copies to and from a device |
 //! | [`philox`] | the integer generator, on the host and as a device function |
 //! | [`host`] | the same draws in plain `f64` Rust, the reference of the tests |
@@ -24,12 +27,8 @@
 //! // An error, not a panic, where the feature `wgpu` is off or the machine has no adapter.
 //! let client = Device::wgpu(WgpuDeviceKind::DefaultDevice)?.client();
 //! let shape = DrawShape { n_members: 2, n_examples: 3, width: 5 };
-//! let draw = Draw {
-//!     kind: NoiseKind::Normal,
-//!     key: philox::stream_key(2020, 0, 0),
-//!     step: 0,
-//!     clip: Some(Clip::REFERENCE),
-//! };
+//! let draw = Draw::new(NoiseKind::Normal, philox::stream_key(2020, 0, 0), 0);
+//! let draw = Draw { clip: Some(Clip::REFERENCE), ..draw };
 //! let location = transfer::upload(&client, "location", &[1.0; 10])?;
 //! let scale = transfer::upload(&client, "scale", &[0.1; 10])?;
 //! let factors = launch::draw_factors(&client, &draw, shape, &location, &scale)?;
@@ -40,16 +39,22 @@
 
 pub mod draw;
 mod error;
+pub mod gradients;
 pub mod host;
 mod kernels;
 pub mod launch;
+pub mod layout;
 pub mod linear;
 pub mod philox;
+pub mod prior;
 pub mod shape;
 mod strategy;
 pub mod transfer;
 
-pub use draw::{Clip, Draw, NoiseKind};
+pub use draw::{Clip, Draw, Family, NoiseKind, ScaleParameter};
 pub use error::Error;
+pub use gradients::{KlGradients, ParameterGradients, ScaleGradients};
+pub use layout::{ImageLayout, ImageShape};
 pub use linear::{Activation, Factor, FactorRows, LayerGrads, LinearShape, Perturbation, PerturbedLayer};
+pub use prior::Prior;
 pub use shape::DrawShape;

@@ -61,14 +61,26 @@ impl DrawShape {
     /// Size of one `f32` or `u32` buffer of this shape and the grid with one unit per four entries of a row.
     pub(crate) fn plan(&self, op: &'static str, limits: Limits) -> Result<Plan, Error> {
         let elements = self.elements(op)?;
+        let blocks = self.n_members * self.n_examples * self.width.div_ceil(4);
+        Plan::new(op, elements, blocks, limits)
+    }
+}
+
+impl Plan {
+    /// A buffer of `elements` words, written by `n_units` units, at most as many as elements.
+    pub(crate) fn new(
+        op: &'static str,
+        elements: usize,
+        n_units: usize,
+        limits: Limits,
+    ) -> Result<Self, Error> {
         let over = |limit, requested, maximum| Err(Error::OverLimit { op, limit, requested, maximum });
         let bytes = 4 * elements as u64;
         if bytes > limits.bytes {
             return over("the largest buffer of the device in bytes", bytes, limits.bytes);
         }
         let units = UNITS_PER_CUBE.min(limits.units.max(1));
-        let blocks = (self.n_members * self.n_examples) as u64 * self.width.div_ceil(4) as u64;
-        let cubes = blocks.div_ceil(u64::from(units));
+        let cubes = (n_units as u64).div_ceil(u64::from(units));
         // A row of cubes first; further rows only where one does not hold them all.
         let x = cubes.min(u64::from(limits.cubes.0.max(1)));
         let y = cubes.div_ceil(x);
@@ -76,7 +88,7 @@ impl DrawShape {
             let maximum = u64::from(limits.cubes.0) * u64::from(limits.cubes.1);
             return over("the largest number of cubes of a launch", cubes, maximum);
         }
-        Ok(Plan { elements, count: CubeCount::Static(x as u32, y as u32, 1), dim: CubeDim::new_1d(units) })
+        Ok(Self { elements, count: CubeCount::Static(x as u32, y as u32, 1), dim: CubeDim::new_1d(units) })
     }
 }
 

@@ -2,11 +2,12 @@
 
 use cubecl::prelude::*;
 
-use super::noise::{factor, noise_of};
-use crate::draw::NoiseKind;
+use super::factor::factor;
+use super::noise::noise_of;
+use crate::draw::Form;
 use crate::philox::philox_block;
 
-/// `out[k, e, i] = clip(location[k, i] + scale[k, i] * noise)`, rows member-major: row `k * n_examples + e`.
+/// `out[k, e, i]` = factor of `location[k, i]`, `scale[k, i]` and the noise of (k, e, i), rows member-major: row `k * n_examples + e`.
 #[cube(launch_unchecked)]
 pub(crate) fn draw_factors(
     location: &[f32],
@@ -20,8 +21,7 @@ pub(crate) fn draw_factors(
     width: u32,
     clip_min: f32,
     clip_max: f32,
-    #[comptime] kind: NoiseKind,
-    #[comptime] clipped: bool,
+    #[comptime] form: Form,
 ) {
     let quads = width.div_ceil(4u32);
     let unit = ABSOLUTE_POS as u32;
@@ -30,13 +30,13 @@ pub(crate) fn draw_factors(
         let quad = unit % quads;
         let member = row / n_examples;
         let words = philox_block(quad, row % n_examples, member, step, key_0, key_1);
-        let noise = noise_of(words, kind);
+        let noise = noise_of(words, comptime!(form.kind));
         #[unroll]
         for lane in 0..4usize {
             let index = quad * 4u32 + lane as u32;
             if index < width {
                 let from = (member * width + index) as usize;
-                let value = factor(location[from], scale[from], noise[lane], clip_min, clip_max, clipped);
+                let value = factor(location[from], scale[from], noise[lane], clip_min, clip_max, form);
                 out[(row * width + index) as usize] = value;
             }
         }

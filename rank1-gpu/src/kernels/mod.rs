@@ -4,11 +4,18 @@
 
 pub(crate) mod activation;
 pub(crate) mod draw;
+pub(crate) mod draw_backward;
+pub(crate) mod elementary;
+pub(crate) mod factor;
+pub(crate) mod fold;
+pub(crate) mod kl;
+pub(crate) mod lanes;
 pub(crate) mod linear;
 pub(crate) mod linear_backward;
 pub(crate) mod matrix;
 pub(crate) mod noise;
 pub(crate) mod product;
 pub(crate) mod scale;
+pub(crate) mod scale_backward;
 pub(crate) mod segment_sum;
 pub(crate) mod stream;

@@ -4,6 +4,7 @@
 
 use cubecl::prelude::*;
 
+use super::elementary::ln_near_one;
 use crate::draw::NoiseKind;
 use crate::philox::Block;
 
@@ -12,8 +13,6 @@ const INV_2_23: f32 = 1.0 / 8_388_608.0;
 const SQRT_HALF: u32 = 0x3f35_04f3;
 /// Added to exponents so that they stay positive; those of a uniform reach from -24 to 0.
 const EXPONENT_OFFSET: u32 = 64;
-const ABSOLUTE_BITS: u32 = 0x7fff_ffff;
-const INFINITY_BITS: u32 = 0x7f80_0000;
 const LN_2: f32 = std::f32::consts::LN_2;
 const HALF_PI: f32 = std::f32::consts::FRAC_PI_2;
 
@@ -42,28 +41,6 @@ pub(crate) fn noise_of(words: Block, #[comptime] kind: NoiseKind) -> Sequence<f3
     noise
 }
 
-/// `location + scale * noise`, cut to the bounds; NaN passes through.
-#[cube]
-pub(crate) fn factor(
-    location: f32,
-    scale: f32,
-    noise: f32,
-    clip_min: f32,
-    clip_max: f32,
-    #[comptime] clipped: bool,
-) -> f32 {
-    let value = location + scale * noise;
-    if comptime!(clipped) {
-        // Comparisons with NaN may be folded into a minimum or maximum that drops it, as some OpenGL drivers do; its
-        // bits are compared instead.
-        let cut = select(value < clip_min, clip_min, select(value > clip_max, clip_max, value));
-        let is_nan = u32::reinterpret(value) & ABSOLUTE_BITS > INFINITY_BITS;
-        select(is_nan, value, cut)
-    } else {
-        value
-    }
-}
-
 /// Midpoint of one of `2^23` equal cells of the unit interval: never 0, never 1, exact.
 #[cube]
 fn unit(word: u32) -> f32 {
@@ -78,16 +55,8 @@ fn ln_unit(u: f32) -> f32 {
     let bits = u32::reinterpret(u);
     let exponent = (bits + (EXPONENT_OFFSET << 23u32) - SQRT_HALF) >> 23u32;
     let f = f32::reinterpret(bits + ((EXPONENT_OFFSET - exponent) << 23u32)) - 1.0f32;
-    let mut p = f * -0.079_027_44_f32 + 0.126_223_2_f32;
-    p = p * f - 0.129_981_84_f32;
-    p = p * f + 0.142_144_96_f32;
-    p = p * f - 0.166_412_81_f32;
-    p = p * f + 0.200_010_45_f32;
-    p = p * f - 0.250_003_06_f32;
-    p = p * f + 0.333_333_3_f32;
-    let ff = f * f;
     let whole = f32::cast_from(exponent) - f32::cast_from(EXPONENT_OFFSET);
-    whole * LN_2 + (f - 0.5f32 * ff + ff * f * p)
+    whole * LN_2 + ln_near_one(f)
 }
 
 /// Sine of `t` quarter turns, `|t| <= 1/2`.

@@ -1,14 +1,47 @@
 //! Kernel of draw-and-scale: each unit draws its four factors again instead of reading them.
+//!
+//! Rows, images with channels last and images with channels first differ only in where an entry lies.
 
 use cubecl::prelude::*;
 
-use super::noise::{factor, noise_of};
-use crate::draw::NoiseKind;
+use super::factor::factor;
+use super::noise::noise_of;
+use crate::draw::Form;
 use crate::philox::philox_block;
 
-/// `out[k * batch_size + b, i] = x[..] * clip(location[k, i] + scale[k, i] * noise)`.
+/// Which block of which row of factors a unit has, and which of its positions.
+#[derive(CubeType, Clone, Copy)]
+pub(crate) struct Place {
+    /// Row of factors, or a chunk of them.
+    pub(crate) row: u32,
+    pub(crate) quad: u32,
+    pub(crate) tile: u32,
+}
+
+/// Consecutive units have consecutive entries in memory: blocks of a row, or positions of a plane.
+#[cube]
+pub(crate) fn place(unit: u32, tiles: u32, quads: u32, #[comptime] planar: bool) -> Place {
+    if comptime!(planar) {
+        Place { row: unit / tiles / quads, quad: unit / tiles % quads, tile: unit % tiles }
+    } else {
+        Place { row: unit / quads / tiles, quad: unit % quads, tile: unit / quads % tiles }
+    }
+}
+
+/// Where entry `index` at `position`, counted over all rows of factors, lies.
+#[cube]
+pub(crate) fn address(position: u32, index: u32, width: u32, plane: u32, #[comptime] planar: bool) -> usize {
+    let at = if comptime!(planar) {
+        (position / plane * width + index) * plane + position % plane
+    } else {
+        position * width + index
+    };
+    at as usize
+}
+
+/// `out[k, e, p, i] = x[k, e, p, i] * factor[k, e, i]` for every position `p` that shares the draw (k, e).
 ///
-/// The noise is that of example `b % n_examples`: `b` itself for one draw per example, 0 for one shared by the batch.
+/// A unit has the positions `tile`, `tile + tiles` and so on.
 #[cube(launch_unchecked)]
 pub(crate) fn scale_by_draw(
     x: &[f32],
@@ -18,32 +51,42 @@ pub(crate) fn scale_by_draw(
     key_0: u32,
     key_1: u32,
     step: u32,
-    n_rows: u32,
-    batch_size: u32,
+    n_draws: u32,
     n_examples: u32,
     width: u32,
+    positions: u32,
+    tiles: u32,
+    plane: u32,
     clip_min: f32,
     clip_max: f32,
-    #[comptime] kind: NoiseKind,
-    #[comptime] clipped: bool,
+    #[comptime] planar: bool,
+    #[comptime] form: Form,
 ) {
     let quads = width.div_ceil(4u32);
     let unit = ABSOLUTE_POS as u32;
-    if unit < n_rows * quads {
-        let row = unit / quads;
-        let quad = unit % quads;
-        let member = row / batch_size;
-        let example = (row % batch_size) % n_examples;
-        let words = philox_block(quad, example, member, step, key_0, key_1);
-        let noise = noise_of(words, kind);
+    if unit < n_draws * tiles * quads {
+        let place = place(unit, tiles, quads, planar);
+        let member = place.row / n_examples;
+        let words = philox_block(place.quad, place.row % n_examples, member, step, key_0, key_1);
+        let noise = noise_of(words, comptime!(form.kind));
+        let mut factors = Array::<f32>::new(4usize);
         #[unroll]
         for lane in 0..4usize {
-            let index = quad * 4u32 + lane as u32;
-            if index < width {
-                let from = (member * width + index) as usize;
-                let at = (row * width + index) as usize;
-                let value = factor(location[from], scale[from], noise[lane], clip_min, clip_max, clipped);
-                out[at] = x[at] * value;
+            let index = (place.quad * 4u32 + lane as u32).min(width - 1u32);
+            let from = (member * width + index) as usize;
+            factors[lane] = factor(location[from], scale[from], noise[lane], clip_min, clip_max, form);
+        }
+        for turn in 0..positions.div_ceil(tiles) {
+            let position = place.tile + turn * tiles;
+            if position < positions {
+                #[unroll]
+                for lane in 0..4usize {
+                    let index = place.quad * 4u32 + lane as u32;
+                    if index < width {
+                        let at = address(place.row * positions + position, index, width, plane, planar);
+                        out[at] = x[at] * factors[lane];
+                    }
+                }
             }
         }
     }

@@ -4,9 +4,18 @@
 
 mod checks;
 mod draw;
+mod draw_backward;
+mod fold;
+mod kl;
 mod layer;
 mod linear;
 mod product;
+mod scale;
+mod scale_backward;
 
-pub use draw::{draw_factors, scale_by_draw, stream_words};
+pub use draw::{draw_factors, stream_words};
+pub use draw_backward::draw_factors_backward;
+pub use kl::{kl_closed, kl_monte_carlo};
 pub use linear::{perturbed_linear, perturbed_linear_backward};
+pub use scale::{scale_by_draw, scale_images_by_draw};
+pub use scale_backward::{scale_by_draw_backward, scale_images_by_draw_backward};

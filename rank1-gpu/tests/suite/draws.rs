@@ -1,10 +1,10 @@
 //! Factor draws of a device against the host's formula.
 
 use cubecl::client::Client;
-use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind, host, launch, transfer};
+use rank1_gpu::{Clip, Draw, DrawShape, Family, NoiseKind, ScaleParameter, host, launch, transfer};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::{KINDS, SHAPES, assert_close, draw, parameters, shape};
+use super::{KEY, KINDS, SHAPES, assert_close, draw, forms, parameters, shape};
 
 fn device_draw(client: &Client, draw: &Draw, shape: DrawShape, location: &[f32], scale: &[f32]) -> Vec<f32> {
     let location = transfer::upload(client, "location", location).unwrap();
@@ -24,6 +24,32 @@ pub(crate) fn draws_equal_the_host(client: &Client) {
                 assert_close(&got, &expected, &format!("{kind:?} {clip:?} {shape:?}"));
             }
         }
+    }
+}
+
+pub(crate) fn draws_of_raw_scales_and_log_normal_draws_equal_the_host(client: &Client) {
+    for draw in forms(NoiseKind::Normal) {
+        for shape in SHAPES.map(shape) {
+            let (location, scale) = parameters(shape);
+            let expected = host::draw_factors(&draw, shape, &location, &scale).unwrap();
+            let got = device_draw(client, &draw, shape, &location, &scale);
+            assert_close(&got, &expected, &format!("{draw:?} {shape:?}"));
+        }
+    }
+}
+
+/// Uniform noise around 0 leaves the scale alone: from far below the floor to far above 1, over both branches.
+pub(crate) fn raw_scales_are_positive_and_exact_in_proportion(client: &Client) {
+    let raw: Vec<f32> =
+        (0..1201).map(|i| 0.1 * (i - 800) as f32).chain([-1e30, -800.0, 800.0, 1e30]).collect();
+    let shape = shape((1, 1, raw.len()));
+    let draw = Draw { scale: ScaleParameter::Softplus, ..Draw::new(NoiseKind::Uniform, KEY, 0) };
+    let location = vec![0.0; raw.len()];
+    let expected = host::draw_factors(&draw, shape, &location, &raw).unwrap();
+    let got = device_draw(client, &draw, shape, &location, &raw);
+    for ((raw, got), expected) in raw.iter().zip(got).zip(expected) {
+        let error = (f64::from(got) - expected).abs();
+        assert!(got > 0.0 && error <= 3e-6 * expected, "{raw}: {got} {expected}");
     }
 }
 
@@ -65,9 +91,17 @@ pub(crate) fn nan_parameters_pass_through_a_clip(client: &Client) {
     let shape = shape((1, 3, 5));
     let location = [1.0, f32::NAN, 1.0, 1.0, 1.0];
     let scale = [0.1, 0.1, 0.1, f32::NAN, 0.1];
-    let got = device_draw(client, &draw(NoiseKind::Normal, Some(Clip::REFERENCE)), shape, &location, &scale);
-    for row in got.chunks(5) {
-        assert_eq!(row.iter().map(|v| v.is_nan()).collect::<Vec<_>>(), [false, true, false, true, false]);
+    for (family, scale_kind) in [
+        (Family::LocationScale, ScaleParameter::Positive),
+        (Family::LocationScale, ScaleParameter::Softplus),
+        (Family::LogNormal, ScaleParameter::Softplus),
+    ] {
+        let clip = Some(Clip::REFERENCE);
+        let draw = Draw { family, scale: scale_kind, ..draw(NoiseKind::Normal, clip) };
+        for row in device_draw(client, &draw, shape, &location, &scale).chunks(5) {
+            let nan = row.iter().map(|v| v.is_nan()).collect::<Vec<_>>();
+            assert_eq!(nan, [false, true, false, true, false], "{draw:?}");
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Claims about every kernel, as functions of a client: the same for each runtime, instantiated by [`on_runtime`].
 
 mod draws;
+mod gradients;
+mod images;
+mod kl;
 mod layers;
 mod linear;
 mod refusals;
@@ -9,7 +12,23 @@ mod stream;
 
 pub(crate) use draws::{
     clipped_draws_end_on_the_bounds, device_normals_pass_a_kolmogorov_smirnov_test, draws_equal_the_host,
-    nan_parameters_pass_through_a_clip, standard_noise_is_exact_to_a_few_units_of_f32,
+    draws_of_raw_scales_and_log_normal_draws_equal_the_host, nan_parameters_pass_through_a_clip,
+    raw_scales_are_positive_and_exact_in_proportion, standard_noise_is_exact_to_a_few_units_of_f32,
+};
+pub(crate) use gradients::{
+    fused_gradients_equal_those_through_stored_factors, gradients_of_a_shared_draw_equal_the_host,
+    gradients_of_draws_equal_the_host, gradients_of_scaled_rows_equal_the_host,
+    gradients_of_the_wrong_length_are_refused_by_name, gradients_repeat_bit_for_bit,
+    long_sums_over_examples_equal_the_host, nan_gradients_reach_their_entry_unless_the_factor_was_cut,
+};
+pub(crate) use images::{
+    images_scaled_by_every_form_of_draw_equal_the_host, images_that_do_not_fit_are_refused,
+    scaled_images_and_their_gradients_equal_the_host,
+};
+pub(crate) use kl::{
+    closed_divergences_equal_the_host, divergence_at_the_prior_is_zero,
+    divergences_that_do_not_exist_are_refused, drawn_divergences_equal_the_host,
+    nan_parameters_reach_the_value_of_their_member_alone,
 };
 pub(crate) use linear::{
     gradients_of_factors_that_are_zero_equal_the_host, gradients_summed_in_parts_repeat_to_the_bit,
@@ -23,12 +42,12 @@ pub(crate) use refusals::{
     empty_axes_are_refused, more_than_the_device_can_hold_is_refused,
 };
 pub(crate) use scaling::{
-    scaled_rows_equal_the_host, scaling_by_a_shared_draw_equals_the_host,
-    scaling_equals_multiplying_by_the_stored_draw,
+    rows_scaled_by_every_form_of_draw_equal_the_host, scaled_rows_equal_the_host,
+    scaling_by_a_shared_draw_equals_the_host, scaling_equals_multiplying_by_the_stored_draw,
 };
 pub(crate) use stream::{integer_stream_equals_the_host_bit_for_bit, words_do_not_depend_on_the_grid};
 
-use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind};
+use rank1_gpu::{Clip, Draw, DrawShape, Family, NoiseKind, ScaleParameter};
 
 /// Set to anything, this turns a missing device from a skipped suite into a failed one.
 const REQUIRED: &str = "RANK1_REQUIRE_DEVICE";
@@ -45,7 +64,7 @@ pub(crate) fn shape((n_members, n_examples, width): (usize, usize, usize)) -> Dr
 }
 
 pub(crate) fn draw(kind: NoiseKind, clip: Option<Clip>) -> Draw {
-    Draw { kind, key: KEY, step: 17, clip }
+    Draw { clip, ..Draw::new(kind, KEY, 17) }
 }
 
 /// Locations around one, scales in (0, 1), and rows of both signs: no two entries alike.
@@ -54,6 +73,25 @@ pub(crate) fn parameters(shape: DrawShape) -> (Vec<f32>, Vec<f32>) {
     let location = (0..n).map(|i| 1.0 + (0.37 * i as f32).sin()).collect();
     let scale = (0..n).map(|i| 0.5 + 0.4 * (0.73 * i as f32).cos()).collect();
     (location, scale)
+}
+
+/// Inputs and gradients of both signs, no two neighbors alike.
+pub(crate) fn waves(n: usize) -> Vec<f32> {
+    (0..n).map(|i| 2.0 * (1.1 * i as f32 + 0.3).sin()).collect()
+}
+
+/// Every pair of a family, a kind of scale and a clip or none; the bounds cut about half of these entries.
+pub(crate) fn forms(kind: NoiseKind) -> [Draw; 4] {
+    use Family::{LocationScale, LogNormal};
+    use ScaleParameter::{Positive, Softplus};
+    let clip = Clip::new(0.75, 2.5).ok();
+    [
+        (LocationScale, Positive, clip),
+        (LocationScale, Softplus, None),
+        (LogNormal, Positive, None),
+        (LogNormal, Softplus, clip),
+    ]
+    .map(|(family, scale, clip)| Draw { family, scale, ..draw(kind, clip) })
 }
 
 /// Equality within 1e-5 (1 + |expected|), entry by entry.
@@ -92,13 +130,32 @@ macro_rules! on_runtime {
             integer_stream_equals_the_host_bit_for_bit,
             words_do_not_depend_on_the_grid,
             draws_equal_the_host,
+            draws_of_raw_scales_and_log_normal_draws_equal_the_host,
+            raw_scales_are_positive_and_exact_in_proportion,
             standard_noise_is_exact_to_a_few_units_of_f32,
             clipped_draws_end_on_the_bounds,
             nan_parameters_pass_through_a_clip,
             device_normals_pass_a_kolmogorov_smirnov_test,
             scaled_rows_equal_the_host,
+            rows_scaled_by_every_form_of_draw_equal_the_host,
             scaling_by_a_shared_draw_equals_the_host,
             scaling_equals_multiplying_by_the_stored_draw,
+            gradients_of_draws_equal_the_host,
+            long_sums_over_examples_equal_the_host,
+            gradients_of_scaled_rows_equal_the_host,
+            gradients_of_a_shared_draw_equal_the_host,
+            fused_gradients_equal_those_through_stored_factors,
+            gradients_repeat_bit_for_bit,
+            nan_gradients_reach_their_entry_unless_the_factor_was_cut,
+            gradients_of_the_wrong_length_are_refused_by_name,
+            scaled_images_and_their_gradients_equal_the_host,
+            images_scaled_by_every_form_of_draw_equal_the_host,
+            images_that_do_not_fit_are_refused,
+            closed_divergences_equal_the_host,
+            divergence_at_the_prior_is_zero,
+            drawn_divergences_equal_the_host,
+            nan_parameters_reach_the_value_of_their_member_alone,
+            divergences_that_do_not_exist_are_refused,
             buffers_of_the_wrong_length_are_refused_by_name,
             draws_that_do_not_fit_the_batch_are_refused,
             empty_axes_are_refused,

@@ -3,11 +3,7 @@
 use cubecl::client::Client;
 use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind, host, launch, transfer};
 
-use super::{KINDS, SHAPES, assert_close, draw, parameters, shape};
-
-fn rows(n: usize) -> Vec<f32> {
-    (0..n).map(|i| 2.0 * (1.1 * i as f32 + 0.3).sin()).collect()
-}
+use super::{KINDS, SHAPES, assert_close, draw, forms, parameters, shape, waves};
 
 fn device_scale(client: &Client, draw: &Draw, shape: DrawShape, batch_size: usize, x: &[f32]) -> Vec<f32> {
     let (location, scale) = parameters(shape);
@@ -19,7 +15,7 @@ fn device_scale(client: &Client, draw: &Draw, shape: DrawShape, batch_size: usiz
 }
 
 fn check_against_host(client: &Client, draw: &Draw, shape: DrawShape, batch_size: usize) {
-    let x = rows(shape.n_members * batch_size * shape.width);
+    let x = waves(shape.n_members * batch_size * shape.width);
     let (location, scale) = parameters(shape);
     let expected = host::scale_by_draw(draw, shape, batch_size, &x, &location, &scale).unwrap();
     let got = device_scale(client, draw, shape, batch_size, &x);
@@ -36,6 +32,14 @@ pub(crate) fn scaled_rows_equal_the_host(client: &Client) {
     }
 }
 
+pub(crate) fn rows_scaled_by_every_form_of_draw_equal_the_host(client: &Client) {
+    for draw in forms(NoiseKind::Normal) {
+        for shape in [(3, 5, 7), (17, 1, 13)].map(shape) {
+            check_against_host(client, &draw, shape, shape.n_examples);
+        }
+    }
+}
+
 pub(crate) fn scaling_by_a_shared_draw_equals_the_host(client: &Client) {
     for (n_members, batch_size, width) in SHAPES {
         let shared = DrawShape { n_members, n_examples: 1, width };
@@ -46,7 +50,7 @@ pub(crate) fn scaling_by_a_shared_draw_equals_the_host(client: &Client) {
 pub(crate) fn scaling_equals_multiplying_by_the_stored_draw(client: &Client) {
     let shape = shape((3, 5, 131));
     let draw = draw(NoiseKind::Normal, Some(Clip::REFERENCE));
-    let x = rows(3 * 5 * 131);
+    let x = waves(3 * 5 * 131);
     let (location, scale) = parameters(shape);
     let location = transfer::upload(client, "location", &location).unwrap();
     let scale = transfer::upload(client, "scale", &scale).unwrap();

@@ -1,0 +1,87 @@
+//! Gradients of factor draws, from noise that is drawn again.
+
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+
+use super::checks::{bounds, check_buffer, check_parameters, check_types, limits_of};
+use super::fold::fold_rows;
+use crate::kernels::draw_backward;
+use crate::shape::Plan;
+use crate::{Draw, DrawShape, Error, ParameterGradients};
+
+/// Examples that one unit sums; a constant, so that the order of a sum is the same on every device.
+const EXAMPLES_PER_UNIT: usize = 16;
+
+/// Gradients of locations and scale parameters from those of the factors of [`super::draw_factors`].
+///
+/// The noise is computed again from `draw`; nothing of the forward pass is needed but its parameters. A factor that the
+/// clip cut passes nothing on, one inside the bounds or on them passes everything, as in rank1-core and in the reference
+/// framework's own gradient of clipping.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `location`, `scale` | `[K, D]` | f32 |
+/// | `d_factors` | `[K, n_examples, D]` | f32 |
+/// | returns `d_location`, `d_scale` | `[K, D]` | f32 |
+///
+/// # Errors
+/// As [`super::draw_factors`]; `d_factors` is named too.
+///
+/// # Numerics
+/// Summed over examples in f32: runs of 16 in their order, the runs by 32 in theirs. The order depends on the shape alone,
+/// so that results repeat bit for bit on one device. NaN passes through, but not from a factor that was cut.
+///
+/// # Source
+/// Derivative of the reparameterized draw with the noise held fixed, Dusenberry et al. 2020, arXiv:2005.07186, section 3.
+pub fn draw_factors_backward(
+    client: &Client,
+    draw: &Draw,
+    shape: DrawShape,
+    location: &Handle,
+    scale: &Handle,
+    d_factors: &Handle,
+) -> Result<ParameterGradients<Handle>, Error> {
+    let op = "draw_factors_backward";
+    check_types(op, client)?;
+    let DrawShape { n_members, n_examples, width } = shape;
+    let elements = shape.elements(op)?;
+    let n_chunks = n_examples.div_ceil(EXAMPLES_PER_UNIT);
+    let plan = Plan::new(op, elements, n_members * n_chunks * width.div_ceil(4), limits_of(client))?;
+    check_parameters(op, client, shape, location, scale)?;
+    check_buffer(op, client, "d_factors", d_factors, &[n_members, n_examples, width])?;
+    let (n_parameters, n_sums) = (n_members * width, n_members * n_chunks * width);
+    let (d_location, d_scale) = (client.empty(4 * n_sums), client.empty(4 * n_sums));
+    let (clip_min, clip_max) = bounds(draw.clip);
+    // SAFETY: the checks proved that `location` and `scale` hold `n_parameters` floats and `d_factors` `elements`; the
+    // outputs were made with `n_sums`. A unit returns unless its block lies in one of the `n_members * n_chunks` chunks;
+    // examples stay below `n_examples` and entries below `width`, so positions stay below these lengths, which are at most
+    // 2^31, so none wraps.
+    unsafe {
+        draw_backward::draw_backward::launch_unchecked(
+            client,
+            plan.count,
+            plan.dim,
+            BufferArg::from_raw_parts(location.clone(), n_parameters),
+            BufferArg::from_raw_parts(scale.clone(), n_parameters),
+            BufferArg::from_raw_parts(d_factors.clone(), elements),
+            BufferArg::from_raw_parts(d_location.clone(), n_sums),
+            BufferArg::from_raw_parts(d_scale.clone(), n_sums),
+            draw.key[0],
+            draw.key[1],
+            draw.step,
+            n_members as u32,
+            n_examples as u32,
+            EXAMPLES_PER_UNIT as u32,
+            width as u32,
+            clip_min,
+            clip_max,
+            draw.form(),
+        );
+    }
+    let rows = (n_members, n_chunks, width);
+    Ok(ParameterGradients {
+        d_location: fold_rows(op, client, rows, d_location)?,
+        d_scale: fold_rows(op, client, rows, d_scale)?,
+    })
+}
