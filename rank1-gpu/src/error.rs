@@ -46,6 +46,14 @@ pub enum Error {
         /// Upper bound.
         max: f32,
     },
+    /// A combination of arguments that means nothing.
+    #[error("{op}: {what} is not defined")]
+    Undefined {
+        /// The refusing function.
+        op: &'static str,
+        /// The combination.
+        what: &'static str,
+    },
     /// The device lacks something that the kernel needs.
     #[error("{op}: the runtime `{runtime}` does not support {feature}")]
     Unsupported {

@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`launch`] | the functions to call: they check shapes and limits, then launch |
 //! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Clip`] |
+//! | [`outputs`] | [`OutputShape`], [`Likelihood`] and [`NllForm`] of a network's outputs |
 //! | [`shape`] | [`DrawShape`] and the launch grid |
 //! | [`transfer`] | copies to and from a device |
 //! | [`philox`] | the integer generator, on the host and as a device function |
@@ -43,10 +44,12 @@ mod error;
 pub mod host;
 mod kernels;
 pub mod launch;
+pub mod outputs;
 pub mod philox;
 pub mod shape;
 pub mod transfer;
 
 pub use draw::{Clip, Draw, NoiseKind};
 pub use error::Error;
+pub use outputs::{Likelihood, NllForm, OutputShape};
 pub use shape::DrawShape;

@@ -3,6 +3,8 @@
 //! Nothing here checks a shape; [`crate::launch`] does so first.
 
 pub(crate) mod draw;
+pub(crate) mod likelihood;
 pub(crate) mod noise;
+pub(crate) mod rows;
 pub(crate) mod scale;
 pub(crate) mod stream;

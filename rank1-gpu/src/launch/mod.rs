@@ -4,5 +4,7 @@
 
 mod checks;
 mod draw;
+mod likelihood;
 
 pub use draw::{draw_factors, scale_by_draw, stream_words};
+pub use likelihood::{NllGrads, nll, nll_with_gradient};

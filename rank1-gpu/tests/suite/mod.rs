@@ -1,6 +1,7 @@
 //! Claims about every kernel, as functions of a client: the same for each runtime, instantiated by [`on_runtime`].
 
 mod draws;
+mod likelihood;
 mod refusals;
 mod scaling;
 mod stream;
@@ -8,6 +9,13 @@ mod stream;
 pub(crate) use draws::{
     clipped_draws_end_on_the_bounds, device_normals_pass_a_kolmogorov_smirnov_test, draws_equal_the_host,
     nan_parameters_pass_through_a_clip, standard_noise_is_exact_to_a_few_units_of_f32,
+};
+pub(crate) use likelihood::{
+    a_row_of_thousands_of_classes_equals_the_host, categorical_losses_and_gradients_equal_the_host,
+    empty_and_oversized_outputs_are_refused, extreme_logits_stay_finite,
+    labels_out_of_range_give_nan_to_their_example_alone, losses_alone_are_those_beside_gradients,
+    losses_of_misfitting_buffers_are_refused_by_name, nan_and_impossible_targets_stay_in_their_example,
+    scalar_losses_and_gradients_equal_the_host,
 };
 pub(crate) use refusals::{
     buffers_of_the_wrong_length_are_refused_by_name, draws_that_do_not_fit_the_batch_are_refused,
@@ -94,6 +102,15 @@ macro_rules! on_runtime {
             draws_that_do_not_fit_the_batch_are_refused,
             empty_axes_are_refused,
             more_than_the_device_can_hold_is_refused,
+            categorical_losses_and_gradients_equal_the_host,
+            scalar_losses_and_gradients_equal_the_host,
+            a_row_of_thousands_of_classes_equals_the_host,
+            losses_alone_are_those_beside_gradients,
+            extreme_logits_stay_finite,
+            nan_and_impossible_targets_stay_in_their_example,
+            labels_out_of_range_give_nan_to_their_example_alone,
+            losses_of_misfitting_buffers_are_refused_by_name,
+            empty_and_oversized_outputs_are_refused,
         }
     };
     ($device:expr; $($claim:ident,)*) => {

@@ -2,6 +2,10 @@
 //!
 //! Not fast and not used by the kernels.
 
+mod likelihood;
+
+pub use likelihood::{NOISE_FLOOR, NllGrads, Targets, nll_with_gradient};
+
 use std::f64::consts::{PI, TAU};
 
 use crate::philox::philox4x32;
