@@ -107,14 +107,19 @@ impl OutputShape {
     }
 
     /// Refuses outputs whose last axis does not fit the likelihood.
-    pub(crate) fn check_likelihood(&self, op: &'static str, likelihood: Likelihood) -> Result<(), Error> {
+    pub(crate) fn check_likelihood(
+        &self,
+        op: &'static str,
+        argument: &'static str,
+        likelihood: Likelihood,
+    ) -> Result<(), Error> {
         let width = likelihood.n_outputs(self.n_outputs);
         if self.n_outputs == width {
             return Ok(());
         }
         let [s, k, b, _] = self.axes();
         let got = self.axes().into_iter().fold(1, usize::saturating_mul);
-        Err(Error::ShapeMismatch { op, argument: "outputs", expected: vec![s, k, b, width], got })
+        Err(Error::ShapeMismatch { op, argument, expected: vec![s, k, b, width], got })
     }
 }
 

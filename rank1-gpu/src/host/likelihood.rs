@@ -53,7 +53,7 @@ pub fn nll_with_gradient(
 ) -> Result<NllGrads, Error> {
     let op = "host::nll_with_gradient";
     let elements = shape.elements(op)?;
-    shape.check_likelihood(op, likelihood)?;
+    shape.check_likelihood(op, "outputs", likelihood)?;
     let n_targets = match targets {
         Targets::Labels(labels) if likelihood.is_classification() => labels.len(),
         Targets::Values(values) if !likelihood.is_classification() => values.len(),

@@ -3,8 +3,10 @@
 //! Not fast and not used by the kernels.
 
 mod likelihood;
+mod predictive;
 
 pub use likelihood::{NOISE_FLOOR, NllGrads, Targets, nll_with_gradient};
+pub use predictive::{ClassPredictive, class_predictive};
 
 use std::f64::consts::{PI, TAU};
 

@@ -121,7 +121,7 @@ pub(crate) fn categorical_nll(
         let term = round * tiling.groups + group;
         let counts = term < n_terms;
         let row = select(counts, term, 0u32) * batch_size + example;
-        let softmax = softmax_row(outputs, row, width, lane, &mut shared, not_a_number, tiling, false);
+        let softmax = softmax_row(outputs, row, width, lane, &mut shared, not_a_number, tiling, false, false);
         let z = outputs[(row * width + label) as usize];
         let value = z - softmax.largest - softmax.total.ln() + softmax.poison + refused;
         add_term(&mut terms, value, counts, form);
@@ -135,7 +135,8 @@ pub(crate) fn categorical_nll(
             let term = round * tiling.groups + group;
             let counts = term < n_terms;
             let row = select(counts, term, 0u32) * batch_size + example;
-            let softmax = softmax_row(outputs, row, width, lane, &mut shared, not_a_number, tiling, false);
+            let softmax =
+                softmax_row(outputs, row, width, lane, &mut shared, not_a_number, tiling, false, false);
             let z = outputs[(row * width + label) as usize];
             let value = z - softmax.largest - softmax.total.ln();
             let weight = weight_of(&all, value, scale, not_a_number, form) + softmax.poison + refused;

@@ -5,6 +5,7 @@
 pub(crate) mod draw;
 pub(crate) mod likelihood;
 pub(crate) mod noise;
+pub(crate) mod predictive;
 pub(crate) mod rows;
 pub(crate) mod scale;
 pub(crate) mod stream;

@@ -111,6 +111,8 @@ pub(crate) struct SoftmaxRow {
     pub(crate) largest: f32,
     /// Sum of all entries of the row.
     pub(crate) total: f32,
+    /// Sum of `exp(z - largest) * (z - largest)` over the row.
+    pub(crate) moment: f32,
     /// NaN if the row holds NaN or `+inf` or nothing above minus infinity, else 0: the device's own functions need not
     /// let NaN pass.
     pub(crate) poison: f32,
@@ -127,6 +129,7 @@ pub(crate) fn softmax_row(
     not_a_number: f32,
     #[comptime] tiling: RowTiling,
     #[comptime] sigmoid: bool,
+    #[comptime] with_moment: bool,
 ) -> SoftmaxRow {
     let n = comptime!(tiling.per_lane as usize);
     let mut entries = Array::<f32>::new(n);
@@ -151,6 +154,7 @@ pub(crate) fn softmax_row(
     }
     let largest = fold_lanes(top, lane, shared, tiling, Fold::Max);
     let mut part = spoiled;
+    let mut part_moment = 0.0f32;
     #[unroll(n <= 8)]
     for i in 0..n {
         let c = lane + i as u32 * tiling.lanes;
@@ -158,8 +162,15 @@ pub(crate) fn softmax_row(
         let e = select(c < width, below.exp(), 0.0f32);
         entries[i] = e;
         part += e;
+        if comptime!(with_moment) {
+            part_moment += e * below;
+        }
     }
     let total = fold_lanes(part, lane, shared, tiling, Fold::Sum);
+    let mut moment = 0.0f32;
+    if comptime!(with_moment) {
+        moment = fold_lanes(part_moment, lane, shared, tiling, Fold::Sum);
+    }
     let poison = select(total.is_nan() || largest <= LOWEST, not_a_number, 0.0f32);
-    SoftmaxRow { entries, largest, total, poison }
+    SoftmaxRow { entries, largest, total, moment, poison }
 }

@@ -110,7 +110,7 @@ impl Call<'_> {
         let Self { op, client, shape, .. } = self;
         check_types(op, client)?;
         let elements = shape.elements(op)?;
-        shape.check_likelihood(op, self.likelihood)?;
+        shape.check_likelihood(op, "outputs", self.likelihood)?;
         check_noise(op, self.likelihood, self.raw_noise.is_some())?;
         let limits = limits_of(client);
         check_bytes(op, elements, limits)?;

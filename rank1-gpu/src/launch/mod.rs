@@ -5,6 +5,8 @@
 mod checks;
 mod draw;
 mod likelihood;
+mod predictive;
 
 pub use draw::{draw_factors, scale_by_draw, stream_words};
 pub use likelihood::{NllGrads, nll, nll_with_gradient};
+pub use predictive::{ClassPredictive, NO_CLASS, PredictiveAccumulator, class_predictive};

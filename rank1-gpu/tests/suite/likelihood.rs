@@ -1,6 +1,7 @@
 //! Losses and gradients of a device against the host's formulas.
 
 use cubecl::client::Client;
+use cubecl::server::Handle;
 use rank1_gpu::host::{self, Targets};
 use rank1_gpu::launch::{self, NllGrads};
 use rank1_gpu::{Error, Likelihood, NllForm, OutputShape, transfer};
@@ -301,4 +302,20 @@ pub(crate) fn empty_and_oversized_outputs_are_refused(client: &Client) {
         Err(Error::OverLimit { requested, maximum, .. }) => assert!(requested > maximum),
         other => panic!("{other:?}"),
     }
+}
+
+/// Called by runtimes that can hold a buffer of a second device.
+pub(crate) fn foreign_outputs_are_refused_by_name(client: &Client, foreign: &Handle) {
+    let own = transfer::upload(client, "own", &[1.0; 21]).unwrap();
+    let shape = OutputShape { n_samples: 1, n_members: 1, n_examples: 21, n_outputs: 1 };
+    let likelihood = Likelihood::Categorical;
+    let nll = |outputs, targets| {
+        launch::nll(client, likelihood, NllForm::AverageNll, shape, outputs, targets, None)
+    };
+    let got = nll(foreign, &own);
+    assert!(matches!(got, Err(Error::ForeignBuffer { argument: "outputs", .. })), "{got:?}");
+    let got = nll(&own, foreign);
+    assert!(matches!(got, Err(Error::ForeignBuffer { argument: "targets", .. })), "{got:?}");
+    let got = launch::class_predictive(client, likelihood, shape, foreign);
+    assert!(matches!(got, Err(Error::ForeignBuffer { argument: "logits", .. })), "{got:?}");
 }

@@ -2,6 +2,7 @@
 
 mod draws;
 mod likelihood;
+mod predictive;
 mod refusals;
 mod scaling;
 mod stream;
@@ -12,10 +13,15 @@ pub(crate) use draws::{
 };
 pub(crate) use likelihood::{
     a_row_of_thousands_of_classes_equals_the_host, categorical_losses_and_gradients_equal_the_host,
-    empty_and_oversized_outputs_are_refused, extreme_logits_stay_finite,
+    empty_and_oversized_outputs_are_refused, extreme_logits_stay_finite, foreign_outputs_are_refused_by_name,
     labels_out_of_range_give_nan_to_their_example_alone, losses_alone_are_those_beside_gradients,
     losses_of_misfitting_buffers_are_refused_by_name, nan_and_impossible_targets_stay_in_their_example,
     scalar_losses_and_gradients_equal_the_host,
+};
+pub(crate) use predictive::{
+    bernoulli_predictives_equal_the_host, chunks_of_samples_add_up_to_all_of_them,
+    class_predictives_equal_the_host, nan_logits_stay_in_their_example_and_member,
+    predictives_that_do_not_fit_are_refused_by_name, ties_and_extreme_logits_equal_the_host,
 };
 pub(crate) use refusals::{
     buffers_of_the_wrong_length_are_refused_by_name, draws_that_do_not_fit_the_batch_are_refused,
@@ -111,6 +117,12 @@ macro_rules! on_runtime {
             labels_out_of_range_give_nan_to_their_example_alone,
             losses_of_misfitting_buffers_are_refused_by_name,
             empty_and_oversized_outputs_are_refused,
+            class_predictives_equal_the_host,
+            bernoulli_predictives_equal_the_host,
+            chunks_of_samples_add_up_to_all_of_them,
+            ties_and_extreme_logits_equal_the_host,
+            nan_logits_stay_in_their_example_and_member,
+            predictives_that_do_not_fit_are_refused_by_name,
         }
     };
     ($device:expr; $($claim:ident,)*) => {
