@@ -66,6 +66,14 @@ pub enum Error {
         /// Why, and what to change.
         reason: &'static str,
     },
+    /// A combination of arguments that means nothing.
+    #[error("{op}: {what} is not defined")]
+    Undefined {
+        /// The refusing function.
+        op: &'static str,
+        /// The combination.
+        what: &'static str,
+    },
     /// The device lacks something that the kernel needs.
     #[error("{op}: the runtime `{runtime}` does not support {feature}")]
     Unsupported {

@@ -12,6 +12,8 @@
 //! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
 //! | [`prior`] | priors of factor entries, [`Prior`] |
 //! | [`gradients`] | what backward passes return |
+//! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Clip`] |
+//! | [`outputs`] | [`OutputShape`], [`Likelihood`] and [`NllForm`] of a network's outputs |
 //! | [`shape`] | [`DrawShape`] and the launch grid |
 //! | [`layout`] | images in either order of axes |
 //! | [`transfer`] | copies to and from a device |
@@ -45,6 +47,7 @@ mod kernels;
 pub mod launch;
 pub mod layout;
 pub mod linear;
+pub mod outputs;
 pub mod philox;
 pub mod prior;
 pub mod shape;
@@ -56,5 +59,6 @@ pub use error::Error;
 pub use gradients::{KlGradients, ParameterGradients, ScaleGradients};
 pub use layout::{ImageLayout, ImageShape};
 pub use linear::{Activation, Factor, FactorRows, LayerGrads, LinearShape, Perturbation, PerturbedLayer};
+pub use outputs::{Likelihood, NllForm, OutputShape};
 pub use prior::Prior;
 pub use shape::DrawShape;

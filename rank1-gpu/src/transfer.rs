@@ -18,11 +18,27 @@ use crate::Error;
 /// # Source
 /// A plain copy.
 pub fn upload(client: &Client, argument: &'static str, values: &[f32]) -> Result<Handle, Error> {
-    let op = "upload";
-    if values.is_empty() {
+    write(client, "upload", argument, f32::as_bytes(values))
+}
+
+/// Copies words, for example class labels, to the device; `argument` names them in errors.
+///
+/// # Shapes
+/// `words`: any number of entries from 1 on.
+///
+/// # Errors
+/// As [`upload`].
+///
+/// # Source
+/// A plain copy.
+pub fn upload_words(client: &Client, argument: &'static str, words: &[u32]) -> Result<Handle, Error> {
+    write(client, "upload_words", argument, u32::as_bytes(words))
+}
+
+fn write(client: &Client, op: &'static str, argument: &'static str, bytes: &[u8]) -> Result<Handle, Error> {
+    if bytes.is_empty() {
         return Err(Error::Empty { op, axis: argument });
     }
-    let bytes = f32::as_bytes(values);
     let maximum = client.properties().memory.max_page_size;
     if bytes.len() as u64 > maximum {
         return Err(Error::OverLimit {

@@ -22,5 +22,6 @@ fn a_buffer_of_another_device_is_refused_by_name() {
         let draw = suite::draw(NoiseKind::Normal, None);
         let got = launch::draw_factors(client, &draw, suite::shape((3, 5, 7)), &own, &foreign);
         assert!(matches!(got, Err(Error::ForeignBuffer { argument: "scale", .. })), "{got:?}");
+        suite::foreign_outputs_are_refused_by_name(client, &foreign);
     });
 }

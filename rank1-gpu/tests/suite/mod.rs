@@ -5,7 +5,9 @@ mod gradients;
 mod images;
 mod kl;
 mod layers;
+mod likelihood;
 mod linear;
+mod predictive;
 mod refusals;
 mod scaling;
 mod stream;
@@ -30,12 +32,24 @@ pub(crate) use kl::{
     divergences_that_do_not_exist_are_refused, drawn_divergences_equal_the_host,
     nan_parameters_reach_the_value_of_their_member_alone,
 };
+pub(crate) use likelihood::{
+    a_row_of_thousands_of_classes_equals_the_host, categorical_losses_and_gradients_equal_the_host,
+    empty_and_oversized_outputs_are_refused, extreme_logits_stay_finite, foreign_outputs_are_refused_by_name,
+    labels_out_of_range_give_nan_to_their_example_alone, losses_alone_are_those_beside_gradients,
+    losses_of_misfitting_buffers_are_refused_by_name, nan_and_impossible_targets_stay_in_their_example,
+    scalar_losses_and_gradients_equal_the_host,
+};
 pub(crate) use linear::{
     gradients_of_factors_that_are_zero_equal_the_host, gradients_summed_in_parts_repeat_to_the_bit,
     linear_arguments_of_the_wrong_length_are_refused_by_name, linear_gradients_equal_the_host_at_every_shape,
     linear_gradients_equal_the_host_for_every_kind_of_layer, linear_outputs_equal_the_host_at_every_shape,
     linear_outputs_equal_the_host_for_every_kind_of_layer, nan_gradients_reach_everything_they_touch,
     nan_reaches_the_outputs_of_its_row_alone,
+};
+pub(crate) use predictive::{
+    bernoulli_predictives_equal_the_host, chunks_of_samples_add_up_to_all_of_them,
+    class_predictives_equal_the_host, nan_logits_stay_in_their_example_and_member,
+    predictives_that_do_not_fit_are_refused_by_name, ties_and_extreme_logits_equal_the_host,
 };
 pub(crate) use refusals::{
     buffers_of_the_wrong_length_are_refused_by_name, draws_that_do_not_fit_the_batch_are_refused,
@@ -169,6 +183,21 @@ macro_rules! on_runtime {
             nan_reaches_the_outputs_of_its_row_alone,
             nan_gradients_reach_everything_they_touch,
             linear_arguments_of_the_wrong_length_are_refused_by_name,
+            categorical_losses_and_gradients_equal_the_host,
+            scalar_losses_and_gradients_equal_the_host,
+            a_row_of_thousands_of_classes_equals_the_host,
+            losses_alone_are_those_beside_gradients,
+            extreme_logits_stay_finite,
+            nan_and_impossible_targets_stay_in_their_example,
+            labels_out_of_range_give_nan_to_their_example_alone,
+            losses_of_misfitting_buffers_are_refused_by_name,
+            empty_and_oversized_outputs_are_refused,
+            class_predictives_equal_the_host,
+            bernoulli_predictives_equal_the_host,
+            chunks_of_samples_add_up_to_all_of_them,
+            ties_and_extreme_logits_equal_the_host,
+            nan_logits_stay_in_their_example_and_member,
+            predictives_that_do_not_fit_are_refused_by_name,
         }
     };
     ($device:expr; $($claim:ident,)*) => {

@@ -1,0 +1,68 @@
+//! Draws of factors and rows scaled by them.
+
+use criterion::Criterion;
+use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind, launch, philox};
+
+use super::{Setting, unfused};
+
+fn draw(kind: NoiseKind) -> Draw {
+    Draw { kind, key: philox::stream_key(2020, 0, 0), step: 1, clip: Some(Clip::REFERENCE) }
+}
+
+/// `[K, B, D]`: the larger one does not fit a cache.
+fn shapes(setting: &Setting) -> Vec<DrawShape> {
+    let shape = |(n_members, n_examples, width)| DrawShape { n_members, n_examples, width };
+    let chosen = setting.shapes(vec![(3, 17, 257)], vec![(4, 512, 4096), (4, 4096, 4096)]);
+    chosen.into_iter().map(shape).collect()
+}
+
+fn sizes(DrawShape { n_members, n_examples, width }: DrawShape) -> String {
+    format!("k{n_members}/b{n_examples}/d{width}/f32")
+}
+
+/// Has no unfused version: noise of another kernel would be another noise.
+pub(super) fn draw_factors(setting: &Setting, c: &mut Criterion) {
+    let client = &setting.client;
+    let mut group = setting.group(c, "draw_factors");
+    for shape in shapes(setting) {
+        let n_parameters = shape.n_members * shape.width;
+        let (location, scale) =
+            (setting.waves("location", n_parameters), setting.waves("scale", n_parameters));
+        let bytes = 4 * shape.n_members * shape.n_examples * shape.width + 8 * n_parameters;
+        let sizes = sizes(shape);
+        for kind in [NoiseKind::Normal, NoiseKind::Cauchy] {
+            let name = format!("{kind:?}/{sizes}").to_lowercase();
+            setting.time(&mut group, name, bytes, || {
+                launch::draw_factors(client, &draw(kind), shape, &location, &scale).expect("shapes fit")
+            });
+        }
+        setting.time_copy(&mut group, &sizes, bytes);
+    }
+    group.finish();
+}
+
+pub(super) fn scale_by_draw(setting: &Setting, c: &mut Criterion) {
+    let client = &setting.client;
+    let mut group = setting.group(c, "scale_by_draw");
+    for shape in shapes(setting) {
+        let batch_size = shape.n_examples;
+        let n_parameters = shape.n_members * shape.width;
+        let (location, scale) =
+            (setting.waves("location", n_parameters), setting.waves("scale", n_parameters));
+        let n = shape.n_members * batch_size * shape.width;
+        let x = setting.waves("x", n);
+        let bytes = 8 * n + 8 * n_parameters;
+        let sizes = sizes(shape);
+        let draw = draw(NoiseKind::Normal);
+        setting.time(&mut group, sizes.clone(), bytes, || {
+            launch::scale_by_draw(client, &draw, shape, batch_size, &x, &location, &scale)
+                .expect("shapes fit")
+        });
+        setting.time(&mut group, format!("unfused/{sizes}"), bytes, || {
+            let factors = launch::draw_factors(client, &draw, shape, &location, &scale).expect("shapes fit");
+            unfused::multiply(client, &x, &factors, n)
+        });
+        setting.time_copy(&mut group, &sizes, bytes);
+    }
+    group.finish();
+}

@@ -1,0 +1,254 @@
+//! The same work in separate launches that store what a fused kernel keeps, one unit per entry, row or example.
+//!
+//! Lengths are the callers' word: every buffer here was made for the sizes that come with it.
+
+use cubecl::prelude::*;
+use cubecl::server::Handle;
+
+/// Sizes of `[S K, B, C]`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows {
+    pub(super) n_terms: usize,
+    pub(super) n_examples: usize,
+    pub(super) width: usize,
+}
+
+impl Rows {
+    pub(super) fn elements(self) -> usize {
+        self.n_rows() * self.width
+    }
+
+    fn n_rows(self) -> usize {
+        self.n_terms * self.n_examples
+    }
+}
+
+#[cube(launch_unchecked)]
+fn copy_kernel(from: &[f32], to: &mut [f32], n: u32) {
+    let at = ABSOLUTE_POS;
+    if at < n as usize {
+        to[at] = from[at];
+    }
+}
+
+#[cube(launch_unchecked)]
+fn multiply_kernel(x: &[f32], factors: &[f32], out: &mut [f32], n: u32) {
+    let at = ABSOLUTE_POS;
+    if at < n as usize {
+        out[at] = x[at] * factors[at];
+    }
+}
+
+/// `out[r, c] = z[r, c] - logsumexp(z[r])`.
+#[cube(launch_unchecked)]
+fn log_softmax_kernel(logits: &[f32], out: &mut [f32], n_rows: u32, width: u32) {
+    let row = ABSOLUTE_POS as u32;
+    if row < n_rows {
+        let start = row * width;
+        let mut largest = logits[start as usize];
+        for c in 1..width {
+            largest = max(largest, logits[(start + c) as usize]);
+        }
+        let mut total = 0.0f32;
+        for c in 0..width {
+            total += (logits[(start + c) as usize] - largest).exp();
+        }
+        let norm = largest + total.ln();
+        for c in 0..width {
+            out[(start + c) as usize] = logits[(start + c) as usize] - norm;
+        }
+    }
+}
+
+/// Losses of examples, and the weight of each term's gradient.
+#[cube(launch_unchecked)]
+fn weights_kernel(
+    log_probs: &[f32],
+    labels: &[u32],
+    values: &mut [f32],
+    weights: &mut [f32],
+    n_terms: u32,
+    n_examples: u32,
+    width: u32,
+) {
+    let example = ABSOLUTE_POS as u32;
+    if example < n_examples {
+        let label = labels[example as usize];
+        let mut largest = log_probs[(example * width + label) as usize];
+        for term in 1..n_terms {
+            largest = max(largest, log_probs[((term * n_examples + example) * width + label) as usize]);
+        }
+        let mut total = 0.0f32;
+        for term in 0..n_terms {
+            let row = term * n_examples + example;
+            total += (log_probs[(row * width + label) as usize] - largest).exp();
+        }
+        values[example as usize] = -(largest + (total / f32::cast_from(n_terms)).ln());
+        for term in 0..n_terms {
+            let row = term * n_examples + example;
+            let share = (log_probs[(row * width + label) as usize] - largest).exp() / total;
+            weights[row as usize] = -share / f32::cast_from(n_examples);
+        }
+    }
+}
+
+#[cube(launch_unchecked)]
+fn gradient_kernel(
+    log_probs: &[f32],
+    labels: &[u32],
+    weights: &[f32],
+    out: &mut [f32],
+    n: u32,
+    n_examples: u32,
+    width: u32,
+) {
+    let at = ABSOLUTE_POS as u32;
+    if at < n {
+        let row = at / width;
+        let hit = select(at % width == labels[(row % n_examples) as usize], 1.0f32, 0.0f32);
+        out[at as usize] = weights[row as usize] * (hit - log_probs[at as usize].exp());
+    }
+}
+
+#[cube(launch_unchecked)]
+fn mean_kernel(log_probs: &[f32], out: &mut [f32], n_terms: u32, n: u32) {
+    let at = ABSOLUTE_POS as u32;
+    if at < n {
+        let mut sum = 0.0f32;
+        for term in 0..n_terms {
+            sum += log_probs[(term * n + at) as usize].exp();
+        }
+        out[at as usize] = sum / f32::cast_from(n_terms);
+    }
+}
+
+#[cube(launch_unchecked)]
+fn entropy_kernel(log_probs: &[f32], out: &mut [f32], n_rows: u32, width: u32) {
+    let row = ABSOLUTE_POS as u32;
+    if row < n_rows {
+        let mut sum = 0.0f32;
+        for c in 0..width {
+            let log_prob = log_probs[(row * width + c) as usize];
+            sum -= log_prob.exp() * log_prob;
+        }
+        out[row as usize] = sum;
+    }
+}
+
+/// One unit for each of `n`, in cubes of 256 and rows of cubes.
+fn grid(n: usize) -> (CubeCount, CubeDim) {
+    let cubes = n.div_ceil(256);
+    let x = cubes.min(65_535);
+    (CubeCount::Static(x as u32, cubes.div_ceil(x) as u32, 1), CubeDim::new_1d(256))
+}
+
+fn arg(buffer: &Handle, n: usize) -> BufferArg {
+    // SAFETY: callers pass the length with which the buffer was made, as the head of this file says.
+    unsafe { BufferArg::from_raw_parts(buffer.clone(), n) }
+}
+
+pub(super) fn copy(client: &Client, from: &Handle, n: usize) -> Handle {
+    let (out, (count, dim)) = (client.empty(4 * n), grid(n));
+    // SAFETY: both buffers hold `n` floats and units at or behind `n` do nothing.
+    unsafe { copy_kernel::launch_unchecked(client, count, dim, arg(from, n), arg(&out, n), n as u32) };
+    out
+}
+
+pub(super) fn multiply(client: &Client, x: &Handle, factors: &Handle, n: usize) -> Handle {
+    let (out, (count, dim)) = (client.empty(4 * n), grid(n));
+    let (x, factors, result) = (arg(x, n), arg(factors, n), arg(&out, n));
+    // SAFETY: the three buffers hold `n` floats and units at or behind `n` do nothing.
+    unsafe { multiply_kernel::launch_unchecked(client, count, dim, x, factors, result, n as u32) };
+    out
+}
+
+fn log_softmax(client: &Client, logits: &Handle, rows: Rows) -> Handle {
+    let n = rows.elements();
+    let (out, (count, dim)) = (client.empty(4 * n), grid(rows.n_rows()));
+    let (n_rows, width) = (rows.n_rows() as u32, rows.width as u32);
+    // SAFETY: both buffers hold `n_rows` rows of `width` floats and units at or behind `n_rows` do nothing.
+    unsafe {
+        log_softmax_kernel::launch_unchecked(client, count, dim, arg(logits, n), arg(&out, n), n_rows, width);
+    }
+    out
+}
+
+/// Losses of examples and the gradient of the outputs, in three launches; labels must be below the width.
+pub(super) fn mixture_nll(
+    client: &Client,
+    outputs: &Handle,
+    labels: &Handle,
+    rows: Rows,
+) -> (Handle, Handle) {
+    let (n, b) = (rows.elements(), rows.n_examples);
+    let log_probs = log_softmax(client, outputs, rows);
+    let (values, weights, out) = (client.empty(4 * b), client.empty(4 * rows.n_rows()), client.empty(4 * n));
+    let (count, dim) = grid(b);
+    // SAFETY: `labels` and `values` hold `n_examples` entries, `weights` one per row, `log_probs` `width` per row;
+    // units at or behind `n_examples` do nothing.
+    unsafe {
+        weights_kernel::launch_unchecked(
+            client,
+            count,
+            dim,
+            arg(&log_probs, n),
+            arg(labels, b),
+            arg(&values, b),
+            arg(&weights, rows.n_rows()),
+            rows.n_terms as u32,
+            b as u32,
+            rows.width as u32,
+        );
+    }
+    let (count, dim) = grid(n);
+    // SAFETY: as above, and `out` holds `n` floats; units at or behind `n` do nothing.
+    unsafe {
+        gradient_kernel::launch_unchecked(
+            client,
+            count,
+            dim,
+            arg(&log_probs, n),
+            arg(labels, b),
+            arg(&weights, rows.n_rows()),
+            arg(&out, n),
+            n as u32,
+            b as u32,
+            rows.width as u32,
+        );
+    }
+    (values, out)
+}
+
+/// Mean probabilities and the entropies of the draws, in three launches.
+pub(super) fn mean_probs(client: &Client, logits: &Handle, rows: Rows) -> (Handle, Handle) {
+    let (n, n_results) = (rows.elements(), rows.n_examples * rows.width);
+    let log_probs = log_softmax(client, logits, rows);
+    let (probs, entropies) = (client.empty(4 * n_results), client.empty(4 * rows.n_rows()));
+    let (count, dim) = grid(n_results);
+    // SAFETY: `log_probs` holds `n_terms` times `n_results` floats, `probs` `n_results`; further units do nothing.
+    unsafe {
+        mean_kernel::launch_unchecked(
+            client,
+            count,
+            dim,
+            arg(&log_probs, n),
+            arg(&probs, n_results),
+            rows.n_terms as u32,
+            n_results as u32,
+        );
+    }
+    let (count, dim) = grid(rows.n_rows());
+    // SAFETY: `log_probs` holds `n_rows` rows of `width` floats, `entropies` one per row; further units do nothing.
+    unsafe {
+        entropy_kernel::launch_unchecked(
+            client,
+            count,
+            dim,
+            arg(&log_probs, n),
+            arg(&entropies, rows.n_rows()),
+            rows.n_rows() as u32,
+            rows.width as u32,
+        );
+    }
+    (probs, entropies)
+}
