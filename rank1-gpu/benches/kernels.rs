@@ -1,13 +1,15 @@
-//! Times kernels on the default wgpu adapter, each beside the same work in separate launches and beside a plain copy.
+//! Times kernels on the default wgpu adapter (on CUDA device 0 with the feature `cuda`), each beside the same work in separate launches and beside a plain copy.
 //!
 //! `cargo bench -p rank1-gpu --features wgpu` ends with a sentence on standard error where there is no adapter. Cases
-//! are named `op/[unfused|copy/]sizes/f32`. `RANK1_BENCH_SIZE=small` or `large` chooses the shapes; unset, adapters that
+//! are named `op/[unfused|copy|product/]sizes/f32`. `RANK1_BENCH_SIZE=small` or `large` chooses the shapes; unset, adapters that
 //! are no card (software ones) get the small ones, which say nothing about speed.
 //!
 //! The throughput of all cases of an op is that of the bytes which the fused kernel must move, so that a share of the
-//! copy's throughput is the share of the roofline. One iteration is a few launches (one of a small shape) and one
+//! copy's throughput is the share of the roofline; for products it is floating-point operations. One iteration is a few launches (one of a small shape) and one
 //! synchronization.
 
+#[path = "kernels/linear.rs"]
+mod linear;
 #[path = "kernels/losses.rs"]
 mod losses;
 #[path = "kernels/scaling.rs"]
@@ -96,7 +98,7 @@ fn main() {
     let mut c = Criterion::default().configure_from_args();
     scaling::draw_factors(&setting, &mut c);
     scaling::scale_by_draw(&setting, &mut c);
-    // The perturbed linear map belongs here: `perturbed_linear/[unfused|copy/]k4/b512/i1024/o1024/f32`.
+    linear::perturbed_linear(&setting, &mut c);
     losses::nll_with_gradient(&setting, &mut c);
     losses::class_predictive(&setting, &mut c);
     c.final_summary();
@@ -104,7 +106,9 @@ fn main() {
 
 #[allow(clippy::print_stderr)]
 fn setting() -> Option<Setting> {
-    let client = match Device::wgpu(WgpuDeviceKind::DefaultDevice) {
+    let device =
+        if cfg!(feature = "cuda") { Device::cuda(0) } else { Device::wgpu(WgpuDeviceKind::DefaultDevice) };
+    let client = match device {
         Ok(device) => device.client(),
         Err(missing) => {
             eprintln!("SKIPPED every case, no kernel was timed: {missing}");

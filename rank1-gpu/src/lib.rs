@@ -1,9 +1,9 @@
-//! CubeCL kernels for batched rank-1 perturbed layers: factor draws on the device, and draw-and-scale without storing them.
+//! CubeCL kernels for batched rank-1 perturbed layers: draws, perturbed maps, divergences, losses and predictives.
 //!
 //! Not for training loops, tensors or autodiff: buffers of `f32` go in and out, the caller owns the client.
 //!
-//! A factor entry is `location + scale * noise` or its exponential, cut to a [`Clip`] if there is one. The noise is a pure function of a
-//! key and of (step, member, example, index), so that the device, this crate's [`host`] twin and every other
+//! A factor entry is `location + scale * noise` or its exponential, cut to a [`Clip`] if there is one. The noise is a pure
+//! function of a key and of (step, member, example, index), so that the device, this crate's [`host`] twin and every other
 //! implementation of the same stream agree, and so that a backward pass can draw again instead of storing.
 //!
 //! | module | holds |
@@ -11,14 +11,13 @@
 //! | [`launch`] | the functions to call: they check shapes and limits, then launch |
 //! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
 //! | [`prior`] | priors of factor entries, [`Prior`] |
-//! | [`gradients`] | what backward passes return |
-//! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Clip`] |
+//! | [`linear`], [`convolution`] | arguments and shapes of perturbed layers: [`PerturbedLayer`], [`LinearShape`], [`ConvShape`] |
 //! | [`outputs`] | [`OutputShape`], [`Likelihood`] and [`NllForm`] of a network's outputs |
-//! | [`shape`] | [`DrawShape`] and the launch grid |
-//! | [`layout`] | images in either order of axes |
+//! | [`gradients`] | what backward passes of draws return |
+//! | [`shape`], [`layout`] | [`DrawShape`] and the launch grid; images in either order of axes |
 //! | [`transfer`] | copies to and from a device |
 //! | [`philox`] | the integer generator, on the host and as a device function |
-//! | [`host`] | the same draws in plain `f64` Rust, the reference of the tests |
+//! | [`host`] | the same in plain `f64` Rust, the reference of the tests |
 //!
 //! ```no_run
 //! use cubecl::Device;
@@ -39,6 +38,7 @@
 //! # }
 //! ```
 
+pub mod convolution;
 pub mod draw;
 mod error;
 pub mod gradients;
@@ -54,6 +54,7 @@ pub mod shape;
 mod strategy;
 pub mod transfer;
 
+pub use convolution::{ConvShape, Pads};
 pub use draw::{Clip, Draw, Family, NoiseKind, ScaleParameter};
 pub use error::Error;
 pub use gradients::{KlGradients, ParameterGradients, ScaleGradients};

@@ -6,7 +6,7 @@ use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind, launch, philox};
 use super::{Setting, unfused};
 
 fn draw(kind: NoiseKind) -> Draw {
-    Draw { kind, key: philox::stream_key(2020, 0, 0), step: 1, clip: Some(Clip::REFERENCE) }
+    Draw { clip: Some(Clip::REFERENCE), ..Draw::new(kind, philox::stream_key(2020, 0, 0), 1) }
 }
 
 /// `[K, B, D]`: the larger one does not fit a cache.

@@ -2,6 +2,7 @@
 //!
 //! Not fast and not used by the kernels.
 
+mod convolution;
 mod draws;
 mod factor;
 mod kl;
@@ -16,6 +17,7 @@ use std::f64::consts::{PI, TAU};
 use crate::NoiseKind;
 use crate::philox::philox4x32;
 
+pub use convolution::{perturbed_convolution, perturbed_convolution_backward};
 pub use draws::{draw_factors, draw_factors_backward};
 pub use kl::{kl_closed, kl_monte_carlo};
 pub use likelihood::{NOISE_FLOOR, NllGrads, Targets, nll_with_gradient};

@@ -40,10 +40,10 @@ fn tanh(z: f32) -> f32 {
     let absolute = f32::reinterpret(u32::reinterpret(z) & ABSOLUTE_BITS);
     // Cephes' polynomial where the quotient would cancel.
     let zz = z * z;
-    let mut p = zz * -5.704_988_7e-3_f32 + 2.063_908_9e-2_f32;
+    let mut p = zz * -5.704_988_7e-3_f32 + 2.063_909e-2_f32;
     p = p * zz - 5.373_971_5e-2_f32;
     p = p * zz + 1.333_144_2e-1_f32;
-    p = p * zz - 3.333_328_2e-1_f32;
+    p = p * zz - 3.333_328e-1_f32;
     let near = z + z * zz * p;
     // Beyond 10 the result rounds to one.
     let bounded = select(absolute > 10.0f32, 10.0f32, absolute);

@@ -3,6 +3,7 @@
 //! Nothing here checks a shape; [`crate::launch`] does so first.
 
 pub(crate) mod activation;
+pub(crate) mod convolution;
 pub(crate) mod draw;
 pub(crate) mod draw_backward;
 pub(crate) mod elementary;

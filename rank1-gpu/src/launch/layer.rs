@@ -16,6 +16,12 @@ use crate::kernels::linear_backward::{
 use crate::kernels::matrix::{Matrix, Swapped, SwappedLaunch};
 use crate::linear::{Activation, Factor, LayerGrads, Perturbation, PerturbedLayer, Sizes};
 
+/// Most buffers of a forward kernel: x, weight, both factors, bias, outputs, and the scalars.
+const FORWARD_BUFFERS: u32 = 7;
+/// Most buffers of a backward kernel, that of the input's gradient: y and its gradient, both factors, weight, x, two
+/// results, and the scalars.
+const BACKWARD_BUFFERS: u32 = 9;
+
 pub(super) type Layer<'a> = PerturbedLayer<'a, Handle>;
 
 /// What a layer gathers for its three products.
@@ -38,8 +44,12 @@ pub(super) unsafe trait Geometry {
         factor: Option<Factor<'_, Handle>>,
         perturbation: Perturbation,
     ) -> <Self::Patches as LaunchArg>::RuntimeArg;
-    /// From the gradient of the product.
-    fn gradients(&self, gradient: ProductGradientLaunch) -> <Self::Gradients as LaunchArg>::RuntimeArg;
+    /// From the gradient of the product and the factor in it.
+    fn gradients(
+        &self,
+        gradient: ProductGradientLaunch,
+        factor: Option<Factor<'_, Handle>>,
+    ) -> <Self::Gradients as LaunchArg>::RuntimeArg;
     fn weight_by_input(&self, weight: &Handle) -> <Self::WeightByInput as LaunchArg>::RuntimeArg;
 }
 
@@ -51,7 +61,7 @@ pub(super) fn forward<G: Geometry>(
     x: &Handle,
 ) -> Result<Handle, Error> {
     let sizes = geometry.sizes();
-    check(op, client, &sizes, layer, x)?;
+    check(op, client, &sizes, layer, x, FORWARD_BUFFERS)?;
     let Sizes { c_in, c_out, taps, .. } = sizes;
     let elements = check_size(op, client, &[("output rows", sizes.out_rows()), ("output channels", c_out)])?;
     let product = Product::plan(op, client, [sizes.out_rows(), c_out, taps * c_in], Depth::Whole)?;
@@ -88,7 +98,7 @@ pub(super) fn backward<G: Geometry>(
     grad_y: &Handle,
 ) -> Result<LayerGrads<Handle>, Error> {
     let sizes = geometry.sizes();
-    check(op, client, &sizes, layer, x)?;
+    check(op, client, &sizes, layer, x, BACKWARD_BUFFERS)?;
     check_buffer(op, client, "y", y, &[sizes.out_rows(), sizes.c_out])?;
     check_buffer(op, client, "grad_y", grad_y, &[sizes.out_rows(), sizes.c_out])?;
     let pass = Backward { client, geometry, sizes, layer, x, y, grad_y };
@@ -174,7 +184,7 @@ impl<G: Geometry> Backward<'_, G> {
         unsafe {
             plans.input.launch::<G::Gradients, G::WeightByInput, InputGradient>(
                 client,
-                self.geometry.gradients(self.product_gradient()),
+                self.geometry.gradients(self.product_gradient(), self.factor_of_gradient()),
                 self.geometry.weight_by_input(layer.weight),
                 InputGradientLaunch::new(
                     floats(&grad),
@@ -246,7 +256,7 @@ impl<G: Geometry> Backward<'_, G> {
 
     fn product_gradient(&self) -> ProductGradientLaunch {
         let layer = self.layer;
-        let factor = layer.output_factor.filter(|_| layer.perturbation == Perturbation::Multiplicative);
+        let factor = self.factor_of_gradient();
         ProductGradientLaunch::new(
             floats(self.grad_y),
             self.y_if_read().map(floats).into(),
@@ -257,9 +267,19 @@ impl<G: Geometry> Backward<'_, G> {
         )
     }
 
+    /// A factor that adds does not reach the gradient of the product.
+    fn factor_of_gradient(&self) -> Option<Factor<'_, Handle>> {
+        self.layer.output_factor.filter(|_| self.layer.perturbation == Perturbation::Multiplicative)
+    }
+
     fn y_if_read(&self) -> Option<&Handle> {
         (self.layer.activation != Activation::Identity).then_some(self.y)
     }
+}
+
+/// Consecutive examples that share a row of the factor.
+pub(super) fn images_per_factor(factor: Option<Factor<'_, Handle>>, batch_size: usize) -> u32 {
+    factor.map_or(1, |factor| factor.rows.examples_per_row(batch_size) as u32)
 }
 
 /// Consecutive rows that share a row of the factor.
@@ -273,14 +293,12 @@ fn check(
     sizes: &Sizes,
     layer: &Layer<'_>,
     x: &Handle,
+    buffers: u32,
 ) -> Result<(), Error> {
     check_types(op, client)?;
-    // The widest kernel, of the input's gradient: y and its gradient, both factors, weight, x, two results and the
-    // scalars.
-    const BUFFERS: u32 = 9;
     let maximum = client.properties().hardware.max_bindings;
-    if maximum < BUFFERS {
-        let (limit, requested, maximum) = ("the buffers of a kernel", u64::from(BUFFERS), u64::from(maximum));
+    if maximum < buffers {
+        let (limit, requested, maximum) = ("the buffers of a kernel", u64::from(buffers), u64::from(maximum));
         return Err(Error::OverLimit { op, limit, requested, maximum });
     }
     check_buffer(op, client, "x", x, &[sizes.in_rows(), sizes.c_in])?;

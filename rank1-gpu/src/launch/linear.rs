@@ -110,7 +110,11 @@ unsafe impl Geometry for Linear {
         )
     }
 
-    fn gradients(&self, gradient: ProductGradientLaunch) -> ProductGradientLaunch {
+    fn gradients(
+        &self,
+        gradient: ProductGradientLaunch,
+        _factor: Option<Factor<'_, Handle>>,
+    ) -> ProductGradientLaunch {
         gradient
     }
 

@@ -3,6 +3,7 @@
 //! Not for strided tensors: buffers are contiguous `f32`. A failure of the device itself shows when the result is read.
 
 mod checks;
+mod convolution;
 mod draw;
 mod draw_backward;
 mod fold;
@@ -15,6 +16,7 @@ mod product;
 mod scale;
 mod scale_backward;
 
+pub use convolution::{perturbed_convolution, perturbed_convolution_backward};
 pub use draw::{draw_factors, stream_words};
 pub use draw_backward::draw_factors_backward;
 pub use kl::{kl_closed, kl_monte_carlo};

@@ -1,5 +1,6 @@
 //! Claims about every kernel, as functions of a client: the same for each runtime, instantiated by [`on_runtime`].
 
+mod convolution;
 mod draws;
 mod gradients;
 mod images;
@@ -12,6 +13,10 @@ mod refusals;
 mod scaling;
 mod stream;
 
+pub(crate) use convolution::{
+    convolution_arguments_that_do_not_fit_are_refused_by_name, convolutions_equal_the_host_at_every_shape,
+    convolutions_equal_the_host_for_every_kind_of_layer, nan_pixels_reach_the_outputs_that_see_them_alone,
+};
 pub(crate) use draws::{
     clipped_draws_end_on_the_bounds, device_normals_pass_a_kolmogorov_smirnov_test, draws_equal_the_host,
     draws_of_raw_scales_and_log_normal_draws_equal_the_host, nan_parameters_pass_through_a_clip,
@@ -142,6 +147,10 @@ macro_rules! on_runtime {
     ($device:expr) => {
         $crate::on_runtime! { $device;
             integer_stream_equals_the_host_bit_for_bit,
+            convolutions_equal_the_host_for_every_kind_of_layer,
+            convolutions_equal_the_host_at_every_shape,
+            nan_pixels_reach_the_outputs_that_see_them_alone,
+            convolution_arguments_that_do_not_fit_are_refused_by_name,
             words_do_not_depend_on_the_grid,
             draws_equal_the_host,
             draws_of_raw_scales_and_log_normal_draws_equal_the_host,
