@@ -1,12 +1,13 @@
-//! Times kernels on the default wgpu adapter (on CUDA device 0 with the feature `cuda`), each beside the same work in separate launches and beside a plain copy.
+//! Times kernels on the default wgpu adapter (on CUDA device 0 with the feature `cuda`), each beside the same work in separate
+//! launches and beside a plain copy.
 //!
 //! `cargo bench -p rank1-gpu --features wgpu` ends with a sentence on standard error where there is no adapter. Cases
-//! are named `op/[unfused|copy|product/]sizes/f32`. `RANK1_BENCH_SIZE=small` or `large` chooses the shapes; unset, adapters that
-//! are no card (software ones) get the small ones, which say nothing about speed.
+//! are named `op/[unfused|copy|product/]sizes/f32`. `RANK1_BENCH_SIZE=small` or `large` chooses the shapes; unset, adapters
+//! that are no card (software ones) get the small ones, which say nothing about speed.
 //!
 //! The throughput of all cases of an op is that of the bytes which the fused kernel must move, so that a share of the
-//! copy's throughput is the share of the roofline; for products it is floating-point operations. One iteration is a few launches (one of a small shape) and one
-//! synchronization.
+//! copy's throughput is the share of the roofline; for products it is floating-point operations. One iteration is a few
+//! launches (one of a small shape) and one synchronization.
 
 #[path = "kernels/linear.rs"]
 mod linear;
@@ -53,21 +54,46 @@ impl Setting {
         group
     }
 
-    /// Times launches that should move `bytes` each; the first runs before, for it compiles.
+    /// Times launches that should move `bytes` each.
     fn time<R>(
         &self,
         group: &mut BenchmarkGroup<'_, WallTime>,
         name: String,
         bytes: usize,
+        launch: impl FnMut() -> R,
+    ) {
+        group.throughput(Throughput::Bytes(bytes as u64 * self.launches()));
+        self.time_launches(group, name, launch);
+    }
+
+    /// Times launches of `operations` floating-point operations each.
+    fn time_product<R>(
+        &self,
+        group: &mut BenchmarkGroup<'_, WallTime>,
+        name: String,
+        operations: usize,
+        launch: impl FnMut() -> R,
+    ) {
+        group.throughput(Throughput::Elements(operations as u64 * self.launches()));
+        self.time_launches(group, name, launch);
+    }
+
+    fn launches(&self) -> u64 {
+        if self.small { 1 } else { LAUNCHES }
+    }
+
+    /// The first launch runs before, for it compiles.
+    fn time_launches<R>(
+        &self,
+        group: &mut BenchmarkGroup<'_, WallTime>,
+        name: String,
         mut launch: impl FnMut() -> R,
     ) {
-        let launches = if self.small { 1 } else { LAUNCHES };
         launch();
         self.wait();
-        group.throughput(Throughput::Bytes(bytes as u64 * launches));
         group.bench_function(name, |timer| {
             timer.iter(|| {
-                for _ in 0..launches {
+                for _ in 0..self.launches() {
                     launch();
                 }
                 self.wait();
