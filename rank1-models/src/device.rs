@@ -93,6 +93,12 @@ impl Compute {
         }
     }
 
+    /// The device of Burn's tensors; none for the processor, where engines need no tensors.
+    #[must_use]
+    pub fn burn_device(&self) -> Option<Device> {
+        self.device.clone()
+    }
+
     /// Whether networks are computed by the processor's own threads, several at a time.
     #[must_use]
     pub fn is_cpu(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::kernels::linear_backward::{
     Parts, PartsLaunch, ProductGradient, ProductGradientLaunch,
 };
 use crate::kernels::matrix::{Matrix, Swapped, SwappedLaunch};
-use crate::linear::{Activation, Factor, LayerGrads, Perturbation, PerturbedLayer, Sizes};
+use crate::linear::{Activation, Factor, FactorRows, LayerGrads, Perturbation, PerturbedLayer, Sizes};
 
 /// Most buffers of a forward kernel: x, weight, both factors, bias, outputs, and the scalars.
 const FORWARD_BUFFERS: u32 = 7;
@@ -102,7 +102,7 @@ pub(super) fn backward<G: Geometry>(
     check_buffer(op, client, "y", y, &[sizes.out_rows(), sizes.c_out])?;
     check_buffer(op, client, "grad_y", grad_y, &[sizes.out_rows(), sizes.c_out])?;
     let pass = Backward { client, geometry, sizes, layer, x, y, grad_y };
-    let plans = Plans::new(op, client, &sizes, layer)?;
+    let plans = Plans::new(op, client, &sizes, Present::of(layer))?;
     let (x, input_factor) = pass.input(&plans);
     Ok(LayerGrads {
         x,
@@ -112,6 +112,32 @@ pub(super) fn backward<G: Geometry>(
         // SAFETY: `grad_y` and `y` were checked to hold a float for each output row and channel.
         bias: plans.bias.map(|sum| unsafe { sum.launch(client, grad_y, pass.y_if_read(), layer.activation) }),
     })
+}
+
+/// What a layer has beside its weight, as far as launches depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Present {
+    pub(super) input_factor: Option<FactorRows>,
+    pub(super) output_factor: Option<FactorRows>,
+    pub(super) bias: bool,
+}
+
+impl Present {
+    fn of(layer: &Layer<'_>) -> Self {
+        let rows = |factor: Option<Factor<'_, Handle>>| factor.map(|factor| factor.rows);
+        Self {
+            input_factor: rows(layer.input_factor),
+            output_factor: rows(layer.output_factor),
+            bias: layer.bias.is_some(),
+        }
+    }
+}
+
+/// Whether a device takes both passes of a layer, before there are buffers.
+pub(super) fn fits(op: &'static str, client: &Client, sizes: &Sizes, present: Present) -> Result<(), Error> {
+    check_device(op, client, BACKWARD_BUFFERS)?;
+    // The forward product is the one that a backward pass repeats.
+    Plans::new(op, client, sizes, present).map(|_| ())
 }
 
 /// Every launch of a backward pass, checked before the first.
@@ -126,16 +152,15 @@ struct Plans {
 }
 
 impl Plans {
-    fn new(op: &'static str, client: &Client, sizes: &Sizes, layer: &Layer<'_>) -> Result<Self, Error> {
+    fn new(op: &'static str, client: &Client, sizes: &Sizes, present: Present) -> Result<Self, Error> {
         let &Sizes { n_members, batch_size, in_positions, out_positions, c_in, c_out, taps } = sizes;
         check_size(op, client, &[("input rows", sizes.in_rows()), ("input channels", c_in)])?;
         check_size(op, client, &[("output rows", sizes.out_rows()), ("output channels", c_out)])?;
         let product = |extent, depth| Product::plan(op, client, extent, depth);
         let sum = |extent| SegmentSum::plan(op, client, extent);
-        let shared = |factor: Option<Factor<'_, Handle>>, positions: usize, width: usize| {
-            let rows = |factor: Factor<'_, Handle>| {
-                [factor.rows.count(n_members, batch_size), factor.rows.examples_per_row(batch_size)]
-            };
+        let shared = |factor: Option<FactorRows>, positions: usize, width: usize| {
+            let rows =
+                |rows: FactorRows| [rows.count(n_members, batch_size), rows.examples_per_row(batch_size)];
             factor.map(rows).map(|[segments, length]| sum([segments, length * positions, width])).transpose()
         };
         let weight = product([taps * c_in, c_out, sizes.out_rows()], Depth::InParts)?;
@@ -143,10 +168,10 @@ impl Plans {
             input: product([sizes.in_rows(), c_in, taps * c_out], Depth::Whole)?,
             weight,
             weight_parts: sum([1, weight.cut.parts as usize, taps * c_in * c_out])?,
-            input_factor: shared(layer.input_factor, in_positions, c_in)?,
+            input_factor: shared(present.input_factor, in_positions, c_in)?,
             product_again: product([sizes.out_rows(), c_out, taps * c_in], Depth::Whole)?,
-            output_factor: shared(layer.output_factor, out_positions, c_out)?,
-            bias: layer.bias.map(|_| sum([n_members, batch_size * out_positions, c_out])).transpose()?,
+            output_factor: shared(present.output_factor, out_positions, c_out)?,
+            bias: present.bias.then(|| sum([n_members, batch_size * out_positions, c_out])).transpose()?,
         })
     }
 }
@@ -287,6 +312,16 @@ pub(super) fn rows_per_factor(factor: Option<Factor<'_, Handle>>, sizes: &Sizes,
     factor.map_or(1, |factor| (factor.rows.examples_per_row(sizes.batch_size) * positions) as u32)
 }
 
+fn check_device(op: &'static str, client: &Client, buffers: u32) -> Result<(), Error> {
+    check_types(op, client)?;
+    let maximum = client.properties().hardware.max_bindings;
+    if maximum < buffers {
+        let (limit, requested, maximum) = ("the buffers of a kernel", u64::from(buffers), u64::from(maximum));
+        return Err(Error::OverLimit { op, limit, requested, maximum });
+    }
+    Ok(())
+}
+
 fn check(
     op: &'static str,
     client: &Client,
@@ -295,12 +330,7 @@ fn check(
     x: &Handle,
     buffers: u32,
 ) -> Result<(), Error> {
-    check_types(op, client)?;
-    let maximum = client.properties().hardware.max_bindings;
-    if maximum < buffers {
-        let (limit, requested, maximum) = ("the buffers of a kernel", u64::from(buffers), u64::from(maximum));
-        return Err(Error::OverLimit { op, limit, requested, maximum });
-    }
+    check_device(op, client, buffers)?;
     check_buffer(op, client, "x", x, &[sizes.in_rows(), sizes.c_in])?;
     sizes
         .buffers(layer)

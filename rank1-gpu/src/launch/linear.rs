@@ -5,12 +5,12 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::layer::{self, Geometry, Layer, rows_per_factor};
+use super::layer::{self, Geometry, Layer, Present, rows_per_factor};
 use super::product::floats;
 use crate::Error;
 use crate::kernels::linear::{Factored, FactoredLaunch, Plain, PlainLaunch};
 use crate::kernels::linear_backward::{ProductGradient, ProductGradientLaunch};
-use crate::linear::{Factor, LayerGrads, LinearShape, Perturbation, Sizes};
+use crate::linear::{Factor, FactorRows, LayerGrads, LinearShape, Perturbation, Sizes};
 
 /// Outputs of all members: `activation(((x ∘ s) W) ∘ r + bias)` in one kernel.
 ///
@@ -79,6 +79,28 @@ pub fn perturbed_linear_backward(
     let op = "perturbed_linear_backward";
     shape.check(op)?;
     layer::backward(op, client, &Linear(shape.sizes()), layer, x, y, grad_y)
+}
+
+/// Whether the device takes [`perturbed_linear`] and its backward pass at this shape, asked before there are buffers.
+///
+/// # Shapes
+/// `input_factor` and `output_factor`: how their rows lie, absent where the layer has none; `bias`: whether it has one.
+///
+/// # Errors
+/// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], as the launches would answer.
+///
+/// # Source
+/// The limits that the device reports.
+pub fn linear_fits(
+    client: &Client,
+    shape: LinearShape,
+    input_factor: Option<FactorRows>,
+    output_factor: Option<FactorRows>,
+    bias: bool,
+) -> Result<(), Error> {
+    let op = "linear_fits";
+    shape.check(op)?;
+    layer::fits(op, client, &shape.sizes(), Present { input_factor, output_factor, bias })
 }
 
 /// Every output sees the row of its own example.

@@ -21,7 +21,7 @@ pub use draw::{draw_factors, stream_words};
 pub use draw_backward::draw_factors_backward;
 pub use kl::{kl_closed, kl_monte_carlo};
 pub use likelihood::{NllGrads, nll, nll_with_gradient};
-pub use linear::{perturbed_linear, perturbed_linear_backward};
+pub use linear::{linear_fits, perturbed_linear, perturbed_linear_backward};
 pub use predictive::{ClassPredictive, NO_CLASS, PredictiveAccumulator, class_predictive};
 pub use scale::{scale_by_draw, scale_images_by_draw};
 pub use scale_backward::{scale_by_draw_backward, scale_images_by_draw_backward};

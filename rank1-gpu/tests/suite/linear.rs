@@ -29,6 +29,16 @@ const SHAPES: [LinearShape; 11] = [
     shape(1, 1031, 5, 7),
 ];
 
+pub(crate) fn what_fits_is_told_before_there_are_buffers(client: &Client) {
+    let rows = Some(FactorRows::PerExample);
+    assert!(launch::linear_fits(client, SMALL, rows, Some(FactorRows::PerMember), true).is_ok());
+    let empty = launch::linear_fits(client, shape(3, 0, 7, 11), None, None, false);
+    assert!(matches!(empty, Err(Error::Empty { axis: "batch_size", .. })), "{empty:?}");
+    let floats = usize::try_from(client.properties().memory.max_page_size / 4).unwrap();
+    let large = launch::linear_fits(client, shape(1, floats / 1024 + 1, 1024, 1), rows, None, false);
+    assert!(matches!(large, Err(Error::OverLimit { .. })), "{large:?}");
+}
+
 fn numbers(variant: &Variant, shape: LinearShape) -> Numbers {
     let LinearShape { n_members, batch_size, d_in, d_out } = shape;
     variant.numbers(Lengths { n_members, batch_size, c_in: d_in, c_out: d_out, weight: d_in * d_out })

@@ -49,7 +49,7 @@ pub(crate) use linear::{
     linear_arguments_of_the_wrong_length_are_refused_by_name, linear_gradients_equal_the_host_at_every_shape,
     linear_gradients_equal_the_host_for_every_kind_of_layer, linear_outputs_equal_the_host_at_every_shape,
     linear_outputs_equal_the_host_for_every_kind_of_layer, nan_gradients_reach_everything_they_touch,
-    nan_reaches_the_outputs_of_its_row_alone,
+    nan_reaches_the_outputs_of_its_row_alone, what_fits_is_told_before_there_are_buffers,
 };
 pub(crate) use predictive::{
     bernoulli_predictives_equal_the_host, chunks_of_samples_add_up_to_all_of_them,
@@ -192,6 +192,7 @@ macro_rules! on_runtime {
             nan_reaches_the_outputs_of_its_row_alone,
             nan_gradients_reach_everything_they_touch,
             linear_arguments_of_the_wrong_length_are_refused_by_name,
+            what_fits_is_told_before_there_are_buffers,
             categorical_losses_and_gradients_equal_the_host,
             scalar_losses_and_gradients_equal_the_host,
             a_row_of_thousands_of_classes_equals_the_host,

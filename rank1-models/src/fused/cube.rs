@@ -1,16 +1,34 @@
 //! The fused operation on devices: buffers of Burn's CubeCL tensors handed to the kernels of `rank1-gpu`.
 
 use burn::tensor::{DType, Shape};
-use burn_cubecl::CubeBackend;
 use burn_cubecl::cubecl::server::Handle;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{CubeBackend, CubeDevice};
 use rank1_core::perturb::Perturbation;
 use rank1_gpu::{Activation, Factor, FactorRows, LinearShape, PerturbedLayer, launch};
 
 use super::ops::{Arguments, Gradients, Optional, PerturbedLinearBackward, PerturbedLinearOps};
 
 const CHECKED: &str = "`perturbed_linear` checks shapes, precision and limits before it dispatches";
+
+/// Whether the device takes both passes of the kernels.
+pub(super) fn fits(
+    device: &CubeDevice,
+    [rows, d_in, d_out]: [usize; 3],
+    n_members: usize,
+    factor_rows: [Option<usize>; 2],
+    bias: bool,
+) -> bool {
+    let shape = LinearShape { n_members, batch_size: rows / n_members, d_in, d_out };
+    let [input, output] = factor_rows.map(|rows| rows.map(|rows| kind_of_rows(rows, n_members)));
+    launch::linear_fits(&device.client(), shape, input, output, bias).is_ok()
+}
+
+/// A row for each example, or one for each member; with one example they are the same.
+fn kind_of_rows(rows: usize, n_members: usize) -> FactorRows {
+    if rows == n_members { FactorRows::PerMember } else { FactorRows::PerExample }
+}
 
 impl PerturbedLinearOps for CubeBackend {
     fn perturbed_linear(arguments: Arguments<Self>) -> CubeTensor {
@@ -88,15 +106,10 @@ impl Buffers {
         }
     }
 
-    /// A factor with a row for each example, or one for each member; with one example they are the same.
     fn factor<'a>(&self, tensor: &'a Option<CubeTensor>) -> Option<Factor<'a, Handle>> {
         tensor.as_ref().map(|tensor| Factor {
             values: &tensor.handle,
-            rows: if tensor.meta.shape()[0] == self.shape.n_members {
-                FactorRows::PerMember
-            } else {
-                FactorRows::PerExample
-            },
+            rows: kind_of_rows(tensor.meta.shape()[0], self.shape.n_members),
         })
     }
 

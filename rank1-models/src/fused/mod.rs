@@ -32,7 +32,8 @@ const OP: &str = "perturbed_linear";
 /// or does not divide the rows; [`Error::Empty`] for an axis of length zero. NaN passes through.
 ///
 /// # Numerics
-/// Fused in `f32` on the CPU; any other precision or device takes the unfused path. Gradients reach every
+/// Fused in `f32` on the CPU and on CubeCL devices within their limits; any other precision, size or device takes the
+/// unfused path. Gradients reach every
 /// tensor that asks for one.
 ///
 /// # Source
@@ -53,7 +54,18 @@ pub fn perturbed_linear(
             .into_iter()
             .flatten()
             .all(|tensor| tensor.dtype() == DType::F32);
-    if !f32_everywhere || !has_fused_kernel(&weight) {
+    let has_fused_kernel = match weight.device().without_autodiff().as_dispatch() {
+        DispatchDevice::Flex(_) => true,
+        #[cfg(feature = "cube")]
+        DispatchDevice::Cube(device) => {
+            let ([rows, d_in], [_, d_out]) = (x.dims(), weight.dims());
+            let factors = [&input_factor, &output_factor].map(|f| f.as_ref().map(|f| f.dims()[0]));
+            cube::fits(device, [rows, d_in, d_out], n_members, factors, bias.is_some())
+        }
+        #[allow(unreachable_patterns, reason = "other back ends come with features of Burn")]
+        _ => false,
+    };
+    if !f32_everywhere || !has_fused_kernel {
         return Ok(unfused::perturbed_linear(
             x,
             weight,
@@ -75,18 +87,6 @@ pub fn perturbed_linear(
         perturbation,
     });
     Ok(Tensor::from_dispatch(output))
-}
-
-/// Whether the device of a tensor has an implementation of [`PerturbedLinearOps`].
-fn has_fused_kernel(tensor: &Tensor<2>) -> bool {
-    let device = tensor.device().without_autodiff();
-    match device.as_dispatch() {
-        DispatchDevice::Flex(_) => true,
-        #[cfg(feature = "cube")]
-        DispatchDevice::Cube(_) => true,
-        #[allow(unreachable_patterns)]
-        _ => false,
-    }
 }
 
 fn check(

@@ -1,7 +1,7 @@
 //! The operation as a Burn back-end extension: what a back end with fused kernels implements.
 //!
 //! To plug in another back end, implement both traits for it, name it in the list of [`PerturbedLinearOps`]
-//! and accept its device in `has_fused_kernel`.
+//! and accept its device in `fused::perturbed_linear`.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, backend_extension};

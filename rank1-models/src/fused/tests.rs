@@ -104,6 +104,40 @@ fn output_and_gradients_equal_the_unfused_formula() {
     assert_eq!(cases, 180);
 }
 
+/// Every kind of argument at one odd shape: each combination is a kernel of its own, compiled on a software adapter.
+#[cfg(feature = "wgpu")]
+#[allow(clippy::print_stderr)]
+#[test]
+fn output_and_gradients_of_a_device_equal_the_unfused_formula_there_and_on_the_processor() {
+    use crate::device::{Compute, DeviceName};
+
+    let required = std::env::var_os("RANK1_REQUIRE_DEVICE").is_some();
+    let device = match Compute::open(DeviceName::Wgpu) {
+        Ok(compute) => compute.burn_device().unwrap().autodiff(),
+        Err(error) if required => panic!("{error}"),
+        Err(error) => return eprintln!("SKIPPED, nothing was tested: {error}"),
+    };
+    let processor = Device::flex().autodiff();
+    for perturbation in [Perturbation::Multiplicative, Perturbation::Additive] {
+        for (input_rows, output_rows, bias) in [
+            (None, None, true),
+            (Some(15), Some(3), true),
+            (Some(3), Some(15), false),
+            (None, Some(15), true),
+        ] {
+            let (members, examples, d_in, d_out) = (3, 5, 7, 11);
+            let case = Case { members, examples, d_in, d_out, input_rows, output_rows, bias, perturbation };
+            let fused = case.run(true, &device);
+            for other in [case.run(false, &device), case.run(false, &processor)] {
+                for (index, (fused, unfused)) in fused.iter().zip(&other).enumerate() {
+                    let error = largest_relative_error(fused, unfused);
+                    assert!(error < 1e-5, "result {index} of {input_rows:?} {output_rows:?}: {error}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_transposed_weight_and_a_sliced_input_are_read_in_their_own_layout() {
     let device = Device::flex().autodiff();
