@@ -15,7 +15,7 @@ use rank1_models::inputs::{Batches, InputStream, Inputs, Purpose};
 use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_models::predict::{Predictive, predict};
 use rank1_models::recipe::{CheckedRecipe, Override, parse};
-use rank1_models::train::{Augmentation, Observer, Rows, Silent, TrainState, TrainingSets, engine, train};
+use rank1_models::train::{Augmentation, Observer, Rows, Silent, TrainState, TrainingSets, train};
 
 const ROWS: usize = 37;
 
@@ -156,7 +156,7 @@ fn a_streamed_run_resumes_to_the_same_bits_and_stops_where_the_stream_does() {
         let inputs = Inputs::from(stream as &dyn InputStream);
         let sets =
             TrainingSets { train: Rows { inputs, targets: &targets }, validation: None, augmentation: None };
-        train(&network, recipe.get(), sets, start, observer)
+        train(&network, recipe.get(), &Compute::default(), sets, start, observer)
     };
     let start = TrainState::start(&network, recipe.get(), 9).unwrap();
     let mut keeper = Keeper::default();

@@ -13,7 +13,7 @@ use rank1_models::fit::{FitOptions, Fitted, TrainingData, fit};
 use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_models::predict::predict;
 use rank1_models::recipe::{CheckedRecipe, Override, parse};
-use rank1_models::train::{Observer, Rows, TrainState, TrainingSets, engine, train};
+use rank1_models::train::{Observer, Rows, TrainState, TrainingSets, train};
 
 const RECIPE: &str = r#"
 name = "test/sine"
@@ -177,17 +177,31 @@ fn a_run_stopped_after_any_epoch_resumes_to_the_same_bits() {
             augmentation: None,
         };
         let start = TrainState::start(&network, recipe.get(), 9).unwrap();
-        let whole =
-            train(&network, recipe.get(), sets, start.clone(), &mut rank1_models::train::Silent).unwrap();
+        let whole = train(
+            &network,
+            recipe.get(),
+            &Compute::default(),
+            sets,
+            start.clone(),
+            &mut rank1_models::train::Silent,
+        )
+        .unwrap();
         for stop_after in 1..5 {
             let folder = tempfile::tempdir().unwrap();
             let slot = Slot::new(folder.path(), 0, &recipe.hash());
             let mut keeper = Keeper { slot: slot.clone(), network: network.clone(), stop_after };
-            train(&network, recipe.get(), sets, start.clone(), &mut keeper).unwrap_err();
+            train(&network, recipe.get(), &Compute::default(), sets, start.clone(), &mut keeper).unwrap_err();
             let saved = slot.load(&network, recipe.get()).unwrap().unwrap();
             assert_eq!(saved.epoch, stop_after);
-            let resumed =
-                train(&network, recipe.get(), sets, saved, &mut rank1_models::train::Silent).unwrap();
+            let resumed = train(
+                &network,
+                recipe.get(),
+                &Compute::default(),
+                sets,
+                saved,
+                &mut rank1_models::train::Silent,
+            )
+            .unwrap();
             assert_eq!(resumed, whole, "{method} stopped after epoch {stop_after}");
         }
     }
