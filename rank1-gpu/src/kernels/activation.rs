@@ -2,16 +2,10 @@
 
 use cubecl::prelude::*;
 
+use super::elementary::is_nan;
 use crate::linear::Activation;
 
 const ABSOLUTE_BITS: u32 = 0x7fff_ffff;
-const INFINITY_BITS: u32 = 0x7f80_0000;
-
-/// By its bits: comparisons with NaN may be folded away.
-#[cube]
-fn is_nan(value: f32) -> bool {
-    u32::reinterpret(value) & ABSOLUTE_BITS > INFINITY_BITS
-}
 
 /// `activation(z)`; NaN stays NaN.
 #[cube]
@@ -25,11 +19,26 @@ pub(crate) fn activate(z: f32, #[comptime] activation: Activation) -> f32 {
 
 /// `grad * activation'(z)` by `y = activation(z)`; NaN in either stays NaN.
 #[cube]
-pub(crate) fn through_activation(grad: f32, y: f32, #[comptime] activation: Activation) -> f32 {
+fn through_activation(grad: f32, y: f32, #[comptime] activation: Activation) -> f32 {
     match comptime!(activation) {
         Activation::Identity => grad,
         Activation::Relu => select(is_nan(y), y, select(y > 0.0f32, grad, 0.0f32)),
         Activation::Tanh => grad * (1.0f32 - y * y),
+    }
+}
+
+/// `grad * activation'(z)` of the entry at `at`; without `y` there is no activation.
+#[cube]
+pub(crate) fn before_activation(
+    grad: &[f32],
+    y: &ComptimeOption<Box<[f32]>>,
+    at: usize,
+    #[comptime] activation: Activation,
+) -> f32 {
+    #[comptime]
+    match y {
+        ComptimeOption::Some(y) => through_activation(grad[at], y[at], activation),
+        ComptimeOption::None => grad[at],
     }
 }
 

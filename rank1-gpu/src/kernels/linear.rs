@@ -13,6 +13,12 @@ pub(crate) struct FactoredRow {
     pub(crate) factor: u32,
 }
 
+/// The row of values `row` and its factor's, of which `rows_per_factor` consecutive rows share one.
+#[cube]
+pub(crate) fn factored_row(row: u32, width: u32, rows_per_factor: u32) -> FactoredRow {
+    FactoredRow { values: row * width, factor: row / rows_per_factor * width }
+}
+
 /// A value under a factor.
 #[cube]
 pub(crate) fn perturb(value: f32, factor: f32, #[comptime] perturbation: Perturbation) -> f32 {
@@ -68,7 +74,7 @@ impl Matrix for Factored {
     type Column = u32;
 
     fn row(&self, row: u32) -> Self::Row {
-        FactoredRow { values: row * self.width, factor: row / self.rows_per_factor * self.width }
+        factored_row(row, self.width, self.rows_per_factor)
     }
 
     fn column(&self, column: u32) -> Self::Column {

@@ -2,8 +2,8 @@
 
 use cubecl::prelude::*;
 
-use super::activation::through_activation;
-use super::linear::FactoredRow;
+use super::activation::before_activation;
+use super::linear::{FactoredRow, factored_row};
 use super::matrix::{Epilogue, EpilogueExpand, Matrix, MatrixExpand};
 use crate::linear::Activation;
 
@@ -25,12 +25,7 @@ pub(crate) struct ProductGradient {
 impl ProductGradient {
     /// The entry at a position, under the factor's entry at another.
     pub(crate) fn value(&self, at: u32, factor_at: u32) -> f32 {
-        let grad = self.grad[at as usize];
-        let grad = #[comptime]
-        match &self.y {
-            ComptimeOption::Some(y) => through_activation(grad, y[at as usize], self.activation),
-            ComptimeOption::None => grad,
-        };
+        let grad = before_activation(&self.grad, &self.y, at as usize, self.activation);
         #[comptime]
         match &self.factor {
             ComptimeOption::Some(factor) => grad * factor[factor_at as usize],
@@ -45,7 +40,7 @@ impl Matrix for ProductGradient {
     type Column = u32;
 
     fn row(&self, row: u32) -> Self::Row {
-        FactoredRow { values: row * self.width, factor: row / self.rows_per_factor * self.width }
+        factored_row(row, self.width, self.rows_per_factor)
     }
 
     fn column(&self, column: u32) -> Self::Column {
@@ -84,7 +79,7 @@ impl Epilogue for InputGradient {
     type Row = FactoredRow;
 
     fn row(&self, row: u32, _part: u32) -> Self::Row {
-        FactoredRow { values: row * self.width, factor: row / self.rows_per_factor * self.width }
+        factored_row(row, self.width, self.rows_per_factor)
     }
 
     fn store(&mut self, row: &Self::Row, column: u32, sum: f32) {
@@ -121,12 +116,7 @@ impl Epilogue for OutputFactorGradient {
 
     fn store(&mut self, row: &Self::Row, column: u32, sum: f32) {
         let at = (*row + column) as usize;
-        let grad = #[comptime]
-        match &self.y {
-            ComptimeOption::Some(y) => through_activation(self.grad[at], y[at], self.activation),
-            ComptimeOption::None => self.grad[at],
-        };
-        self.out[at] = sum * grad;
+        self.out[at] = sum * before_activation(&self.grad, &self.y, at, self.activation);
     }
 }
 

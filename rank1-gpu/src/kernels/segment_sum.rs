@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use super::activation::through_activation;
+use super::activation::before_activation;
 use crate::linear::Activation;
 use crate::strategy::SumCube;
 
@@ -36,12 +36,7 @@ pub(crate) fn sum_segments(
         let mut row = chunk * chunk_length + lane;
         while row < end {
             let at = ((segment * length + row) * width + column) as usize;
-            let value = #[comptime]
-            match y {
-                ComptimeOption::Some(y) => through_activation(values[at], y[at], activation),
-                ComptimeOption::None => values[at],
-            };
-            sum += value;
+            sum += before_activation(values, y, at, activation);
             row += cube.lanes;
         }
     }
