@@ -3,6 +3,7 @@
 //! The sum behind every value runs over the inner dimension in order, whatever the number of threads. Not for checking
 //! lengths; callers have.
 
+mod by_columns;
 mod pack;
 mod tile;
 
@@ -10,6 +11,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
+use self::by_columns::Panels;
 use self::pack::{pack, pack_panels};
 use self::tile::VECTORS;
 pub(crate) use self::tile::{Block, Left, Target};
@@ -136,7 +138,17 @@ pub(crate) fn multiply<F: Real>(
         && let Some(out) = F::as_f32_mut(out)
     {
         let panels = Packed::new(right, packed_right, threads).panels.expect("there are tiles");
-        tiled_by_columns(left, panels, width, adds, out, threads);
+        by_columns::transposed(left, panels, width, adds, out, threads);
+        return;
+    }
+    if let Some(width) = tile_width()
+        && let (Some(left), Some(right)) = (left.as_f32(), right.as_f32())
+        && by_columns::pays(left, right, width, threads)
+        && let Some(out) = F::as_f32_mut(out)
+    {
+        let (inner, columns) = right.size();
+        let panels = Panels::ToPack(right, packed_right.fit(columns.div_ceil(width) * inner * width));
+        by_columns::tiled(left, panels, (columns, width), adds, out);
         return;
     }
     let right = Packed::new(right, packed_right, threads);
@@ -171,12 +183,23 @@ pub(crate) fn multiply_packed<F: Real>(
         return;
     }
     if let (Some(panels), Some(left), Some(out)) = (right.panels, left.as_f32(), F::as_f32_mut(out)) {
+        if let (Some(width), Some(right)) = (tile_width(), right.operand.as_f32())
+            && by_columns::pays(left, right, width, threads)
+        {
+            by_columns::tiled(left, Panels::Packed(panels), (columns, width), adds, out);
+            return;
+        }
         tiled(left, panels, (inner, columns), adds, out, memory, threads);
         return;
     }
     let keep = if adds { F::one() } else { F::zero() };
     let mut out = ArrayViewMut2::from_shape((rows, columns), out).expect("whole rows");
     general_mat_mul(F::one(), &left.view(), &right.operand.view(), keep, &mut out);
+}
+
+/// `[rows, columns]`.
+pub(crate) fn as_rows(values: &mut [f32], columns: usize) -> ArrayViewMut2<'_, f32> {
+    ArrayViewMut2::from_shape((values.len() / columns, columns), values).expect("whole rows")
 }
 
 /// How many threads share so many multiply-adds.
@@ -206,6 +229,7 @@ fn tiled(
     let block_rows = (BLOCK / inner / height).max(4).saturating_mul(height).min(part_rows);
     let (packed_len, out_len) = (block_rows * inner, part_rows * columns);
     let block = |left: Left<'_>, out: &mut [f32]| {
+        let out = as_rows(out, columns);
         arch().dispatch(Block { left, panels, inner, columns, adds, target: Target::Rows(out) });
     };
     if !left.is_transposed {
@@ -235,29 +259,5 @@ fn tiled(
         packed.par_chunks_mut(packed_len).zip(out.par_chunks_mut(out_len)).enumerate().for_each(part);
     } else {
         packed.chunks_mut(packed_len).zip(out.chunks_mut(out_len)).enumerate().for_each(part);
-    }
-}
-
-/// `out` by columns: the transposed product of `left`, stored by rows, and panels of `width` rows of `out`.
-fn tiled_by_columns(
-    left: Operand<'_, f32>,
-    panels: &[f32],
-    width: usize,
-    adds: bool,
-    out: &mut [f32],
-    threads: bool,
-) {
-    let (stored, inner) = left.size();
-    let parts = parts(out.len() * inner, threads);
-    let part_panels = panels.len().div_ceil(inner * width).div_ceil(parts);
-    let part = |(panels, out): (&[f32], &mut [f32])| {
-        let (left, columns) = (Left::Rows(left.values), out.len() / stored);
-        arch().dispatch(Block { left, panels, inner, columns, adds, target: Target::Columns(out) });
-    };
-    if parts > 1 {
-        let panels = panels.par_chunks(part_panels * inner * width);
-        panels.zip(out.par_chunks_mut(part_panels * width * stored)).for_each(part);
-    } else {
-        part((panels, out));
     }
 }

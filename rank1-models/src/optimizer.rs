@@ -222,6 +222,15 @@ impl AdamRule {
     }
 }
 
+/// Fills with zeros.
+pub(crate) fn zero(values: &mut [f32]) {
+    if values.len() > CHUNK {
+        values.par_chunks_mut(CHUNK).for_each(|values| values.fill(0.0));
+    } else {
+        values.fill(0.0);
+    }
+}
+
 /// Scales `gradient` down to Euclidean norm `max_norm` if it is longer; returns the norm before.
 ///
 /// # Source

@@ -11,7 +11,7 @@ use super::direct::by_image_mut;
 use super::geometry::ConvShape;
 use super::patches::{Images, pad};
 use crate::partition::{CHUNKS, ranges, share, split_mut};
-use crate::product::{Block, Left, Operand, Packed, Target};
+use crate::product::{Block, Left, Operand, Packed, Target, as_rows};
 use crate::scratch::AlignedBuffer;
 use crate::simd::{arch, f32_lanes, vectorized};
 
@@ -141,7 +141,7 @@ impl WithSimd for Tiles<'_> {
         transform_patches(simd, shape, x, pairs, patches);
         let planes = patches.chunks_exact(tiles * c_in).zip(products.chunks_exact_mut(tiles * c_out));
         for ((patches, products), panels) in planes.zip(weight) {
-            let (left, target) = (Left::Rows(patches), Target::Rows(products));
+            let (left, target) = (Left::Rows(patches), Target::Rows(as_rows(products, c_out)));
             Block { left, panels, inner: c_in, columns: c_out, adds: false, target }.with_simd(simd);
         }
         transform_products(simd, shape, products, out);

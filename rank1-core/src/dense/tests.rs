@@ -83,24 +83,27 @@ fn every_number_of_threads_gives_the_same_bits() {
 
 #[test]
 fn a_weight_that_stays_is_packed_once_and_a_new_one_after_being_told() {
-    let shape = DenseShape { d_in: 97, d_out: 103 };
-    let (x, weight) = (values::<f32>(1, 131 * 97), values::<f32>(2, 97 * 103));
-    let mut packed = PackedWeight::default();
-    let run = |weight: &[f32], packed: &mut PackedWeight| {
-        let mut out = vec![f32::NAN; 131 * 103];
-        forward_packed(shape, &x, weight, packed, &mut out).unwrap();
-        out
-    };
-    let [expected, ..] = all::<f32>((131, 97, 103));
-    assert_eq!(run(&weight, &mut packed), expected);
-    assert_eq!(run(&weight, &mut packed), expected);
-    // Copies lie elsewhere in memory.
-    for mut copy in vec![packed.clone(); 9] {
-        assert_eq!(run(&weight, &mut copy), expected);
+    // Threads share rows in one case and columns in the other.
+    for (n, d_in, d_out) in [(131, 97, 103), (67, 113, 211)] {
+        let shape = DenseShape { d_in, d_out };
+        let (x, weight) = (values::<f32>(1, n * d_in), values::<f32>(2, d_in * d_out));
+        let mut packed = PackedWeight::default();
+        let run = |weight: &[f32], packed: &mut PackedWeight| {
+            let mut out = vec![f32::NAN; n * d_out];
+            forward_packed(shape, &x, weight, packed, &mut out).unwrap();
+            out
+        };
+        let [expected, ..] = all::<f32>((n, d_in, d_out));
+        assert_eq!(run(&weight, &mut packed), expected);
+        assert_eq!(run(&weight, &mut packed), expected);
+        // Copies lie elsewhere in memory.
+        for mut copy in vec![packed.clone(); 9] {
+            assert_eq!(run(&weight, &mut copy), expected);
+        }
+        let twice: Vec<f32> = weight.iter().map(|w| 2.0 * w).collect();
+        packed.forget();
+        assert!(run(&twice, &mut packed).iter().zip(&expected).all(|(two, one)| *two == 2.0 * one));
     }
-    let twice: Vec<f32> = weight.iter().map(|w| 2.0 * w).collect();
-    packed.forget();
-    assert!(run(&twice, &mut packed).iter().zip(&expected).all(|(two, one)| *two == 2.0 * one));
 }
 
 #[test]

@@ -1,16 +1,17 @@
 //! The product in registers: tiles of some rows and two vectors of columns, summed over the whole inner dimension in order.
 
+use ndarray::ArrayViewMut2;
 use pulp::{Simd, WithSimd};
 
 /// Columns of a tile are this many vectors; its rows are [`height`].
 pub(super) const VECTORS: usize = 2;
 
-/// Sums of the largest tile: 8 rows of two vectors of 16 values.
-const MOST_SUMS: usize = 256;
+/// Sums of the largest tile: 12 rows of two vectors of 16 values.
+const MOST_SUMS: usize = 384;
 
 /// Rows of a tile: as many as leave registers for the operands.
 pub(super) const fn height(registers: usize) -> usize {
-    if registers >= 32 { 8 } else { 6 }
+    if registers >= 32 { 12 } else { 6 }
 }
 
 /// Some rows of the left operand.
@@ -24,8 +25,8 @@ pub(crate) enum Left<'a> {
 
 /// Where the product goes.
 pub(crate) enum Target<'a> {
-    /// `[rows, columns]`.
-    Rows(&'a mut [f32]),
+    /// `[rows, columns]`, each row in one piece.
+    Rows(ArrayViewMut2<'a, f32>),
     /// `[columns, rows]`.
     Columns(&'a mut [f32]),
 }
@@ -76,6 +77,10 @@ impl Block<'_> {
     fn tile<S: Simd>(&mut self, simd: S, tile: usize, panel: usize) {
         let height = height(S::REGISTER_COUNT);
         match height.min(self.rows() - tile * height) {
+            12 => self.tile_of::<S, 12>(simd, tile, panel),
+            11 => self.tile_of::<S, 11>(simd, tile, panel),
+            10 => self.tile_of::<S, 10>(simd, tile, panel),
+            9 => self.tile_of::<S, 9>(simd, tile, panel),
             8 => self.tile_of::<S, 8>(simd, tile, panel),
             7 => self.tile_of::<S, 7>(simd, tile, panel),
             6 => self.tile_of::<S, 6>(simd, tile, panel),
@@ -100,7 +105,10 @@ impl Block<'_> {
         let rows = self.rows();
         match &mut self.target {
             Target::Rows(out) => {
-                store(simd, sums, &mut out[row * self.columns..], (self.columns, column, width), self.adds);
+                for (h, sums) in sums.iter().enumerate() {
+                    let out = out.row_mut(row + h).into_slice().expect("rows in one piece");
+                    store(simd, sums, &mut out[column..column + width], self.adds);
+                }
             }
             Target::Columns(out) => {
                 store_columns::<S, H>(sums, &mut out[column * rows..], (rows, row, width), self.adds);
@@ -156,28 +164,19 @@ fn add_product<S: Simd, const H: usize>(
     }
 }
 
-/// The three numbers: length of a row, first column and columns that exist.
+/// Into as many columns as exist.
 #[inline(always)]
-fn store<S: Simd, const H: usize>(
-    simd: S,
-    sums: [[S::f32s; VECTORS]; H],
-    out: &mut [f32],
-    (columns, first, width): (usize, usize, usize),
-    adds: bool,
-) {
-    for (row, sums) in out.chunks_exact_mut(columns).zip(&sums) {
-        let row = &mut row[first..first + width];
-        if width == VECTORS * S::F32_LANES {
-            let (row, _) = S::as_mut_simd_f32s(row);
-            for (value, &sum) in row.iter_mut().zip(sums) {
-                *value = if adds { simd.add_f32s(*value, sum) } else { sum };
-            }
-            continue;
+fn store<S: Simd>(simd: S, sums: &[S::f32s; VECTORS], out: &mut [f32], adds: bool) {
+    if out.len() == VECTORS * S::F32_LANES {
+        let (out, _) = S::as_mut_simd_f32s(out);
+        for (value, &sum) in out.iter_mut().zip(sums) {
+            *value = if adds { simd.add_f32s(*value, sum) } else { sum };
         }
-        for (values, &sum) in row.chunks_mut(S::F32_LANES).zip(sums) {
-            let sum = if adds { simd.add_f32s(simd.partial_load_f32s(values), sum) } else { sum };
-            simd.partial_store_f32s(values, sum);
-        }
+        return;
+    }
+    for (values, &sum) in out.chunks_mut(S::F32_LANES).zip(sums) {
+        let sum = if adds { simd.add_f32s(simd.partial_load_f32s(values), sum) } else { sum };
+        simd.partial_store_f32s(values, sum);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::device::Compute;
 use crate::engine::{Batch, DrawKey, Engine, NllRequest};
 use crate::error::Error;
 use crate::network::Network;
-use crate::optimizer::clip_global_norm;
+use crate::optimizer::{clip_global_norm, zero};
 use crate::penalty::{Penalty, PenaltyWeights};
 use crate::recipe::Recipe;
 
@@ -101,7 +101,7 @@ impl<'a> Stepper<'a> {
         let t = &self.recipe.train;
         let step = state.optimizer.steps;
         let started = Instant::now();
-        self.gradient.fill(0.0);
+        zero(&mut self.gradient);
         let key = DrawKey { seed: state.seed, step: step as u32, first_sample: 0, first_example: 0 };
         let request = NllRequest { n_samples: t.samples, form: t.objective };
         let nll = self
