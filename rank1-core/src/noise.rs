@@ -7,8 +7,8 @@ mod philox;
 mod transform;
 
 use crate::{Error, layout};
-use philox::philox_lanes;
 pub use philox::philox4x32;
+use philox::{philox_lanes, philox_vectors};
 
 /// Third word of the counter that derives subkeys: "RANK" in ASCII, apart from every draw's counter.
 const SUBKEY_TAG: u32 = 0x5241_4e4b;
@@ -194,14 +194,14 @@ impl pulp::WithSimd for Sweep<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _simd: S) {
+    fn with_simd<S: pulp::Simd>(self, simd: S) {
         let Self { kind, key, rows, width, out } = self;
         // One call per kind, so that the choice is made outside the loop.
         match kind {
-            NoiseKind::Uniform => sweep(NoiseKind::Uniform, key, rows, width, out),
-            NoiseKind::Normal => sweep(NoiseKind::Normal, key, rows, width, out),
-            NoiseKind::Cauchy => sweep(NoiseKind::Cauchy, key, rows, width, out),
-            NoiseKind::Sign => sweep(NoiseKind::Sign, key, rows, width, out),
+            NoiseKind::Uniform => sweep(simd, NoiseKind::Uniform, key, rows, width, out),
+            NoiseKind::Normal => sweep(simd, NoiseKind::Normal, key, rows, width, out),
+            NoiseKind::Cauchy => sweep(simd, NoiseKind::Cauchy, key, rows, width, out),
+            NoiseKind::Sign => sweep(simd, NoiseKind::Sign, key, rows, width, out),
         }
     }
 }
@@ -236,7 +236,7 @@ fn each<const N: usize>(words: &[[u32; N]; 4], out: &mut [[f32; N]; 4], map: imp
 
 /// Walks over all blocks of all rows, `LANES` at a time; a group of lanes may span several short rows.
 #[inline(always)]
-fn sweep(kind: NoiseKind, key: [u32; 2], rows: Rows, width: usize, out: &mut [f32]) {
+fn sweep<S: pulp::Simd>(simd: S, kind: NoiseKind, key: [u32; 2], rows: Rows, width: usize, out: &mut [f32]) {
     if out.is_empty() {
         return;
     }
@@ -261,7 +261,7 @@ fn sweep(kind: NoiseKind, key: [u32; 2], rows: Rows, width: usize, out: &mut [f3
                 (row, quad) = (row + 1, 0);
             }
         }
-        let values = transform(kind, philox_lanes(counter, key));
+        let values = transform(kind, philox_vectors(simd, counter, key));
         // Back from word-major lanes to the order of the indices.
         let mut group = [0.0_f32; 4 * LANES];
         for lane in 0..LANES {

@@ -2,6 +2,8 @@
 //!
 //! Not a random number generator with state: the same counter and key always give the same words.
 
+use pulp::Simd;
+
 const MULTIPLIER_0: u32 = 0xD251_1F53;
 const MULTIPLIER_1: u32 = 0xCD9E_8D57;
 const WEYL_0: u32 = 0x9E37_79B9;
@@ -40,9 +42,85 @@ pub(super) fn philox_lanes<const N: usize>(counter: [[u32; N]; 4], key: [u32; 2]
     [c0, c1, c2, c3]
 }
 
+/// [`philox_lanes`] in vectors, two at a time where there are two: one waits for its products while the other goes on.
+#[inline(always)]
+pub(super) fn philox_vectors<S: Simd, const N: usize>(
+    simd: S,
+    counter: [[u32; N]; 4],
+    key: [u32; 2],
+) -> [[u32; N]; 4] {
+    if S::IS_SCALAR || N % S::U32_LANES != 0 {
+        return philox_lanes(counter, key);
+    }
+    let mut words = counter;
+    let [c0, c1, c2, c3] = words.each_mut().map(|word| S::as_mut_simd_u32s(word).0);
+    let pairs = c0.len() / 2;
+    for v in 0..pairs {
+        rounds::<S, 2>(simd, [&mut *c0, &mut *c1, &mut *c2, &mut *c3], 2 * v, key);
+    }
+    for v in 2 * pairs..c0.len() {
+        rounds::<S, 1>(simd, [&mut *c0, &mut *c1, &mut *c2, &mut *c3], v, key);
+    }
+    words
+}
+
+/// The ten rounds on `V` vectors from `first` on.
+#[inline(always)]
+fn rounds<S: Simd, const V: usize>(simd: S, words: [&mut [S::u32s]; 4], first: usize, key: [u32; 2]) {
+    let [mut k0, mut k1] = key;
+    let mut state =
+        [0, 1, 2, 3].map(|w: usize| -> [S::u32s; V] { std::array::from_fn(|v| words[w][first + v]) });
+    let (multiplier_0, multiplier_1) = (simd.splat_u32s(MULTIPLIER_0), simd.splat_u32s(MULTIPLIER_1));
+    for _ in 0..ROUNDS {
+        let [c0, c1, c2, c3] = &mut state;
+        let (key_0, key_1) = (simd.splat_u32s(k0), simd.splat_u32s(k1));
+        for v in 0..V {
+            let (low_0, high_0) = simd.widening_mul_u32s(c0[v], multiplier_0);
+            let (low_1, high_1) = simd.widening_mul_u32s(c2[v], multiplier_1);
+            c0[v] = simd.xor_u32s(simd.xor_u32s(high_1, c1[v]), key_0);
+            c2[v] = simd.xor_u32s(simd.xor_u32s(high_0, c3[v]), key_1);
+            c1[v] = low_1;
+            c3[v] = low_0;
+        }
+        k0 = k0.wrapping_add(WEYL_0);
+        k1 = k1.wrapping_add(WEYL_1);
+    }
+    for (word, vectors) in words.into_iter().zip(state) {
+        word[first..first + V].copy_from_slice(&vectors);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use pulp::WithSimd;
+
     use super::*;
+    use crate::simd::arch;
+
+    struct Vectors<const N: usize>([[u32; N]; 4]);
+
+    impl<const N: usize> WithSimd for Vectors<N> {
+        type Output = [[u32; N]; 4];
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> [[u32; N]; 4] {
+            philox_vectors(simd, self.0, [5, 11])
+        }
+    }
+
+    #[test]
+    fn vectors_equal_lanes() {
+        fn check<const N: usize>() {
+            let counter: [[u32; N]; 4] = std::array::from_fn(|w| {
+                std::array::from_fn(|l| (w as u32 + 3).wrapping_mul(0x9157_0a3d * l as u32))
+            });
+            assert_eq!(arch().dispatch(Vectors(counter)), philox_lanes(counter, [5, 11]), "{N} lanes");
+        }
+        check::<7>();
+        check::<16>();
+        check::<32>();
+        check::<48>();
+    }
 
     #[test]
     fn the_known_answers_of_random123_are_met() {
