@@ -38,6 +38,7 @@
 //! # }
 //! ```
 
+mod arithmetic;
 pub mod convolution;
 pub mod draw;
 mod error;
@@ -54,6 +55,7 @@ pub mod shape;
 mod strategy;
 pub mod transfer;
 
+pub use arithmetic::{Arithmetic, Engine, Precision};
 pub use convolution::{ConvShape, Pads};
 pub use draw::{Clip, Draw, Family, NoiseKind, ScaleParameter};
 pub use error::Error;

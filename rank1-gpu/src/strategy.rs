@@ -1,8 +1,9 @@
-//! Which tile computes a product, and into how many parts its depth is cut.
+//! Whose kernel computes a product, with which tile, and into how many parts its depth is cut.
 //!
 //! Chosen from shapes alone, never from timings, so that the same call sums in the same order everywhere.
 
 use crate::Error;
+use crate::arithmetic::{Arithmetic, Engine, Precision};
 
 /// Entries of a tile side that one unit keeps in registers.
 pub(crate) const REGISTERS: u32 = 4;
@@ -119,6 +120,26 @@ pub(crate) fn in_parts(
     // Rounding up to whole slices can leave the last part without any.
     let parts = (depth as u64).div_ceil(depth_per_part);
     Ok(Strategy { tile, parts: parts as u32, depth_per_part: depth_per_part as u32 })
+}
+
+/// Engines for a linear map and its backward pass, best first; the first that the device takes is used.
+///
+/// In f32 the library gets maps all of whose three products fill a device with large tiles. Smaller ones stay with our own
+/// tiles, which cut a long depth into parts. Halves have no tiles of ours.
+pub(crate) fn engines(arithmetic: Arithmetic, [rows, d_in, d_out]: [usize; 3]) -> Vec<Engine> {
+    if let Some(engine) = arithmetic.engine {
+        return vec![engine];
+    }
+    let fills =
+        |a: usize, b: usize| a > 16 && b > 16 && Tile::LARGE.cubes(a as u64, b as u64) >= ENOUGH_CUBES;
+    match arithmetic.precision {
+        Precision::F32 if fills(rows, d_out) && fills(rows, d_in) && fills(d_in, d_out) => {
+            vec![Engine::Units, Engine::Tiles]
+        }
+        Precision::F32 => vec![Engine::Tiles],
+        Precision::Tf32 => vec![Engine::TensorCores],
+        Precision::F16 | Precision::Bf16 => vec![Engine::TensorCores, Engine::Units],
+    }
 }
 
 fn tile(op: &'static str, rows: u64, columns: u64, limits: CubeLimits) -> Result<Tile, Error> {
