@@ -209,6 +209,20 @@ mod tests {
     }
 
     #[test]
+    fn the_library_gets_large_maps_in_f32_and_everything_else_than_f32() {
+        let best = |precision: Precision, axes| engines(precision.into(), axes)[0];
+        assert_eq!(best(Precision::F32, [512, 512, 512]), Engine::Units);
+        // One of the three products is small: the outputs, the weight's gradient, or both.
+        for axes in [[511, 512, 448], [512, 512, 448], [4096, 64, 64], [100_000, 16, 512], [1, 1, 1]] {
+            assert_eq!(best(Precision::F32, axes), Engine::Tiles, "{axes:?}");
+        }
+        assert_eq!(best(Precision::Tf32, [1, 1, 1]), Engine::TensorCores);
+        assert_eq!(engines(Precision::Bf16.into(), [1, 1, 1]), [Engine::TensorCores, Engine::Units]);
+        let forced = Arithmetic { precision: Precision::F32, engine: Some(Engine::Units) };
+        assert_eq!(engines(forced, [1, 1, 1]), [Engine::Units]);
+    }
+
+    #[test]
     fn cubes_of_sums_have_at_most_128_units() {
         for (width, length, units) in [(1, 1, 8), (8, 1000, 128), (9, 15, 32), (512, 16, 128)] {
             assert_eq!(SumCube::new(width, length).units(), units);

@@ -1,4 +1,4 @@
-//! The perturbed linear map of all members, forward and backward.
+//! The perturbed linear map of all members, forward and backward, and which engine computes it.
 //!
 //! Not for drawing factors, which are buffers here.
 
@@ -31,7 +31,8 @@ use crate::strategy;
 /// [`Error::Unsupported`]; all before the launch. Values are not looked at: NaN passes through, also through a ReLU.
 ///
 /// # Numerics
-/// Sums over `D_in` run in f32 from first to last, so results do not depend on the batch. Within 1e-5 (1 + |value|) of
+/// Sums are f32. Maps that fill a device (see [`engine`]) go to the makers' library, whose order of summation is its own;
+/// all others sum over `D_in` from first to last, so that their results do not depend on the batch. Within 1e-5 (1 + |value|) of
 /// [`crate::host::perturbed_linear`] for entries of size 1 and `D_in` in the hundreds. The tanh is a polynomial and a
 /// quotient of WGSL's `exp`, within 1e-6.
 ///

@@ -1,6 +1,6 @@
 //! The functions to call: each checks shapes, limits and features, then launches its kernels and returns at once.
 //!
-//! Not for strided tensors: buffers are contiguous `f32`. A failure of the device itself shows when the result is read.
+//! Not for strided tensors: buffers are contiguous, and `f32` but for linear maps of another [`crate::Precision`]. A failure of the device itself shows when the result is read.
 
 mod checks;
 mod convolution;

@@ -15,7 +15,7 @@ pub(super) const fn shape(n_members: usize, batch_size: usize, d_in: usize, d_ou
 pub(super) const SMALL: LinearShape = shape(3, 5, 7, 11);
 
 /// Odd primes and each axis at 1, every kind of tile, depths of one slice and of several, rows cut into parts and chunks.
-pub(super) const SHAPES: [LinearShape; 11] = [
+const SHAPES: [LinearShape; 11] = [
     shape(1, 5, 7, 11),
     shape(3, 1, 7, 11),
     shape(3, 5, 1, 11),

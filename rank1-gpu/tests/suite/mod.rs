@@ -40,9 +40,9 @@ pub(crate) use kl::{
 };
 pub(crate) use library::{
     buffers_of_another_precision_are_refused_by_name, engines_agree_where_the_library_is_chosen,
-    library_gradients_equal_the_host, library_gradients_equal_the_host_at_every_shape,
-    library_outputs_equal_the_host, library_outputs_equal_the_host_at_every_shape,
-    nan_stays_in_its_row_on_the_library, precisions_and_engines_that_do_not_exist_are_refused,
+    library_maps_and_gradients_equal_the_host, library_maps_whose_factors_add_equal_the_host,
+    library_maps_with_axes_of_one_equal_the_host, nan_stays_in_its_row_on_the_library,
+    precisions_and_engines_that_do_not_exist_are_refused,
 };
 pub(crate) use likelihood::{
     a_row_of_thousands_of_classes_equals_the_host, categorical_losses_and_gradients_equal_the_host,
@@ -200,10 +200,9 @@ macro_rules! on_runtime {
             nan_gradients_reach_everything_they_touch,
             linear_arguments_of_the_wrong_length_are_refused_by_name,
             what_fits_is_told_before_there_are_buffers,
-            library_outputs_equal_the_host,
-            library_outputs_equal_the_host_at_every_shape,
-            library_gradients_equal_the_host,
-            library_gradients_equal_the_host_at_every_shape,
+            library_maps_and_gradients_equal_the_host,
+            library_maps_whose_factors_add_equal_the_host,
+            library_maps_with_axes_of_one_equal_the_host,
             engines_agree_where_the_library_is_chosen,
             nan_stays_in_its_row_on_the_library,
             precisions_and_engines_that_do_not_exist_are_refused,

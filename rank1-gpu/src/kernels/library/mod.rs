@@ -4,6 +4,11 @@
 //! they are read and finish outputs while they are written. What its kernels do in between (tiles, planes, tensor cores)
 //! is its own affair.
 
+#![allow(
+    dead_code,
+    reason = "the library calls the expansion of this code, which the compiler does not count"
+)]
+
 mod arguments;
 mod operand;
 mod store;

@@ -171,7 +171,7 @@ impl<S: Float, N: Size, E: CubePrimitive> ViewOperationsExpand<E, BatchedCoords>
         position: Position,
         value: E::ExpandType,
     ) -> E::ExpandType {
-        let inside = self.__expand_is_inside_method(scope, position.clone());
+        let inside = self.__expand_is_inside_method(scope, position);
         let entries = self.__expand_entries_or_zero_method(scope, position);
         select::expand::<E>(scope, inside, E::__expand_cast_from(scope, entries), value)
     }

@@ -235,7 +235,7 @@ impl<S: Float, O: Float, N: Size, E: CubePrimitive> ViewOperationsMutExpand<E, B
     }
 
     fn __expand_write_checked_method(&self, scope: &Scope, position: Position, value: E::ExpandType) {
-        let inside = self.__expand_is_inside_method(scope, position.clone());
+        let inside = self.__expand_is_inside_method(scope, position);
         if_expand(scope, inside, |scope| {
             ViewOperationsMutExpand::<E, BatchedCoords>::__expand_write_method(self, scope, position, value);
         });
