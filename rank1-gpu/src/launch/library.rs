@@ -7,6 +7,7 @@ use cubecl::ir::AddressType;
 use cubecl::prelude::*;
 use cubek_matmul::definition::{
     AvailableVectorSizes, MatmulAvailabilityError, MatmulGlobalElems, MatmulProblem, MatmulSetupError,
+    MatmulVectorSizes,
 };
 use cubek_matmul::multi_level::args::{AccSize, LhsSize, RhsSize};
 use cubek_matmul::multi_level::definition::BatchMatmulBlueprint;
@@ -20,6 +21,9 @@ use cubek_std::MatrixLayout;
 use crate::Error;
 use crate::arithmetic::{Engine, Precision};
 use crate::kernels::library::{Fused, OperandLaunch, OperandsLaunch, StoreLaunch};
+
+/// Bytes of the widest vector: eight f32 of a factor beside eight halves.
+pub(super) const VECTOR_BYTES: u64 = 32;
 
 pub(super) type Left<S> = OperandLaunch<S, LhsSize>;
 pub(super) type Right<S> = OperandLaunch<S, RhsSize>;
@@ -52,12 +56,15 @@ enum Routine {
 
 impl LibraryProduct {
     /// The library's kernel for a product whose operands are stored in `precision`; sums are f32.
+    ///
+    /// Entries are read and written one by one unless every buffer is `aligned` to [`VECTOR_BYTES`].
     pub(super) fn plan(
         op: &'static str,
         client: &Client,
         engine: Engine,
         precision: Precision,
         extent: Extent,
+        aligned: bool,
     ) -> Result<Self, Error> {
         check_precision(op, client, precision)?;
         let routine = match (engine, precision) {
@@ -86,6 +93,7 @@ impl LibraryProduct {
             .filter_out_with_tensor(&problem.out_strides, &problem.out_shape)
             .pick_max()
             .map_err(refused)?;
+        let vectors = if aligned { vectors } else { MatmulVectorSizes { lhs: 1, rhs: 1, out: 1 } };
         let info = match routine {
             Routine::Units => plan::<SimpleUnitAlgorithm>(client, &problem, vectors),
             Routine::SingleStage => plan::<SimpleAlgorithm>(client, &problem, vectors),
@@ -154,7 +162,7 @@ fn problem(extent: Extent, types: MatmulGlobalElems) -> MatmulProblem {
 fn plan<A: BatchMatmulRoutine<(), Blueprint = BatchMatmulBlueprint>>(
     client: &Client,
     problem: &MatmulProblem,
-    vectors: cubek_matmul::definition::MatmulVectorSizes,
+    vectors: MatmulVectorSizes,
 ) -> Result<LaunchInfo<BatchMatmulBlueprint>, MatmulSetupError> {
     let settings = A::device_settings(client, vectors);
     let expanded = A::expand_blueprint(problem, &settings, &BlueprintStrategy::default())?;
@@ -192,5 +200,5 @@ fn refusal(op: &'static str, client: &Client, precision: Precision, error: Matmu
 }
 
 fn refused(op: &'static str, error: MatmulSetupError) -> Error {
-    Error::Library { op, reason: error.to_string() }
+    Error::Library { op, reason: error.to_string().trim_end().to_owned() }
 }

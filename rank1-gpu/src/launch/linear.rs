@@ -192,7 +192,7 @@ fn choose<'a>(
             Err(Error::Undefined { op, what: "a precision other than f32 on our own tiles" })
         }
         (engine, _) => {
-            let run = Run { op, client, shape, engine, precision };
+            let run = Run { op, client, shape, engine, precision, aligned: true };
             linear_library::fits(run).map(|()| Chosen::Library(run))
         }
     };

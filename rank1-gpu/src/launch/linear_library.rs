@@ -7,7 +7,7 @@ use cubecl::server::Handle;
 
 use super::checks::{check_buffer, check_buffer_of};
 use super::layer::{BACKWARD_BUFFERS, FORWARD_BUFFERS, Layer, check_device, rows_per_factor};
-use super::library::{Extent, LibraryProduct, Out};
+use super::library::{Extent, LibraryProduct, Out, VECTOR_BYTES};
 use super::product::{SegmentSum, buffer_arg, check_size};
 use crate::Error;
 use crate::arithmetic::{Engine, Precision};
@@ -22,6 +22,8 @@ pub(super) struct Run<'a> {
     pub(super) shape: LinearShape,
     pub(super) engine: Engine,
     pub(super) precision: Precision,
+    /// Whether every buffer starts at a multiple of the widest vector.
+    pub(super) aligned: bool,
 }
 
 /// Whether the library takes all three products of both passes.
@@ -32,6 +34,7 @@ pub(super) fn fits(run: Run<'_>) -> Result<(), Error> {
 }
 
 pub(super) fn forward(run: Run<'_>, layer: &Layer<'_>, x: &Handle) -> Result<Handle, Error> {
+    let run = run.beside(layer, &[x]);
     match run.precision {
         Precision::F32 | Precision::Tf32 => forward_as::<f32>(run, layer, x),
         Precision::F16 => forward_as::<half::f16>(run, layer, x),
@@ -46,6 +49,7 @@ pub(super) fn backward(
     y: &Handle,
     grad_y: &Handle,
 ) -> Result<LayerGrads<Handle>, Error> {
+    let run = run.beside(layer, &[x, y, grad_y]);
     match run.precision {
         Precision::F32 | Precision::Tf32 => backward_as::<f32>(run, layer, x, y, grad_y),
         Precision::F16 => backward_as::<half::f16>(run, layer, x, y, grad_y),
@@ -107,12 +111,19 @@ fn backward_as<S: Float>(
 }
 
 impl Run<'_> {
+    /// The same for buffers that may start anywhere.
+    fn beside(self, layer: &Layer<'_>, others: &[&Handle]) -> Self {
+        let aligned = |buffer: &Handle| buffer.offset_start.unwrap_or(0).is_multiple_of(VECTOR_BYTES);
+        let all = self.shape.sizes().buffers(layer).into_iter().all(|(_, buffer, _)| aligned(buffer));
+        Self { aligned: all && others.iter().all(|buffer| aligned(buffer)), ..self }
+    }
+
     fn rows(&self) -> usize {
         self.shape.n_members * self.shape.batch_size
     }
 
     fn plan(&self, extent: Extent) -> Result<LibraryProduct, Error> {
-        LibraryProduct::plan(self.op, self.client, self.engine, self.precision, extent)
+        LibraryProduct::plan(self.op, self.client, self.engine, self.precision, extent, self.aligned)
     }
 
     /// `x W`.
