@@ -223,7 +223,9 @@ pub(crate) fn engines_agree_where_the_library_is_chosen(client: &Client) {
     let tiles = outputs(Arithmetic { precision: Precision::F32, engine: Some(Engine::Tiles) });
     let tiles: Vec<f64> = tiles.into_iter().map(f64::from).collect();
     assert!(tiles.iter().any(|y| y.abs() > 1.0));
-    assert_close(&outputs(Arithmetic::default()), &tiles, "units against tiles");
+    let units = outputs(Arithmetic::default());
+    assert_close(&units, &tiles, "units against tiles");
+    assert_eq!(units, outputs(Arithmetic::default()), "two runs agree to the bit");
 }
 
 pub(crate) fn nan_stays_in_its_row_on_the_library(client: &Client) {
