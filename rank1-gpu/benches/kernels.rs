@@ -2,7 +2,7 @@
 //! launches and beside a plain copy.
 //!
 //! `cargo bench -p rank1-gpu --features wgpu` ends with a sentence on standard error where there is no adapter. Cases
-//! are named `op/[unfused|copy|product/]sizes/f32`. `RANK1_BENCH_SIZE=small` or `large` chooses the shapes; unset, adapters
+//! are named `op/[unfused|copy|product/]sizes/type`. `RANK1_BENCH_SIZE=small` or `large` chooses the shapes; unset, adapters
 //! that are no card (software ones) get the small ones, which say nothing about speed.
 //!
 //! The throughput of all cases of an op is that of the bytes which the fused kernel must move, so that a share of the

@@ -96,6 +96,14 @@ pub enum Error {
         /// What is possible.
         maximum: u64,
     },
+    /// The library of matrix products has no kernel for the shape on this device.
+    #[error("{op}: the library of matrix products refused: {reason}")]
+    Library {
+        /// The refusing function.
+        op: &'static str,
+        /// The library's own words.
+        reason: String,
+    },
     /// A buffer that lives on another device than the client's.
     #[error("{op}: `{argument}` lives on another device than the client")]
     ForeignBuffer {

@@ -1,6 +1,7 @@
 //! CubeCL kernels for batched rank-1 perturbed layers: draws, perturbed maps, divergences, losses and predictives.
 //!
-//! Not for training loops, tensors or autodiff: buffers of `f32` go in and out, the caller owns the client.
+//! Not for training loops, tensors or autodiff: buffers of `f32` (of a linear map also f16 and bf16) go in and out, the caller
+//! owns the client.
 //!
 //! A factor entry is `location + scale * noise` or its exponential, cut to a [`Clip`] if there is one. The noise is a pure
 //! function of a key and of (step, member, example, index), so that the device, this crate's [`host`] twin and every other
@@ -12,6 +13,7 @@
 //! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
 //! | [`prior`] | priors of factor entries, [`Prior`] |
 //! | [`linear`], [`convolution`] | arguments and shapes of perturbed layers: [`PerturbedLayer`], [`LinearShape`], [`ConvShape`] |
+//! | [`Arithmetic`] | [`Precision`] of a linear map's buffers and the [`Engine`] of its products |
 //! | [`outputs`] | [`OutputShape`], [`Likelihood`] and [`NllForm`] of a network's outputs |
 //! | [`gradients`] | what backward passes of draws return |
 //! | [`shape`], [`layout`] | [`DrawShape`] and the launch grid; images in either order of axes |
@@ -38,6 +40,7 @@
 //! # }
 //! ```
 
+mod arithmetic;
 pub mod convolution;
 pub mod draw;
 mod error;
@@ -54,6 +57,7 @@ pub mod shape;
 mod strategy;
 pub mod transfer;
 
+pub use arithmetic::{Arithmetic, Engine, Precision};
 pub use convolution::{ConvShape, Pads};
 pub use draw::{Clip, Draw, Family, NoiseKind, ScaleParameter};
 pub use error::Error;

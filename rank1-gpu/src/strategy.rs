@@ -1,8 +1,9 @@
-//! Which tile computes a product, and into how many parts its depth is cut.
+//! Whose kernel computes a product, with which tile, and into how many parts its depth is cut.
 //!
 //! Chosen from shapes alone, never from timings, so that the same call sums in the same order everywhere.
 
 use crate::Error;
+use crate::arithmetic::{Arithmetic, Engine, Precision};
 
 /// Entries of a tile side that one unit keeps in registers.
 pub(crate) const REGISTERS: u32 = 4;
@@ -121,6 +122,26 @@ pub(crate) fn in_parts(
     Ok(Strategy { tile, parts: parts as u32, depth_per_part: depth_per_part as u32 })
 }
 
+/// Engines for a linear map and its backward pass, best first; the first that the device takes is used.
+///
+/// In f32 the library gets maps all of whose three products fill a device with large tiles. Smaller ones stay with our own
+/// tiles, which cut a long depth into parts. Halves have no tiles of ours.
+pub(crate) fn engines(arithmetic: Arithmetic, [rows, d_in, d_out]: [usize; 3]) -> Vec<Engine> {
+    if let Some(engine) = arithmetic.engine {
+        return vec![engine];
+    }
+    let fills =
+        |a: usize, b: usize| a > 16 && b > 16 && Tile::LARGE.cubes(a as u64, b as u64) >= ENOUGH_CUBES;
+    match arithmetic.precision {
+        Precision::F32 if fills(rows, d_out) && fills(rows, d_in) && fills(d_in, d_out) => {
+            vec![Engine::Units, Engine::Tiles]
+        }
+        Precision::F32 => vec![Engine::Tiles],
+        Precision::Tf32 => vec![Engine::TensorCores],
+        Precision::F16 | Precision::Bf16 => vec![Engine::TensorCores, Engine::Units],
+    }
+}
+
 fn tile(op: &'static str, rows: u64, columns: u64, limits: CubeLimits) -> Result<Tile, Error> {
     let wish = match (rows <= 16, columns <= 16) {
         (true, true) => Tile::SMALL,
@@ -185,6 +206,20 @@ mod tests {
         }
         assert_eq!(in_parts("test", 7, 11, 15, WEBGPU).unwrap().parts, 1);
         assert!(in_parts("test", 27, 16, 1 << 20, WEBGPU).unwrap().parts > 30);
+    }
+
+    #[test]
+    fn the_library_gets_large_maps_in_f32_and_everything_else_than_f32() {
+        let best = |precision: Precision, axes| engines(precision.into(), axes)[0];
+        assert_eq!(best(Precision::F32, [512, 512, 512]), Engine::Units);
+        // One of the three products is small: the outputs, the weight's gradient, or both.
+        for axes in [[511, 512, 448], [512, 512, 448], [4096, 64, 64], [100_000, 16, 512], [1, 1, 1]] {
+            assert_eq!(best(Precision::F32, axes), Engine::Tiles, "{axes:?}");
+        }
+        assert_eq!(best(Precision::Tf32, [1, 1, 1]), Engine::TensorCores);
+        assert_eq!(engines(Precision::Bf16.into(), [1, 1, 1]), [Engine::TensorCores, Engine::Units]);
+        let forced = Arithmetic { precision: Precision::F32, engine: Some(Engine::Units) };
+        assert_eq!(engines(forced, [1, 1, 1]), [Engine::Units]);
     }
 
     #[test]

@@ -1,17 +1,38 @@
-//! The perturbed linear map beside its three separate launches and beside the bare product of the same kernel.
+//! The perturbed linear map of every precision beside its three separate launches and beside the library's bare product.
 
 use criterion::Criterion;
+use cubecl::ir::ElemType;
+use cubecl::prelude::*;
 use cubecl::server::Handle;
-use rank1_gpu::{Activation, Factor, FactorRows, LinearShape, Perturbation, PerturbedLayer, launch};
+use cubek_matmul::definition::{MatmulElems, MatmulGlobalElems};
+use cubek_matmul::{launch as library, multi_level};
+use cubek_std::InputBinding;
+use rank1_gpu::{
+    Activation, Arithmetic, Engine, Factor, FactorRows, LinearShape, Perturbation, PerturbedLayer, Precision,
+    launch, transfer,
+};
 
 use super::{Setting, unfused};
 
 /// `[K, B, D_in, D_out]`.
 fn shapes(setting: &Setting) -> Vec<LinearShape> {
-    let chosen = setting.shapes(vec![(3, 17, 65, 33)], vec![(4, 512, 1024, 1024), (4, 512, 4096, 4096)]);
+    let chosen = setting.shapes(vec![(4, 16, 64, 64)], vec![(4, 512, 1024, 1024), (4, 512, 4096, 4096)]);
     let shape = |(n_members, batch_size, d_in, d_out)| LinearShape { n_members, batch_size, d_in, d_out };
     chosen.into_iter().map(shape).collect()
 }
+
+/// Every precision and engine that may be asked for, by the last part of a case's name; f32 on both engines, since the
+/// choice between them depends on the shape.
+const ARITHMETICS: [(&str, Precision, Engine); 8] = [
+    ("f32-tiles", Precision::F32, Engine::Tiles),
+    ("f32", Precision::F32, Engine::Units),
+    ("tf32", Precision::Tf32, Engine::TensorCores),
+    ("tf32-double", Precision::Tf32, Engine::TensorCoresDoubleBuffered),
+    ("f16", Precision::F16, Engine::TensorCores),
+    ("bf16", Precision::Bf16, Engine::TensorCores),
+    ("bf16-double", Precision::Bf16, Engine::TensorCoresDoubleBuffered),
+    ("f16-units", Precision::F16, Engine::Units),
+];
 
 fn layer<'a>(weight: &'a Handle, factors: Option<(&'a Handle, &'a Handle)>) -> PerturbedLayer<'a, Handle> {
     let factor = |values| Factor { values, rows: FactorRows::PerExample };
@@ -32,20 +53,86 @@ pub(super) fn perturbed_linear(setting: &Setting, c: &mut Criterion) {
         let LinearShape { n_members, batch_size, d_in, d_out } = shape;
         let rows = n_members * batch_size;
         let (n_in, n_out) = (rows * d_in, rows * d_out);
-        let (x, weight) = (setting.waves("x", n_in), setting.waves("weight", d_in * d_out));
         let (input, output) = (setting.waves("input factor", n_in), setting.waves("output factor", n_out));
         let operations = 2 * rows * d_in * d_out;
-        let sizes = format!("k{n_members}/b{batch_size}/i{d_in}/o{d_out}/f32");
-        let map = |x: &Handle, layer: &PerturbedLayer<'_, Handle>| {
-            launch::perturbed_linear(client, shape, layer, x).expect("shapes fit")
-        };
-        let (fused, bare) = (layer(&weight, Some((&input, &output))), layer(&weight, None));
-        setting.time_product(&mut group, sizes.clone(), operations, || map(&x, &fused));
-        setting.time_product(&mut group, format!("unfused/{sizes}"), operations, || {
-            let scaled = unfused::multiply(client, &x, &input, n_in);
-            unfused::multiply(client, &map(&scaled, &bare), &output, n_out)
-        });
-        setting.time_product(&mut group, format!("product/{sizes}"), operations, || map(&x, &bare));
+        for (name, precision, engine) in ARITHMETICS {
+            let arithmetic = Arithmetic { precision, engine: Some(engine) };
+            if let Err(missing) = launch::engine(client, arithmetic, shape) {
+                note(name, &missing);
+                continue;
+            }
+            let (x, weight) = (
+                waves_as(setting, "x", n_in, precision),
+                waves_as(setting, "weight", d_in * d_out, precision),
+            );
+            let sizes = format!("k{n_members}/b{batch_size}/i{d_in}/o{d_out}/{name}");
+            let map = |x: &Handle, layer: &PerturbedLayer<'_, Handle>| {
+                launch::perturbed_linear_in(client, arithmetic, shape, layer, x).expect("shapes fit")
+            };
+            let fused = layer(&weight, Some((&input, &output)));
+            setting.time_product(&mut group, sizes.clone(), operations, || map(&x, &fused));
+            if precision == Precision::F32 {
+                let bare = layer(&weight, None);
+                setting.time_product(&mut group, format!("unfused/{sizes}"), operations, || {
+                    let scaled = unfused::multiply(client, &x, &input, n_in);
+                    unfused::multiply(client, &map(&scaled, &bare), &output, n_out)
+                });
+            }
+            setting.time_product(&mut group, format!("product/{sizes}"), operations, || {
+                product(client, arithmetic, [rows, d_in, d_out], &x, &weight);
+            });
+        }
     }
     group.finish();
+}
+
+#[allow(clippy::print_stderr)]
+fn note(name: &str, missing: &rank1_gpu::Error) {
+    eprintln!("no case of {name}: {missing}");
+}
+
+fn waves_as(setting: &Setting, name: &'static str, n: usize, precision: Precision) -> Handle {
+    let values: Vec<f32> = (0..n).map(|i| (1.7 * (i % 65_521) as f32).sin()).collect();
+    transfer::upload_as(&setting.client, name, &values, precision).expect("a buffer that fits the device")
+}
+
+/// The library's own product with its own arguments, on the routine that the fused map is built on.
+///
+/// Its result has the operands' type. Without tensor cores it multiplies halves as f32, as the fused map does.
+fn product(
+    client: &Client,
+    arithmetic: Arithmetic,
+    [rows, depth, columns]: [usize; 3],
+    x: &Handle,
+    weight: &Handle,
+) {
+    let Arithmetic { precision, engine } = arithmetic;
+    let stored = match precision {
+        Precision::F32 | Precision::Tf32 => f32::elem_type_native(),
+        Precision::F16 => half::f16::elem_type_native(),
+        Precision::Bf16 => half::bf16::elem_type_native(),
+    };
+    let out = client.empty(precision.bytes() * rows * columns);
+    let matrix = |buffer: &Handle, rows: usize, columns: usize| {
+        // SAFETY: callers pass buffers of `rows * columns` entries of the stored type; `out` was made with as many.
+        unsafe { TensorBinding::from_raw_parts(buffer.clone(), [columns, 1].into(), [rows, columns].into()) }
+    };
+    let operand =
+        |buffer, rows, columns, ty: ElemType| InputBinding::Normal(matrix(buffer, rows, columns), ty);
+    let routine = match engine {
+        Some(Engine::TensorCores) => multi_level::Strategy::SimpleCyclicCmma(Default::default()),
+        Some(Engine::TensorCoresDoubleBuffered) => {
+            multi_level::Strategy::DoubleCyclicCmma(Default::default())
+        }
+        _ => multi_level::Strategy::SimpleUnit(Default::default()),
+    };
+    library::launch_ref(
+        &routine.into(),
+        client,
+        operand(x, rows, depth, stored),
+        operand(weight, depth, columns, stored),
+        matrix(&out, rows, columns),
+        &mut MatmulElems::from_globals(&MatmulGlobalElems { lhs: stored, rhs: stored, out: stored }),
+    )
+    .expect("the library takes what the fused map takes");
 }

@@ -19,7 +19,7 @@ pub(crate) fn activate(z: f32, #[comptime] activation: Activation) -> f32 {
 
 /// `grad * activation'(z)` by `y = activation(z)`; NaN in either stays NaN.
 #[cube]
-fn through_activation(grad: f32, y: f32, #[comptime] activation: Activation) -> f32 {
+pub(crate) fn through_activation(grad: f32, y: f32, #[comptime] activation: Activation) -> f32 {
     match comptime!(activation) {
         Activation::Identity => grad,
         Activation::Relu => select(is_nan(y), y, select(y > 0.0f32, grad, 0.0f32)),
@@ -29,16 +29,18 @@ fn through_activation(grad: f32, y: f32, #[comptime] activation: Activation) -> 
 
 /// `grad * activation'(z)` of the entry at `at`; without `y` there is no activation.
 #[cube]
-pub(crate) fn before_activation(
-    grad: &[f32],
-    y: &ComptimeOption<Box<[f32]>>,
+pub(crate) fn before_activation<F: Float>(
+    grad: &[F],
+    y: &ComptimeOption<Box<[F]>>,
     at: usize,
     #[comptime] activation: Activation,
 ) -> f32 {
     #[comptime]
     match y {
-        ComptimeOption::Some(y) => through_activation(grad[at], y[at], activation),
-        ComptimeOption::None => grad[at],
+        ComptimeOption::Some(y) => {
+            through_activation(f32::cast_from(grad[at]), f32::cast_from(y[at]), activation)
+        }
+        ComptimeOption::None => f32::cast_from(grad[at]),
     }
 }
 

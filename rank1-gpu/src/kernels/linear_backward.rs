@@ -25,7 +25,7 @@ pub(crate) struct ProductGradient {
 impl ProductGradient {
     /// The entry at a position, under the factor's entry at another.
     pub(crate) fn value(&self, at: u32, factor_at: u32) -> f32 {
-        let grad = before_activation(&self.grad, &self.y, at as usize, self.activation);
+        let grad = before_activation::<f32>(&self.grad, &self.y, at as usize, self.activation);
         #[comptime]
         match &self.factor {
             ComptimeOption::Some(factor) => grad * factor[factor_at as usize],
@@ -116,7 +116,7 @@ impl Epilogue for OutputFactorGradient {
 
     fn store(&mut self, row: &Self::Row, column: u32, sum: f32) {
         let at = (*row + column) as usize;
-        self.out[at] = sum * before_activation(&self.grad, &self.y, at, self.activation);
+        self.out[at] = sum * before_activation::<f32>(&self.grad, &self.y, at, self.activation);
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod factor;
 pub(crate) mod fold;
 pub(crate) mod kl;
 pub(crate) mod lanes;
+pub(crate) mod library;
 pub(crate) mod likelihood;
 pub(crate) mod linear;
 pub(crate) mod linear_backward;

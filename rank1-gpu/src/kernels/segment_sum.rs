@@ -10,9 +10,9 @@ use crate::strategy::SumCube;
 ///
 /// A unit adds every `lanes`-th row of its column, the first unit of a column adds the lanes in order.
 #[cube(launch_unchecked)]
-pub(crate) fn sum_segments(
-    values: &[f32],
-    y: &ComptimeOption<Box<[f32]>>,
+pub(crate) fn sum_segments<F: Float>(
+    values: &[F],
+    y: &ComptimeOption<Box<[F]>>,
     out: &mut [f32],
     n_segments: u32,
     length: u32,
@@ -36,7 +36,7 @@ pub(crate) fn sum_segments(
         let mut row = chunk * chunk_length + lane;
         while row < end {
             let at = ((segment * length + row) * width + column) as usize;
-            sum += before_activation(values, y, at, activation);
+            sum += before_activation::<F>(values, y, at, activation);
             row += cube.lanes;
         }
     }

@@ -47,12 +47,24 @@ pub(super) fn check_buffer(
     buffer: &Handle,
     expected: &[usize],
 ) -> Result<(), Error> {
+    check_buffer_of(op, client, argument, buffer, expected, 4)
+}
+
+/// The same for entries of `entry` bytes.
+pub(super) fn check_buffer_of(
+    op: &'static str,
+    client: &Client,
+    argument: &'static str,
+    buffer: &Handle,
+    expected: &[usize],
+    entry: usize,
+) -> Result<(), Error> {
     if buffer.service != client.service_id() {
         return Err(Error::ForeignBuffer { op, argument });
     }
     let bytes = buffer.size_in_used();
-    if bytes != 4 * expected.iter().product::<usize>() as u64 {
-        let got = (bytes / 4) as usize;
+    if bytes != (entry * expected.iter().product::<usize>()) as u64 {
+        let got = (bytes / entry as u64) as usize;
         return Err(Error::ShapeMismatch { op, argument, expected: expected.to_vec(), got });
     }
     Ok(())

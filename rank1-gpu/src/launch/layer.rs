@@ -17,10 +17,10 @@ use crate::kernels::matrix::{Matrix, Swapped, SwappedLaunch};
 use crate::linear::{Activation, Factor, FactorRows, LayerGrads, Perturbation, PerturbedLayer, Sizes};
 
 /// Most buffers of a forward kernel: x, weight, both factors, bias, outputs, and the scalars.
-const FORWARD_BUFFERS: u32 = 7;
+pub(super) const FORWARD_BUFFERS: u32 = 7;
 /// Most buffers of a backward kernel, that of the input's gradient: y and its gradient, both factors, weight, x, two
 /// results, and the scalars.
-const BACKWARD_BUFFERS: u32 = 9;
+pub(super) const BACKWARD_BUFFERS: u32 = 9;
 
 pub(super) type Layer<'a> = PerturbedLayer<'a, Handle>;
 
@@ -110,7 +110,9 @@ pub(super) fn backward<G: Geometry>(
         input_factor,
         output_factor: pass.output_factor(&plans),
         // SAFETY: `grad_y` and `y` were checked to hold a float for each output row and channel.
-        bias: plans.bias.map(|sum| unsafe { sum.launch(client, grad_y, pass.y_if_read(), layer.activation) }),
+        bias: plans
+            .bias
+            .map(|sum| unsafe { sum.launch::<f32>(client, grad_y, pass.y_if_read(), layer.activation) }),
     })
 }
 
@@ -221,7 +223,9 @@ impl<G: Geometry> Backward<'_, G> {
         }
         let factor_grad = match (plans.input_factor, factor_grad) {
             // SAFETY: it holds a float for each input row and channel.
-            (Some(sum), Some(rows)) => Some(unsafe { sum.launch(client, &rows, None, Activation::Identity) }),
+            (Some(sum), Some(rows)) => {
+                Some(unsafe { sum.launch::<f32>(client, &rows, None, Activation::Identity) })
+            }
             _ => None,
         };
         (grad, factor_grad)
@@ -246,7 +250,7 @@ impl<G: Geometry> Backward<'_, G> {
             return parts;
         }
         // SAFETY: `parts` was made with as many floats as the plan has.
-        unsafe { plans.weight_parts.launch(client, &parts, None, Activation::Identity) }
+        unsafe { plans.weight_parts.launch::<f32>(client, &parts, None, Activation::Identity) }
     }
 
     /// Gradient of the output factor.
@@ -258,7 +262,9 @@ impl<G: Geometry> Backward<'_, G> {
         let sum = plans.output_factor?;
         if layer.perturbation == Perturbation::Additive {
             // SAFETY: `grad_y` and `y` hold a float for each output row and channel.
-            return Some(unsafe { sum.launch(client, self.grad_y, self.y_if_read(), layer.activation) });
+            return Some(unsafe {
+                sum.launch::<f32>(client, self.grad_y, self.y_if_read(), layer.activation)
+            });
         }
         let rows = client.empty(4 * sizes.out_rows() * sizes.c_out);
         // SAFETY: as in `forward`; `rows`, `grad_y` and `y` hold a float for each output row and channel.
@@ -275,7 +281,7 @@ impl<G: Geometry> Backward<'_, G> {
                     layer.activation,
                 ),
             );
-            Some(sum.launch(client, &rows, None, Activation::Identity))
+            Some(sum.launch::<f32>(client, &rows, None, Activation::Identity))
         }
     }
 
@@ -312,7 +318,7 @@ pub(super) fn rows_per_factor(factor: Option<Factor<'_, Handle>>, sizes: &Sizes,
     factor.map_or(1, |factor| (factor.rows.examples_per_row(sizes.batch_size) * positions) as u32)
 }
 
-fn check_device(op: &'static str, client: &Client, buffers: u32) -> Result<(), Error> {
+pub(super) fn check_device(op: &'static str, client: &Client, buffers: u32) -> Result<(), Error> {
     check_types(op, client)?;
     let maximum = client.properties().hardware.max_bindings;
     if maximum < buffers {

@@ -1,6 +1,6 @@
 //! The functions to call: each checks shapes, limits and features, then launches its kernels and returns at once.
 //!
-//! Not for strided tensors: buffers are contiguous `f32`. A failure of the device itself shows when the result is read.
+//! Not for strided tensors: buffers are contiguous, and `f32` but for linear maps of another [`crate::Precision`]. A failure of the device itself shows when the result is read.
 
 mod checks;
 mod convolution;
@@ -9,8 +9,10 @@ mod draw_backward;
 mod fold;
 mod kl;
 mod layer;
+mod library;
 mod likelihood;
 mod linear;
+mod linear_library;
 mod predictive;
 mod product;
 mod scale;
@@ -21,7 +23,10 @@ pub use draw::{draw_factors, stream_words};
 pub use draw_backward::draw_factors_backward;
 pub use kl::{kl_closed, kl_monte_carlo};
 pub use likelihood::{NllGrads, nll, nll_with_gradient};
-pub use linear::{linear_fits, perturbed_linear, perturbed_linear_backward};
+pub use linear::{
+    engine, linear_fits, perturbed_linear, perturbed_linear_backward, perturbed_linear_backward_in,
+    perturbed_linear_in,
+};
 pub use predictive::{ClassPredictive, NO_CLASS, PredictiveAccumulator, class_predictive};
 pub use scale::{scale_by_draw, scale_images_by_draw};
 pub use scale_backward::{scale_by_draw_backward, scale_images_by_draw_backward};

@@ -112,11 +112,11 @@ impl SegmentSum {
         Ok(Self { n_segments, length, width, cube, grid })
     }
 
-    /// The sums of `values`, or of what `values` become on their way back through an activation with outputs `y`.
+    /// The sums of `values` in f32, or of what `values` become on their way back through an activation with outputs `y`.
     ///
     /// # Safety
-    /// `values`, and `y` if there is one, must hold `n_segments * length * width` floats.
-    pub(super) unsafe fn launch(
+    /// `values`, and `y` if there is one, must hold `n_segments * length * width` entries of type `F`.
+    pub(super) unsafe fn launch<F: Float>(
         &self,
         client: &Client,
         values: &Handle,
@@ -130,12 +130,12 @@ impl SegmentSum {
         // `n_segments * length * width`, for which the caller vouches. One unit for each segment, chunk and column
         // writes, inside `out`, which was made with as many floats; chunks are no more than rows.
         unsafe {
-            segment_sum::sum_segments::launch_unchecked(
+            segment_sum::sum_segments::launch_unchecked::<F>(
                 client,
                 CubeCount::Static(x, y_count, n_chunks),
                 CubeDim::new_1d(cube.units()),
-                floats(values),
-                y.map(floats).into(),
+                buffer_arg(values),
+                y.map(buffer_arg).into(),
                 floats(&out),
                 n_segments as u32,
                 length as u32,
@@ -159,7 +159,7 @@ impl SegmentSum {
         let out = client.empty(4 * n_segments * width);
         // SAFETY: as in `launch`; `values` are its chunks, `length` of them for each segment.
         unsafe {
-            segment_sum::sum_segments::launch_unchecked(
+            segment_sum::sum_segments::launch_unchecked::<f32>(
                 client,
                 CubeCount::Static(x, y, 1),
                 CubeDim::new_1d(cube.units()),
@@ -182,6 +182,12 @@ impl SegmentSum {
 /// A buffer as a kernel's argument, with the length that it has.
 pub(super) fn floats(buffer: &Handle) -> BufferArg {
     // SAFETY: the length is the buffer's own.
+    unsafe { BufferArg::from_raw_parts(buffer.clone(), (buffer.size_in_used() / 4) as usize) }
+}
+
+/// A buffer of any type as a kernel's argument; the kernel divides its bytes by the size of the type that it declares.
+pub(super) fn buffer_arg(buffer: &Handle) -> BufferArg {
+    // SAFETY: kernels take their lengths from the buffer's own bytes; this length is not above its entries.
     unsafe { BufferArg::from_raw_parts(buffer.clone(), (buffer.size_in_used() / 4) as usize) }
 }
 

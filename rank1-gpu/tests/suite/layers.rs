@@ -2,7 +2,9 @@
 
 use cubecl::client::Client;
 use cubecl::server::Handle;
-use rank1_gpu::{Activation, Factor, FactorRows, LayerGrads, Perturbation, PerturbedLayer, transfer};
+use rank1_gpu::{
+    Activation, Factor, FactorRows, LayerGrads, Perturbation, PerturbedLayer, Precision, transfer,
+};
 
 use super::assert_close;
 
@@ -106,8 +108,20 @@ impl Variant {
         numbers: &Numbers,
         call: impl FnOnce(&PerturbedLayer<'_, Handle>) -> R,
     ) -> R {
+        self.on_device_in(client, Precision::F32, numbers, call)
+    }
+
+    /// The same with a weight in another precision.
+    pub(crate) fn on_device_in<R>(
+        &self,
+        client: &Client,
+        precision: Precision,
+        numbers: &Numbers,
+        call: impl FnOnce(&PerturbedLayer<'_, Handle>) -> R,
+    ) -> R {
         let upload = |values: &[f32]| transfer::upload(client, "values", values).unwrap();
-        let (weight, bias) = (upload(&numbers.weight), upload(&numbers.bias));
+        let weight = transfer::upload_as(client, "weight", &numbers.weight, precision).unwrap();
+        let bias = upload(&numbers.bias);
         let input = self.input_factor.map(|rows| (upload(&numbers.input_factor), rows));
         let output = self.output_factor.map(|rows| (upload(&numbers.output_factor), rows));
         fn factor(buffer: &Option<(Handle, FactorRows)>) -> Option<Factor<'_, Handle>> {
@@ -125,9 +139,18 @@ impl Variant {
 }
 
 pub(crate) fn download_grads(client: &Client, grads: &LayerGrads<Handle>) -> LayerGrads<Vec<f32>> {
+    download_grads_in(client, Precision::F32, grads)
+}
+
+/// Those of inputs are stored in the precision, all others in f32.
+pub(crate) fn download_grads_in(
+    client: &Client,
+    precision: Precision,
+    grads: &LayerGrads<Handle>,
+) -> LayerGrads<Vec<f32>> {
     let download = |buffer: &Handle| transfer::download(client, buffer).unwrap();
     LayerGrads {
-        x: download(&grads.x),
+        x: transfer::download_as(client, &grads.x, precision).unwrap(),
         weight: download(&grads.weight),
         input_factor: grads.input_factor.as_ref().map(download),
         output_factor: grads.output_factor.as_ref().map(download),

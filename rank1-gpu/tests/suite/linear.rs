@@ -8,11 +8,11 @@ use rank1_gpu::{
 use super::assert_close;
 use super::layers::{Lengths, Numbers, Variant, assert_grads_close, download_grads, values};
 
-const fn shape(n_members: usize, batch_size: usize, d_in: usize, d_out: usize) -> LinearShape {
+pub(super) const fn shape(n_members: usize, batch_size: usize, d_in: usize, d_out: usize) -> LinearShape {
     LinearShape { n_members, batch_size, d_in, d_out }
 }
 
-const SMALL: LinearShape = shape(3, 5, 7, 11);
+pub(super) const SMALL: LinearShape = shape(3, 5, 7, 11);
 
 /// Odd primes and each axis at 1, every kind of tile, depths of one slice and of several, rows cut into parts and chunks.
 const SHAPES: [LinearShape; 11] = [
@@ -39,12 +39,12 @@ pub(crate) fn what_fits_is_told_before_there_are_buffers(client: &Client) {
     assert!(matches!(large, Err(Error::OverLimit { .. })), "{large:?}");
 }
 
-fn numbers(variant: &Variant, shape: LinearShape) -> Numbers {
+pub(super) fn numbers(variant: &Variant, shape: LinearShape) -> Numbers {
     let LinearShape { n_members, batch_size, d_in, d_out } = shape;
     variant.numbers(Lengths { n_members, batch_size, c_in: d_in, c_out: d_out, weight: d_in * d_out })
 }
 
-fn n_rows(shape: LinearShape) -> usize {
+pub(super) fn n_rows(shape: LinearShape) -> usize {
     shape.n_members * shape.batch_size
 }
 

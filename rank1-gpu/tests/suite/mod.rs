@@ -6,6 +6,7 @@ mod gradients;
 mod images;
 mod kl;
 mod layers;
+mod library;
 mod likelihood;
 mod linear;
 mod predictive;
@@ -36,6 +37,12 @@ pub(crate) use kl::{
     closed_divergences_equal_the_host, divergence_at_the_prior_is_zero,
     divergences_that_do_not_exist_are_refused, drawn_divergences_equal_the_host,
     nan_parameters_reach_the_value_of_their_member_alone,
+};
+pub(crate) use library::{
+    buffers_of_another_precision_are_refused_by_name, engines_agree_where_the_library_is_chosen,
+    library_maps_and_gradients_equal_the_host, library_maps_whose_factors_add_equal_the_host,
+    library_maps_with_axes_of_one_equal_the_host, nan_stays_in_its_row_on_the_library,
+    precisions_and_engines_that_do_not_exist_are_refused,
 };
 pub(crate) use likelihood::{
     a_row_of_thousands_of_classes_equals_the_host, categorical_losses_and_gradients_equal_the_host,
@@ -193,6 +200,13 @@ macro_rules! on_runtime {
             nan_gradients_reach_everything_they_touch,
             linear_arguments_of_the_wrong_length_are_refused_by_name,
             what_fits_is_told_before_there_are_buffers,
+            library_maps_and_gradients_equal_the_host,
+            library_maps_whose_factors_add_equal_the_host,
+            library_maps_with_axes_of_one_equal_the_host,
+            engines_agree_where_the_library_is_chosen,
+            nan_stays_in_its_row_on_the_library,
+            precisions_and_engines_that_do_not_exist_are_refused,
+            buffers_of_another_precision_are_refused_by_name,
             categorical_losses_and_gradients_equal_the_host,
             scalar_losses_and_gradients_equal_the_host,
             a_row_of_thousands_of_classes_equals_the_host,

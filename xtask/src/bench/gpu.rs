@@ -19,17 +19,20 @@ use crate::workspace::Workspace;
 /// Ways to do the work of a case, in the order of the table's columns.
 const VARIANTS: [&str; 3] = ["unfused", "copy", "product"];
 const RUNTIMES: [&str; 2] = ["wgpu", "cuda"];
+/// For cards, and for software adapters.
+const PROFILES: [&str; 2] = ["release", "device"];
 
 /// Checks and times the kernels; the suite has to pass first.
 pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<Verdict> {
     let options = Options::read(words)?;
     let runtime = options.runtime.as_str();
-    let package = ["-p", "rank1-gpu", "--features", runtime];
+    let package = ["-p", "rank1-gpu", "--features", runtime, "--profile", &options.profile];
     let suite = || {
         let mut command = cargo(workspace);
-        command.args(["test", "--release"]).args(package).args(["--test", runtime]);
+        command.arg("test").args(package).args(["--test", runtime]);
         succeeds(command.env("RANK1_REQUIRE_DEVICE", "1"))
     };
+    eprintln!("profile: {}", options.profile);
     let (passed, took) = timed(suite)?;
     if !passed {
         bail!("the kernels do not pass their suite on `{runtime}`; nothing was timed");
@@ -56,6 +59,8 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<Verdict> {
 #[derive(Debug, PartialEq)]
 struct Options {
     runtime: String,
+    /// Cargo's; that of software adapters leaves the host's code unoptimized, since their times say nothing anyway.
+    profile: String,
     json: bool,
     /// Passed on to criterion.
     filters: Vec<String>,
@@ -63,7 +68,8 @@ struct Options {
 
 impl Options {
     fn read(words: &[String]) -> Result<Self> {
-        let mut options = Self { runtime: RUNTIMES[0].to_owned(), json: false, filters: Vec::new() };
+        let profile = PROFILES[usize::from(!may_have_card())].to_owned();
+        let mut options = Self { runtime: RUNTIMES[0].to_owned(), profile, json: false, filters: Vec::new() };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -72,9 +78,14 @@ impl Options {
                     Some(name) => options.runtime.clone_from(name),
                     None => bail!("--runtime needs one of {}", RUNTIMES.join(", ")),
                 },
+                "--profile" => match words.next().filter(|name| PROFILES.contains(&name.as_str())) {
+                    Some(name) => options.profile.clone_from(name),
+                    None => bail!("--profile needs one of {}", PROFILES.join(", ")),
+                },
                 flag if flag.starts_with('-') => {
                     bail!(
-                        "unknown option `{flag}`; known: --runtime NAME, --json, and words to filter cases by"
+                        "unknown option `{flag}`; known: --runtime NAME, --profile NAME, --json, and words to filter \
+                         cases by"
                     )
                 }
                 filter => options.filters.push(filter.to_owned()),
@@ -82,6 +93,20 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// Whether there may be anything but a software adapter: elsewhere than on Linux nobody is asked.
+fn may_have_card() -> bool {
+    let is_card =
+        |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|entry| is_render_node(&entry.file_name()));
+    let devices = ["/dev/nvidia0", "/dev/dxg"];
+    !cfg!(target_os = "linux")
+        || devices.iter().any(|path| Path::new(path).exists())
+        || fs::read_dir("/dev/dri").is_ok_and(|mut nodes| nodes.any(is_card))
+}
+
+fn is_render_node(name: &std::ffi::OsStr) -> bool {
+    name.to_string_lossy().starts_with("renderD")
 }
 
 /// What criterion found for one case.
@@ -248,13 +273,24 @@ mod tests {
     }
 
     #[test]
+    fn a_render_node_may_be_a_card() {
+        assert!(is_render_node("renderD128".as_ref()) && !is_render_node("card0".as_ref()));
+    }
+
+    #[test]
     fn options_are_read_and_unknown_ones_refused() {
         let read = |line: &str| {
             let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
             Options::read(&words).map_err(|error| error.to_string())
         };
-        let expected = Options { runtime: "cuda".into(), json: true, filters: vec!["scale".into()] };
-        assert_eq!(read("--runtime cuda --json scale"), Ok(expected));
+        let expected = Options {
+            runtime: "cuda".into(),
+            profile: "device".into(),
+            json: true,
+            filters: vec!["scale".into()],
+        };
+        assert_eq!(read("--runtime cuda --profile device --json scale"), Ok(expected));
+        assert!(read("--profile dev").unwrap_err().contains("release, device"));
         assert!(read("--runtime metal").unwrap_err().contains("wgpu, cuda"));
         assert!(read("--jsn").unwrap_err().contains("unknown option `--jsn`"));
     }
