@@ -20,7 +20,7 @@ pub use convolution::{convolution_fits, perturbed_convolution, perturbed_convolu
 pub use draw::{draw_factors, draw_fits, stream_words};
 pub use draw_backward::draw_factors_backward;
 pub use kl::{kl_closed, kl_monte_carlo};
-pub use likelihood::{NllGrads, nll, nll_with_gradient};
+pub use likelihood::{NllGrads, nll, nll_fits, nll_with_gradient};
 pub use linear::{linear_fits, perturbed_linear, perturbed_linear_backward};
 pub use predictive::{ClassPredictive, NO_CLASS, PredictiveAccumulator, class_predictive};
 pub use scale::{scale_by_draw, scale_images_by_draw};

@@ -5,6 +5,7 @@
 
 mod autodiff;
 mod cube;
+mod loss;
 mod ops;
 
 use burn::backend::{Dispatch, DispatchDevice};
@@ -16,6 +17,8 @@ use rank1_gpu::{ConvShape, Draw, DrawShape, FactorRows, LinearShape, Pads, launc
 
 use crate::layer::ConvGeometry;
 
+pub(crate) use loss::mean_nll;
+pub use loss::{Loss, LossArguments, LossTargets, MeanNllOps, MeanNllWithGradient};
 pub use ops::{
     FactorArgument, FactorGradients, LayerArguments, LayerGradients, LayerShape, PerturbedLayerBackward,
     PerturbedLayerOps,
