@@ -1,7 +1,6 @@
 //! Factors that the kernels of a device draw, from the counters that [`DrawRows::noise`] would have filled a tensor by.
 //!
-//! Not for passes of several samples, whose streams differ, nor for examples that do not start at 0: those take noise from
-//! the host.
+//! Not for passes of several samples, whose streams differ: those take noise from the host.
 
 use rank1_core::factor::ClipBounds;
 use rank1_gpu::{Clip, Draw, Family, NoiseKind, ScaleParameter};
@@ -34,10 +33,9 @@ fn factor_of(factor: &Factor, rows: &DrawRows, site: Site) -> Option<LayerFactor
         PosteriorFamily::LogNormal => (NoiseKind::Normal, Family::LogNormal),
         _ => return None,
     };
-    let n_examples = match factor.granularity {
-        Granularity::PerBatch => 1,
-        Granularity::PerExample if rows.key.first_example == 0 => rows.n_examples,
-        Granularity::PerExample => return None,
+    let (first_example, n_examples) = match factor.granularity {
+        Granularity::PerBatch => (0, 1),
+        Granularity::PerExample => (rows.key.first_example, rows.n_examples),
     };
     if rows.n_samples != 1 {
         return None;
@@ -47,7 +45,13 @@ fn factor_of(factor: &Factor, rows: &DrawRows, site: Site) -> Option<LayerFactor
         Some(ClipBounds { min, max }) => Some(Clip::new(min as f32, max as f32).ok()?),
     };
     let key = site.stream(rows.key.seed, rows.layer, rows.key.first_sample).key();
-    let draw = Draw { family, scale: ScaleParameter::Softplus, clip, ..Draw::new(kind, key, rows.key.step) };
+    let draw = Draw {
+        family,
+        scale: ScaleParameter::Softplus,
+        first_example,
+        clip,
+        ..Draw::new(kind, key, rows.key.step)
+    };
     let (location, raw_scale) = (factor.location.val(), factor.raw_scale.as_ref()?.val());
     Some(LayerFactor::Drawn(DrawnFactor { location, raw_scale, draw, n_examples }))
 }
