@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use rank1_data::CorruptionKind;
-use rank1_models::device::DeviceName;
+use rank1_models::device::DeviceNames;
 use rank1_models::recipe::Override;
 
 /// Rank-1 Bayesian neural networks: train, evaluate, predict, report.
@@ -48,9 +48,9 @@ pub struct TrainArgs {
     /// Run folder to create [default: runs/SET-RECIPE-seedN].
     #[arg(long, value_name = "RUN")]
     pub out: Option<PathBuf>,
-    /// Where to compute: cpu, wgpu, cuda or cuda:N; the last three if they were built in.
+    /// Where to compute: cpu, wgpu, cuda or cuda:N, or cuda:0,cuda:1 to share rows; all but cpu if they were built in.
     #[arg(long, default_value_t, value_name = "DEVICE")]
-    pub device: DeviceName,
+    pub device: DeviceNames,
     /// Seed, instead of the recipe's.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -105,9 +105,9 @@ pub struct EvaluateArgs {
     /// corruption at every severity that is there, and the means.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["shift", "split", "data"])]
     pub corrupted: Option<PathBuf>,
-    /// Where to compute: cpu, wgpu, cuda or cuda:N; the last three if they were built in.
+    /// Where to compute: cpu, wgpu, cuda or cuda:N, or cuda:0,cuda:1 to share rows; all but cpu if they were built in.
     #[arg(long, default_value_t, value_name = "DEVICE")]
-    pub device: DeviceName,
+    pub device: DeviceNames,
     /// Samples per member, instead of the recipe's.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: Option<u32>,
@@ -169,9 +169,9 @@ pub struct PredictArgs {
     /// CSV file to write.
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Where to compute: cpu, wgpu, cuda or cuda:N; the last three if they were built in.
+    /// Where to compute: cpu, wgpu, cuda or cuda:N, or cuda:0,cuda:1 to share rows; all but cpu if they were built in.
     #[arg(long, default_value_t, value_name = "DEVICE")]
-    pub device: DeviceName,
+    pub device: DeviceNames,
     /// Samples per member, instead of the recipe's.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: Option<u32>,

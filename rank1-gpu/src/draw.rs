@@ -100,17 +100,20 @@ pub struct Draw {
     pub key: [u32; 2],
     /// Optimizer step, or any number that tells draws over time apart.
     pub step: u32,
+    /// Number of the first example (of the first draw of a divergence): row `e` takes the noise of `first_example + e`.
+    pub first_example: u32,
     /// Bounds of the drawn factor, not of the noise.
     pub clip: Option<Clip>,
 }
 
 impl Draw {
-    /// A draw of `location + scale * noise` from positive scales, without a clip.
+    /// A draw of `location + scale * noise` from positive scales, from example 0 on, without a clip.
     ///
     /// # Source
     /// Definition.
     pub fn new(kind: NoiseKind, key: [u32; 2], step: u32) -> Self {
-        Self { kind, family: Family::default(), scale: ScaleParameter::default(), key, step, clip: None }
+        let (family, scale) = (Family::default(), ScaleParameter::default());
+        Self { kind, family, scale, key, step, first_example: 0, clip: None }
     }
 
     pub(crate) fn form(&self) -> Form {

@@ -5,12 +5,15 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use burn::tensor::Device;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::engine::Engine;
 use crate::engine::analytic::AnalyticEngine;
 use crate::engine::autodiff::AutodiffEngine;
+use crate::engine::sharded::ShardedEngine;
 use crate::error::Error;
 use crate::network::Network;
 use crate::recipe::EngineKind;
@@ -57,60 +60,128 @@ impl FromStr for DeviceName {
     }
 }
 
-/// An opened device: makes the engines of networks.
+/// One device, or several CUDA devices of this machine that share the rows of every batch: `cuda:0,cuda:1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceNames(Vec<DeviceName>);
+
+impl Default for DeviceNames {
+    fn default() -> Self {
+        DeviceName::default().into()
+    }
+}
+
+impl From<DeviceName> for DeviceNames {
+    fn from(name: DeviceName) -> Self {
+        Self(vec![name])
+    }
+}
+
+impl fmt::Display for DeviceNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+impl FromStr for DeviceNames {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let names = text.split(',').map(str::parse).collect::<Result<Vec<DeviceName>, _>>()?;
+        let refused = |reason: &str| Error::Device { device: text.to_owned(), reason: reason.to_owned() };
+        if names.len() > 1 && names.iter().any(|name| !matches!(name, DeviceName::Cuda(_))) {
+            return Err(refused("several devices must be CUDA devices of this machine, as cuda:0,cuda:1"));
+        }
+        if (1..names.len()).any(|i| names[..i].contains(&names[i])) {
+            return Err(refused("a device is named twice"));
+        }
+        Ok(Self(names))
+    }
+}
+
+/// Opened devices: makes the engines of networks.
 #[derive(Debug, Clone, Default)]
 pub struct Compute {
     /// None for the processor.
-    device: Option<Device>,
-    name: DeviceName,
-    /// What the device calls itself.
-    identity: Option<String>,
+    devices: Vec<Device>,
+    names: DeviceNames,
+    /// What the devices call themselves.
+    identities: Vec<String>,
+    /// One for each of several devices.
+    threads: Option<Arc<ThreadPool>>,
 }
 
 impl Compute {
-    /// Opens a device.
+    /// Opens one device or several.
     ///
     /// # Errors
-    /// [`Error::Device`] where this build has no such runtime or the machine no such device.
-    pub fn open(name: DeviceName) -> Result<Self, Error> {
-        let device = match name {
-            DeviceName::Cpu => return Ok(Self::default()),
-            DeviceName::Wgpu => wgpu::open(),
-            DeviceName::Cuda(index) => cuda::open(index),
+    /// [`Error::Device`] where this build has no such runtime, the machine no such device or the system no threads.
+    pub fn open(names: impl Into<DeviceNames>) -> Result<Self, Error> {
+        let names = names.into();
+        if names == DeviceNames::default() {
+            return Ok(Self::default());
+        }
+        let open = |&name: &DeviceName| {
+            let device = match name {
+                DeviceName::Cpu => Err("the processor computes alone".to_owned()),
+                DeviceName::Wgpu => wgpu::open(),
+                DeviceName::Cuda(index) => cuda::open(index),
+            };
+            device.map_err(|reason| Error::Device { device: name.to_string(), reason })
         };
-        let device = device.map_err(|reason| Error::Device { device: name.to_string(), reason })?;
-        let identity = identity(&device);
-        Ok(Self { device: Some(device), name, identity })
+        let devices = names.0.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        Self::of(names, devices)
     }
 
-    /// Makes an engine: on the processor the one that the recipe asks for, on a device the one on Burn.
+    fn of(names: DeviceNames, devices: Vec<Device>) -> Result<Self, Error> {
+        let threads = match devices.len() {
+            1 => None,
+            count => {
+                Some(Arc::new(ThreadPoolBuilder::new().num_threads(count).build().map_err(|error| {
+                    Error::Device { device: names.to_string(), reason: error.to_string() }
+                })?))
+            }
+        };
+        let identities = devices.iter().filter_map(identity).collect();
+        Ok(Self { devices, names, identities, threads })
+    }
+
+    /// Makes an engine: on the processor the one that the recipe asks for, on a device the one on Burn, on several devices one
+    /// for each and the rows shared among them.
     #[must_use]
     pub fn engine(&self, kind: EngineKind, network: &Network) -> Box<dyn Engine> {
-        match (&self.device, kind) {
-            (Some(device), _) => Box::new(AutodiffEngine::new(network.clone(), device.clone())),
-            (None, EngineKind::Analytic) => Box::new(AnalyticEngine::<f32>::new(network.clone())),
-            (None, EngineKind::Autodiff) => Box::new(AutodiffEngine::new(network.clone(), Device::flex())),
+        let on = |device: &Device| -> Box<dyn Engine> {
+            Box::new(AutodiffEngine::new(network.clone(), device.clone()))
+        };
+        match (&self.devices[..], &self.threads, kind) {
+            ([], _, EngineKind::Analytic) => Box::new(AnalyticEngine::<f32>::new(network.clone())),
+            ([], _, EngineKind::Autodiff) => on(&Device::flex()),
+            (devices, Some(threads), _) => {
+                let engines = devices.iter().map(on).collect();
+                Box::new(ShardedEngine::new(engines, threads.clone()).expect("`open` made a thread for each"))
+            }
+            ([first, ..], None, _) => on(first),
         }
     }
 
-    /// The device of Burn's tensors; none for the processor, where engines need no tensors.
+    /// The device of Burn's tensors, the first of several; none for the processor, where engines need no tensors.
     #[must_use]
     pub fn burn_device(&self) -> Option<Device> {
-        self.device.clone()
+        self.devices.first().cloned()
     }
 
     /// Whether networks are computed by the processor's own threads, several at a time.
     #[must_use]
     pub fn is_cpu(&self) -> bool {
-        self.device.is_none()
+        self.devices.is_empty()
     }
 
-    /// The device as it was typed, and what it calls itself.
+    /// The devices as they were typed, and what they call themselves.
     #[must_use]
     pub fn describe(&self) -> String {
-        match &self.identity {
-            Some(identity) => format!("{} ({identity})", self.name),
-            None => self.name.to_string(),
+        match &self.identities[..] {
+            [] => self.names.to_string(),
+            identities => format!("{} ({})", self.names, identities.join(", ")),
         }
     }
 }
@@ -205,6 +276,56 @@ mod tests {
             let error = text.parse::<DeviceName>().unwrap_err().to_string();
             assert!(error.contains("cpu, wgpu, cuda or cuda:N"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn several_devices_are_cuda_devices_and_each_is_named_once() {
+        let names: DeviceNames = "cuda,cuda:3".parse().unwrap();
+        assert_eq!(names.to_string(), "cuda:0,cuda:3");
+        assert_eq!("wgpu".parse::<DeviceNames>().unwrap(), DeviceName::Wgpu.into());
+        for (text, reason) in [
+            ("cuda:0,wgpu", "must be CUDA devices"),
+            ("cpu,cuda:0", "must be CUDA devices"),
+            ("cuda:0,cuda:1,cuda", "named twice"),
+            ("cuda:0,", "expected cpu, wgpu, cuda or cuda:N"),
+        ] {
+            let error = text.parse::<DeviceNames>().unwrap_err().to_string();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn several_devices_make_one_engine() {
+        use ndarray::Array2;
+        use rank1_core::likelihood::Likelihood;
+        use rank1_core::objective::NllForm;
+        use rank1_core::targets::Targets;
+
+        use crate::engine::{Batch, DrawKey, NllRequest};
+        use crate::method::{Method, Rank1};
+        use crate::network::{Activation, NetworkShape};
+
+        let shape = NetworkShape::mlp(7, vec![11], 5, Activation::Relu, Likelihood::Categorical);
+        let network = Network::new(shape, &Method::Rank1(Rank1 { members: 3, ..Rank1::default() })).unwrap();
+        let parameters = crate::init::initialize(&network, 1).unwrap();
+        let inputs = Array2::from_shape_fn((5, 7), |(i, j)| (0.7 * i as f32 + 1.3 * j as f32).sin());
+        let targets = Targets::Classes { labels: (0..5).collect(), n_classes: 5 };
+        let nll = |compute: &Compute| {
+            let mut gradient = vec![0.0; parameters.len()];
+            let key = DrawKey { seed: 5, step: 3, first_sample: 0, first_example: 0 };
+            let request = NllRequest { n_samples: 1, form: NllForm::AverageNll };
+            let batch = Batch { inputs: inputs.view(), targets: &targets };
+            let mut engine = compute.engine(EngineKind::Analytic, &network);
+            let nll = engine.nll(&parameters, &mut gradient, batch, key, request).unwrap();
+            (nll, gradient)
+        };
+        // No two devices are at hand: Burn's tensors on the processor stand in for each.
+        let names = DeviceNames(vec![DeviceName::Cuda(0), DeviceName::Cuda(1)]);
+        let two = Compute::of(names, vec![Device::flex(), Device::flex()]).unwrap();
+        let ((expected, slopes), (got, gradient)) = (nll(&Compute::default()), nll(&two));
+        assert!((got - expected).abs() < 1e-6, "{got} {expected}");
+        let worst = gradient.iter().zip(&slopes).map(|(g, e)| (g - e).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-6, "{worst}");
     }
 
     #[cfg(not(feature = "cuda"))]

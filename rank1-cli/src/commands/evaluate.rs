@@ -17,7 +17,7 @@ use crate::{clinical, run_folder, source, tables};
 /// # Errors
 /// A damaged run, data errors, a shift that does not apply.
 pub fn run(args: &EvaluateArgs) -> Result<()> {
-    let mut model = Model::open(&args.run, &Compute::open(args.device)?)?;
+    let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?)?;
     let recipe = model.recipe.get().clone();
     if let Some(copies) = &args.corrupted {
         let samples = model.n_samples(args.samples);

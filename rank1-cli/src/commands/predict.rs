@@ -29,7 +29,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     if let Some(bound) = args.standard_error.filter(|bound| !(bound.is_finite() && *bound > 0.0)) {
         bail!("--standard-error: expected a number above 0, got {bound}");
     }
-    let mut model = Model::open(&args.run, &Compute::open(args.device)?)?;
+    let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?)?;
     let most = model.n_samples(args.samples);
     let (drawn, names) = if let Some(found) = NewImages::find(&model, &args.input)? {
         let images = &found.images as &dyn InputStream;

@@ -22,7 +22,7 @@ use crate::{recipe_file, source, tables};
 /// # Errors
 /// Recipe problems, data errors, divergence, and files that cannot be written.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    let compute = Compute::open(args.device)?;
+    let compute = Compute::open(args.device.clone())?;
     let recipe = read_recipe(args)?;
     let settings = recipe.get();
     let named = |section| format!("{}: {section}", args.recipe.display());

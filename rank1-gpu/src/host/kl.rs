@@ -59,6 +59,7 @@ pub fn kl_monte_carlo(
         let (member, index) = ((i / shape.width) as u32, (i % shape.width) as u32);
         let weight = 1.0 / shape.n_examples as f64;
         (0..shape.n_examples as u32).fold([0.0; 3], |sum, example| {
+            let example = draw.first_example.wrapping_add(example);
             let noise = noise(draw.kind, draw.key, At { step: draw.step, member, example, index });
             let entry = drawn_entry(draw, prior, location, scale, noise);
             [0, 1, 2].map(|part| sum[part] + weight * entry[part])

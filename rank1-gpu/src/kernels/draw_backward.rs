@@ -18,6 +18,7 @@ pub(crate) fn draw_backward(
     key_0: u32,
     key_1: u32,
     step: u32,
+    first_example: u32,
     n_members: u32,
     n_examples: u32,
     examples_per_unit: u32,
@@ -37,7 +38,7 @@ pub(crate) fn draw_backward(
         let end = (first + examples_per_unit).min(n_examples);
         let mut lanes = Lanes::new(location, scale, member, quad, width, form);
         for example in first..end {
-            let words = philox_block(quad, example, member, step, key_0, key_1);
+            let words = philox_block(quad, first_example + example, member, step, key_0, key_1);
             let noise = noise_of(words, comptime!(form.kind));
             #[unroll]
             for lane in 0..4usize {

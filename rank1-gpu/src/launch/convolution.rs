@@ -5,7 +5,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::layer::{self, Geometry, Layer, images_per_factor};
+use super::layer::{self, Geometry, Layer, Present, images_per_factor};
 use super::product::floats;
 use crate::Error;
 use crate::convolution::ConvShape;
@@ -13,7 +13,7 @@ use crate::kernels::convolution::{
     Patches, PatchesLaunch, SeenBy, SeenByLaunch, WeightByInput, WeightByInputLaunch, WindowLaunch,
 };
 use crate::kernels::linear_backward::ProductGradientLaunch;
-use crate::linear::{Factor, LayerGrads, Perturbation, Sizes};
+use crate::linear::{Factor, FactorRows, LayerGrads, Perturbation, Sizes};
 
 /// Outputs of all members: `activation(conv(x ∘ s, W) ∘ r + bias)` in one kernel, factors over channels.
 ///
@@ -80,6 +80,28 @@ pub fn perturbed_convolution_backward(
     let op = "perturbed_convolution_backward";
     shape.check(op)?;
     layer::backward(op, client, &shape, layer, x, y, grad_y)
+}
+
+/// Whether the device takes [`perturbed_convolution`] and its backward pass at this shape, asked before there are buffers.
+///
+/// # Shapes
+/// As [`crate::launch::linear_fits`].
+///
+/// # Errors
+/// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], as the launches would answer.
+///
+/// # Source
+/// The limits that the device reports.
+pub fn convolution_fits(
+    client: &Client,
+    shape: ConvShape,
+    input_factor: Option<FactorRows>,
+    output_factor: Option<FactorRows>,
+    bias: bool,
+) -> Result<(), Error> {
+    let op = "convolution_fits";
+    shape.check(op)?;
+    layer::fits(op, client, &shape.sizes(), Present { input_factor, output_factor, bias })
 }
 
 // SAFETY: `check` came first. A patch's pixel is read only if its coordinates lie in the image, a gradient only if its

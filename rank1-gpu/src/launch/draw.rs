@@ -58,6 +58,7 @@ pub fn draw_factors(
             draw.key[0],
             draw.key[1],
             draw.step,
+            draw.first_example,
             (shape.n_members * shape.n_examples) as u32,
             shape.n_examples as u32,
             shape.width as u32,
@@ -67,6 +68,20 @@ pub fn draw_factors(
         );
     }
     Ok(out)
+}
+
+/// Whether the device takes [`draw_factors`] and its backward pass at this shape, asked before there are buffers.
+///
+/// # Errors
+/// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], as the launches would answer.
+///
+/// # Source
+/// The limits that the device reports.
+pub fn draw_fits(client: &Client, shape: DrawShape) -> Result<(), Error> {
+    let op = "draw_fits";
+    check_types(op, client)?;
+    // The backward pass has fewer units and no larger buffer.
+    shape.plan(op, limits_of(client)).map(|_| ())
 }
 
 /// The random words behind a draw, for proofs that a device repeats the host's integers.

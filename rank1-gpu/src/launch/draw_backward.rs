@@ -70,6 +70,7 @@ pub fn draw_factors_backward(
             draw.key[0],
             draw.key[1],
             draw.step,
+            draw.first_example,
             n_members as u32,
             n_examples as u32,
             EXAMPLES_PER_UNIT as u32,

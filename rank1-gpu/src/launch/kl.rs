@@ -126,6 +126,7 @@ pub fn kl_monte_carlo(
             draw.key[0],
             draw.key[1],
             draw.step,
+            draw.first_example,
             n_members as u32,
             n_examples as u32,
             width as u32,

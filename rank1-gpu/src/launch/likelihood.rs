@@ -94,6 +94,22 @@ pub fn nll_with_gradient(
     Call { op: "nll_with_gradient", client, likelihood, form, shape, outputs, targets, raw_noise }.run(true)
 }
 
+/// Whether the device takes [`nll_with_gradient`] at this shape, asked before there are buffers.
+///
+/// # Errors
+/// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], as the launch would answer.
+///
+/// # Source
+/// The limits that the device reports.
+pub fn nll_fits(client: &Client, shape: OutputShape) -> Result<(), Error> {
+    let op = "nll_fits";
+    check_types(op, client)?;
+    let limits = limits_of(client);
+    check_bytes(op, shape.elements(op)?, limits)?;
+    RowPlan::new(op, limits, (shape.n_examples, shape.n_terms(), shape.n_outputs), true)?;
+    RowPlan::new(op, limits, (shape.n_members, 1, 4 * MAX_UNITS), false).map(|_| ())
+}
+
 struct Call<'a> {
     op: &'static str,
     client: &'a Client,

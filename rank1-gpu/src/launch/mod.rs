@@ -18,11 +18,11 @@ mod product;
 mod scale;
 mod scale_backward;
 
-pub use convolution::{perturbed_convolution, perturbed_convolution_backward};
-pub use draw::{draw_factors, stream_words};
+pub use convolution::{convolution_fits, perturbed_convolution, perturbed_convolution_backward};
+pub use draw::{draw_factors, draw_fits, stream_words};
 pub use draw_backward::draw_factors_backward;
 pub use kl::{kl_closed, kl_monte_carlo};
-pub use likelihood::{NllGrads, nll, nll_with_gradient};
+pub use likelihood::{NllGrads, nll, nll_fits, nll_with_gradient};
 pub use linear::{
     engine, linear_fits, perturbed_linear, perturbed_linear_backward, perturbed_linear_backward_in,
     perturbed_linear_in,

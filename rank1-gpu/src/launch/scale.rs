@@ -109,6 +109,7 @@ fn scale_spread(
             draw.key[0],
             draw.key[1],
             draw.step,
+            draw.first_example,
             (n_members * n_examples) as u32,
             n_examples as u32,
             width as u32,

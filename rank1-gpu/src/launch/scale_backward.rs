@@ -123,6 +123,7 @@ fn backward(
             draw.key[0],
             draw.key[1],
             draw.step,
+            draw.first_example,
             n_members as u32,
             n_examples as u32,
             examples_per_unit as u32,

@@ -90,7 +90,7 @@ pub(crate) fn shape((n_members, n_examples, width): (usize, usize, usize)) -> Dr
 }
 
 pub(crate) fn draw(kind: NoiseKind, clip: Option<Clip>) -> Draw {
-    Draw { clip, ..Draw::new(kind, KEY, 17) }
+    Draw { clip, first_example: 41, ..Draw::new(kind, KEY, 17) }
 }
 
 /// Locations around one, scales in (0, 1), and rows of both signs: no two entries alike.

@@ -2,10 +2,11 @@
 //!
 //! Everything else of the objective (KL, L2) depends on parameters only and lives in [`crate::penalty`].
 //! Two engines exist: [`analytic`], hand-derived on ndarray, and [`autodiff`], the same network on Burn. They
-//! draw the same noise and agree to rounding.
+//! draw the same noise and agree to rounding. [`sharded`] is several of one kind, each on a part of the rows.
 
 pub mod analytic;
 pub mod autodiff;
+pub mod sharded;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@
 
 mod autodiff;
 #[cfg(feature = "cube")]
-mod cube;
+pub mod device;
 mod flex;
 mod ops;
 pub mod unfused;
@@ -49,23 +49,29 @@ pub fn perturbed_linear(
     perturbation: Perturbation,
 ) -> Result<Tensor<2>, Error> {
     check(&x, &weight, input_factor.as_ref(), output_factor.as_ref(), bias.as_ref(), n_members)?;
+    #[cfg(feature = "cube")]
+    {
+        let given = |factor: &Option<Tensor<2>>| factor.clone().map(device::LayerFactor::Given);
+        let layer = device::DeviceLayer {
+            weight: weight.clone(),
+            input_factor: given(&input_factor),
+            output_factor: given(&output_factor),
+            bias: bias.clone(),
+            n_members,
+            perturbation,
+        };
+        if let Some(y) = layer.linear(&x) {
+            return Ok(y);
+        }
+    }
     let f32_everywhere =
         [Some(&x), Some(&weight), input_factor.as_ref(), output_factor.as_ref(), bias.as_ref()]
             .into_iter()
             .flatten()
             .all(|tensor| tensor.dtype() == DType::F32);
-    let has_fused_kernel = match weight.device().without_autodiff().as_dispatch() {
-        DispatchDevice::Flex(_) => true,
-        #[cfg(feature = "cube")]
-        DispatchDevice::Cube(device) => {
-            let ([rows, d_in], [_, d_out]) = (x.dims(), weight.dims());
-            let factors = [&input_factor, &output_factor].map(|f| f.as_ref().map(|f| f.dims()[0]));
-            cube::fits(device, [rows, d_in, d_out], n_members, factors, bias.is_some())
-        }
-        #[allow(unreachable_patterns, reason = "other back ends come with features of Burn")]
-        _ => false,
-    };
-    if !f32_everywhere || !has_fused_kernel {
+    let on_the_processor =
+        matches!(weight.device().without_autodiff().as_dispatch(), DispatchDevice::Flex(_));
+    if !f32_everywhere || !on_the_processor {
         return Ok(unfused::perturbed_linear(
             x,
             weight,

@@ -70,9 +70,8 @@ pub struct Gradients<B: Backend> {
     pub bias: Option<FloatTensor<B>>,
 }
 
-/// Fused forward map of a back end.
-#[cfg_attr(feature = "cube", backend_extension(Autodiff, Flex, Cube))]
-#[cfg_attr(not(feature = "cube"), backend_extension(Autodiff, Flex))]
+/// Fused forward map of a back end; CubeCL devices take it and more by `fused::device`.
+#[backend_extension(Autodiff, Flex)]
 pub trait PerturbedLinearOps: Backend {
     /// The perturbed linear map, `[K*B, D_out]`.
     fn perturbed_linear(#[extension_type] arguments: Arguments<Self>) -> FloatTensor<Self>;

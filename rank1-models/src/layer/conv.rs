@@ -12,6 +12,11 @@ use super::conv_geometry::ConvGeometry;
 use super::{DrawRows, Factor, FactorConfig, FactorNoise, initial, noise_rows};
 use crate::engine::Site;
 use crate::error::Error;
+#[cfg(feature = "cube")]
+use crate::{
+    fused::device::{DeviceLayer, LayerFactor},
+    layer::drawn::layer_factors,
+};
 
 const OP: &str = "Rank1Conv2d::apply";
 
@@ -146,6 +151,47 @@ impl Rank1Conv2d {
         self.apply(x, input_factor, output_factor, s)
     }
 
+    /// Draws both factors by counter and applies the layer: [`Rank1Conv2d::forward`] with the noise of [`Rank1Conv2d::noise`].
+    ///
+    /// Where the kernels of a device reach, they draw too, once more in the backward pass, and no draw is stored.
+    ///
+    /// # Shapes
+    /// As [`Rank1Conv2d::forward`].
+    ///
+    /// # Errors
+    /// As [`Rank1Conv2d::forward`] and [`Rank1Conv2d::noise`].
+    ///
+    /// # Numerics
+    /// Draws of a device differ from the host's by rounding.
+    ///
+    /// # Source
+    /// As [`Rank1Conv2d::forward`].
+    pub fn forward_at(&self, x: Tensor<4>, rows: &DrawRows) -> Result<Tensor<4>, Error> {
+        #[cfg(feature = "cube")]
+        if let Some(y) = self.drawn_on_device(&x, rows) {
+            return Ok(y);
+        }
+        self.forward(x, &self.noise(rows)?)
+    }
+
+    #[cfg(feature = "cube")]
+    pub(crate) fn drawn_on_device(&self, x: &Tensor<4>, rows: &DrawRows) -> Option<Tensor<4>> {
+        let factors = [(&self.input_factor, Site::InputFactor), (&self.output_factor, Site::OutputFactor)];
+        let [input_factor, output_factor] = layer_factors(factors, rows)?;
+        let slots = rows.n_samples * rows.n_members;
+        let layer = DeviceLayer {
+            weight: self.weight.val(),
+            input_factor,
+            output_factor,
+            bias: self.bias.as_ref().map(|bias| bias.val().repeat_dim(0, rows.n_samples)),
+            n_members: slots,
+            perturbation: self.perturbation,
+        };
+        // Rows of another pass are an error of `forward`, which names it.
+        let fit = rows.n_members == self.n_members && x.dims()[0] == slots * rows.n_examples;
+        if fit { layer.convolution(x, &self.geometry) } else { None }
+    }
+
     /// Applies the layer with given factor values.
     ///
     /// # Shapes
@@ -177,6 +223,21 @@ impl Rank1Conv2d {
             }
             .into());
         }
+        let bias = self.bias.as_ref().map(|bias| bias.val().repeat_dim(0, n_samples));
+        #[cfg(feature = "cube")]
+        {
+            let layer = DeviceLayer {
+                weight: self.weight.val(),
+                input_factor: input_factor.clone().map(LayerFactor::Given),
+                output_factor: output_factor.clone().map(LayerFactor::Given),
+                bias: bias.clone(),
+                n_members: slots,
+                perturbation: self.perturbation,
+            };
+            if let Some(y) = layer.convolution(&x, &self.geometry) {
+                return Ok(y);
+            }
+        }
         let perturb = |x: Tensor<4>, factor: Option<Tensor<2>>, argument: &'static str| match factor {
             Some(factor) => by_channel(x, factor, slots, self.perturbation, argument),
             None => Ok(x),
@@ -184,8 +245,7 @@ impl Rank1Conv2d {
         let x = perturb(x, input_factor, "input_factor")?;
         let y = self.geometry.convolve(x, self.weight.val())?;
         let y = perturb(y, output_factor, "output_factor")?;
-        let Some(bias) = &self.bias else { return Ok(y) };
-        let bias = bias.val().repeat_dim(0, n_samples);
+        let Some(bias) = bias else { return Ok(y) };
         Ok(by_channel(y, bias, slots, Perturbation::Additive, "bias")?)
     }
 

@@ -19,6 +19,8 @@
 pub mod batch_norm;
 pub mod conv;
 pub mod conv_geometry;
+#[cfg(feature = "cube")]
+mod drawn;
 pub mod draws;
 pub mod dropout;
 pub mod embedding;

@@ -12,6 +12,8 @@ use super::{DrawRows, Factor, FactorConfig, initial};
 use crate::engine::Site;
 use crate::error::Error;
 use crate::fused::perturbed_linear;
+#[cfg(feature = "cube")]
+use crate::{fused::device::DeviceLayer, layer::drawn::layer_factors};
 
 /// Sizes and choices of a [`Rank1Linear`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -135,6 +137,47 @@ impl Rank1Linear {
         let input_factor = draw(&self.input_factor, &noise.input)?;
         let output_factor = draw(&self.output_factor, &noise.output)?;
         self.apply(x, input_factor, output_factor, s)
+    }
+
+    /// Draws both factors by counter and applies the layer: [`Rank1Linear::forward`] with the noise of [`Rank1Linear::noise`].
+    ///
+    /// Where the kernels of a device reach, they draw too, once more in the backward pass, and no draw is stored.
+    ///
+    /// # Shapes
+    /// As [`Rank1Linear::forward`].
+    ///
+    /// # Errors
+    /// As [`Rank1Linear::forward`] and [`Rank1Linear::noise`].
+    ///
+    /// # Numerics
+    /// Draws of a device differ from the host's by rounding.
+    ///
+    /// # Source
+    /// As [`Rank1Linear::forward`].
+    pub fn forward_at(&self, x: Tensor<2>, rows: &DrawRows) -> Result<Tensor<2>, Error> {
+        #[cfg(feature = "cube")]
+        if let Some(y) = self.drawn_on_device(&x, rows) {
+            return Ok(y);
+        }
+        self.forward(x, &self.noise(rows)?)
+    }
+
+    #[cfg(feature = "cube")]
+    pub(crate) fn drawn_on_device(&self, x: &Tensor<2>, rows: &DrawRows) -> Option<Tensor<2>> {
+        let factors = [(&self.input_factor, Site::InputFactor), (&self.output_factor, Site::OutputFactor)];
+        let [input_factor, output_factor] = layer_factors(factors, rows)?;
+        let slots = rows.n_samples * rows.n_members;
+        let layer = DeviceLayer {
+            weight: self.weight.val(),
+            input_factor,
+            output_factor,
+            bias: self.bias.as_ref().map(|bias| repeat_rows(bias.val(), rows.n_samples)),
+            n_members: slots,
+            perturbation: self.perturbation,
+        };
+        // Rows of another pass are an error of `forward`, which names it.
+        let fit = rows.n_members == self.n_members && x.dims()[0] == slots * rows.n_examples;
+        if fit { layer.linear(x) } else { None }
     }
 
     /// Applies the layer with given factor values.

@@ -52,7 +52,7 @@ fn multiply(pass: &Pass<'_>, index: usize, mut x: Tensor<2>) -> Result<Tensor<2>
         perturbation: layer.perturbation,
         n_members: network.n_members,
     };
-    linear.forward(x, &linear.noise(&rows)?)
+    linear.forward_at(x, &rows)
 }
 
 fn convolve(pass: &Pass<'_>, index: usize, shape: &ConvShape, mut x: Tensor<4>) -> Result<Tensor<4>, Error> {
@@ -85,7 +85,7 @@ fn convolve(pass: &Pass<'_>, index: usize, shape: &ConvShape, mut x: Tensor<4>) 
         perturbation: layer.perturbation,
         n_members: network.n_members,
     };
-    conv.forward(x, &conv.noise(&rows)?)
+    conv.forward_at(x, &rows)
 }
 
 /// The scales and the estimator of a layer with a random weight.

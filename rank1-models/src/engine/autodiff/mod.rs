@@ -10,6 +10,9 @@ mod operation;
 mod recurrent;
 mod value;
 
+#[cfg(all(test, feature = "wgpu"))]
+pub(crate) use nll::mean_nll_of_operations;
+
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -171,12 +174,13 @@ impl Engine for AutodiffEngine {
             Pass { network, leaves: &leaves, device: &device, key, n_samples, n_examples, training: true };
         let Outcome { mut outputs, statistics } = self.forward(&pass, batch.inputs)?;
         let likelihood = network.shape.likelihood;
+        let mut n_samples = n_samples;
         if request.form == NllForm::MarginalizedLogits {
             outputs = nll::averaged_logits(likelihood, outputs, n_examples)?;
+            n_samples = 1;
         }
         let raw_noise = network.noise.map(|id| leaves.tensor(id));
-        let log_likelihoods = nll::log_likelihoods(likelihood, outputs, batch.targets, raw_noise, n_samples)?;
-        let loss = nll::reduce(log_likelihoods, request.form);
+        let loss = nll::mean_nll(likelihood, outputs, batch.targets, raw_noise, n_samples, request.form)?;
         leaves.add_gradients(&network.layout, &loss.backward(), gradient);
         self.add_statistics(statistics, parameters, gradient);
         Ok(loss.into_scalar::<f64>())

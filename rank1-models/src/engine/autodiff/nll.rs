@@ -12,15 +12,48 @@ use crate::layer::softplus;
 
 const OP: &str = "AutodiffEngine::nll";
 
+/// Mean negative log-likelihood of a batch, `[1]`, from outputs `[S*K*B, C]`: by one kernel where a device has it.
+///
+/// Averaged logits are outputs of one sample.
+pub(super) fn mean_nll(
+    likelihood: Likelihood,
+    outputs: Tensor<2>,
+    targets: &Targets,
+    raw_noise: Option<Tensor<2>>,
+    n_samples: usize,
+    form: NllForm,
+) -> Result<Tensor<1>, Error> {
+    targets.check()?;
+    #[cfg(feature = "cube")]
+    {
+        let device_nll = crate::fused::device::mean_nll;
+        if let Some(loss) = device_nll(likelihood, form, &outputs, targets, raw_noise.as_ref(), n_samples) {
+            return Ok(loss);
+        }
+    }
+    mean_nll_of_operations(likelihood, outputs, targets, raw_noise, n_samples, form)
+}
+
+/// The same from tensor operations, whatever the device; targets are checked.
+pub(crate) fn mean_nll_of_operations(
+    likelihood: Likelihood,
+    outputs: Tensor<2>,
+    targets: &Targets,
+    raw_noise: Option<Tensor<2>>,
+    n_samples: usize,
+    form: NllForm,
+) -> Result<Tensor<1>, Error> {
+    Ok(reduce(log_likelihoods(likelihood, outputs, targets, raw_noise, n_samples)?, form))
+}
+
 /// Log-likelihood of every sample, member and example: `[S*K, B]` from outputs `[S*K*B, C]`.
-pub(super) fn log_likelihoods(
+fn log_likelihoods(
     likelihood: Likelihood,
     outputs: Tensor<2>,
     targets: &Targets,
     raw_noise: Option<Tensor<2>>,
     n_samples: usize,
 ) -> Result<Tensor<2>, Error> {
-    targets.check()?;
     let [rows, width] = outputs.dims();
     let b = targets.len();
     let slots = rows / b;
@@ -72,7 +105,7 @@ pub(super) fn log_likelihoods(
 }
 
 /// One loss from log-likelihoods `[S*K, B]`.
-pub(super) fn reduce(log_likelihoods: Tensor<2>, form: NllForm) -> Tensor<1> {
+fn reduce(log_likelihoods: Tensor<2>, form: NllForm) -> Tensor<1> {
     let [slots, _] = log_likelihoods.dims();
     match form {
         // Averaged logits have one log-likelihood per example, whose mixture is itself.
