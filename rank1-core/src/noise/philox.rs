@@ -49,7 +49,7 @@ pub(super) fn philox_vectors<S: Simd, const N: usize>(
     counter: [[u32; N]; 4],
     key: [u32; 2],
 ) -> [[u32; N]; 4] {
-    if S::IS_SCALAR || N % S::U32_LANES != 0 {
+    if S::IS_SCALAR || !N.is_multiple_of(S::U32_LANES) {
         return philox_lanes(counter, key);
     }
     let mut words = counter;

@@ -222,10 +222,14 @@ impl<G: Geometry> Backward<'_, G> {
             );
         }
         let factor_grad = match (plans.input_factor, factor_grad) {
-            // SAFETY: it holds a float for each input row and channel.
-            (Some(sum), Some(rows)) => {
-                Some(unsafe { sum.launch::<f32>(client, &rows, None, Activation::Identity) })
-            }
+            // SAFETY: they hold a float for each input row and channel.
+            (Some(sum), Some(rows)) => Some(unsafe {
+                match layer.perturbation {
+                    Perturbation::Multiplicative => sum.launch_on(client, rows),
+                    // The gradient of the inputs, which stays a buffer of its own.
+                    Perturbation::Additive => sum.launch::<f32>(client, &rows, None, Activation::Identity),
+                }
+            }),
             _ => None,
         };
         (grad, factor_grad)
@@ -246,11 +250,8 @@ impl<G: Geometry> Backward<'_, G> {
                 PartsLaunch::new(floats(&parts), n_rows as u32, sizes.c_out as u32),
             );
         }
-        if plans.weight.cut.parts == 1 {
-            return parts;
-        }
         // SAFETY: `parts` was made with as many floats as the plan has.
-        unsafe { plans.weight_parts.launch::<f32>(client, &parts, None, Activation::Identity) }
+        unsafe { plans.weight_parts.launch_on(client, parts) }
     }
 
     /// Gradient of the output factor.
@@ -281,7 +282,7 @@ impl<G: Geometry> Backward<'_, G> {
                     layer.activation,
                 ),
             );
-            Some(sum.launch::<f32>(client, &rows, None, Activation::Identity))
+            Some(sum.launch_on(client, rows))
         }
     }
 

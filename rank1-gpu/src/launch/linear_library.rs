@@ -248,9 +248,7 @@ impl Pass<'_> {
         unsafe { plan.launch::<S, S>(client, self.gradients(gradient), self.weight(true), store)? };
         let factor_grad = match (sum, factor_rows) {
             // SAFETY: it holds a float for each input row and channel.
-            (Some(sum), Some(rows)) => {
-                Some(unsafe { sum.launch::<f32>(client, &rows, None, Activation::Identity) })
-            }
+            (Some(sum), Some(rows)) => Some(unsafe { sum.launch_on(client, rows) }),
             _ => None,
         };
         Ok((grad, factor_grad))
@@ -293,7 +291,7 @@ impl Pass<'_> {
         // entries.
         unsafe {
             product.launch::<S, f32>(client, self.inputs(x, false), self.weight(false), store)?;
-            Ok(sum.launch::<f32>(client, &rows, None, Activation::Identity))
+            Ok(sum.launch_on(client, rows))
         }
     }
 

@@ -153,6 +153,18 @@ impl SegmentSum {
         chunks.in_one_chunk(client, &out)
     }
 
+    /// The sums of a buffer that nobody else reads: itself where every segment is one row.
+    ///
+    /// # Safety
+    /// `values` must hold `n_segments * length * width` floats.
+    pub(super) unsafe fn launch_on(&self, client: &Client, values: Handle) -> Handle {
+        if self.length == 1 {
+            return values;
+        }
+        // SAFETY: the caller vouches for the buffer.
+        unsafe { self.launch::<f32>(client, &values, None, Activation::Identity) }
+    }
+
     /// The second pass: however many chunks there are, one cube adds those of its columns.
     fn in_one_chunk(&self, client: &Client, values: &Handle) -> Handle {
         let &Self { n_segments, length, width, cube, grid: (x, y, _) } = self;
