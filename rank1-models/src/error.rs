@@ -73,6 +73,14 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// A device that failed while it computed: memory, compilation or execution.
+    #[error(
+        "the device failed: {reason}; if its memory ran out, fewer rows (`train.batch_size`), members or samples need less"
+    )]
+    DeviceFailed {
+        /// The last cause in its own words.
+        reason: String,
+    },
     /// A stream of rows could not go on.
     #[error(transparent)]
     Stream(Box<dyn std::error::Error + Send + Sync>),

@@ -112,7 +112,7 @@ mod tests {
     fn vectors_equal_lanes() {
         fn check<const N: usize>() {
             let counter: [[u32; N]; 4] = std::array::from_fn(|w| {
-                std::array::from_fn(|l| (w as u32 + 3).wrapping_mul(0x9157_0a3d * l as u32))
+                std::array::from_fn(|l| (w as u32 + 3).wrapping_mul(l as u32).wrapping_mul(0x9157_0a3d))
             });
             assert_eq!(arch().dispatch(Vectors(counter)), philox_lanes(counter, [5, 11]), "{N} lanes");
         }

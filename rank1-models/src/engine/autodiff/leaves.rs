@@ -47,13 +47,32 @@ impl Leaves {
     }
 
     /// Adds the gradients of all parameters that the loss depends on.
-    pub(super) fn add_gradients(&self, layout: &ParamLayout, gradients: &Gradients, into: &mut [f32]) {
+    pub(super) fn add_gradients(
+        &self,
+        layout: &ParamLayout,
+        gradients: &Gradients,
+        into: &mut [f32],
+    ) -> Result<(), Error> {
         for (id, leaf) in &self.0 {
             let Some(values) = leaf.val().grad(gradients) else { continue };
             let slots = layout.slice_mut(into, *id).iter_mut();
-            slots.zip(values.into_data().iter::<f32>()).for_each(|(slot, value)| *slot += value);
+            slots.zip(read(values)?).for_each(|(slot, value)| *slot += value);
         }
+        Ok(())
     }
+}
+
+/// The values of a tensor; waits for its device, and learns here what went wrong there.
+pub(super) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, Error> {
+    let data = tensor.try_into_data();
+    let data = data.map_err(|error| Error::DeviceFailed { reason: root_cause(&error.to_string()) })?;
+    Ok(data.iter::<f32>().collect())
+}
+
+/// What stands last in a report of causes; their order and their backtraces are the device library's own affair.
+fn root_cause(report: &str) -> String {
+    let cause = report.rsplit("Caused by:").flat_map(str::lines).map(str::trim).find(|line| !line.is_empty());
+    cause.unwrap_or("it gave no reason").to_owned()
 }
 
 /// Parameters of layers, normalizations and noise; those of priors are not among them.
@@ -79,4 +98,17 @@ fn parameters_of(network: &Network) -> Vec<ParamId> {
         }
     }
     ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::root_cause;
+
+    #[test]
+    fn the_last_cause_is_the_one_that_is_told() {
+        let report = "An error\nCaused by:\n  several\n skipped\nCaused by:\n  can't allocate 7 bytes\nAsked at:\n there";
+        assert_eq!(root_cause(report), "can't allocate 7 bytes");
+        assert_eq!(root_cause("a driver is gone"), "a driver is gone");
+        assert_eq!(root_cause(" \n"), "it gave no reason");
+    }
 }

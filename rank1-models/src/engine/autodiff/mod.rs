@@ -21,7 +21,7 @@ use rank1_core::Error as CoreError;
 use rank1_core::batch_norm::unbiased;
 use rank1_core::objective::NllForm;
 
-use self::leaves::Leaves;
+use self::leaves::{Leaves, read};
 use self::value::Value;
 use super::{Batch, DrawKey, Engine, NllRequest};
 use crate::error::Error;
@@ -124,21 +124,21 @@ impl AutodiffEngine {
         statistics: Vec<(usize, BatchStatistics)>,
         parameters: &[f32],
         gradient: &mut [f32],
-    ) {
+    ) -> Result<(), Error> {
         let layout = &self.network.layout;
         let share = (1.0 - NormPlan::MOMENTUM) as f32;
         for (index, batch) in statistics {
             let norm = &self.network.norms[index];
             let count = batch.n;
-            let mean: Vec<f32> = batch.mean.into_data().iter::<f32>().collect();
-            let variance: Vec<f32> =
-                batch.variance.into_data().iter::<f32>().map(|v| unbiased(v, count)).collect();
+            let mean = read(batch.mean)?;
+            let variance: Vec<f32> = read(batch.variance)?.into_iter().map(|v| unbiased(v, count)).collect();
             for (id, batch) in [(norm.mean, mean), (norm.variance, variance)] {
                 let running = layout.slice(parameters, id);
                 let slots = layout.slice_mut(gradient, id).iter_mut();
                 slots.zip(running).zip(batch).for_each(|((g, &r), b)| *g += share * (r - b));
             }
         }
+        Ok(())
     }
 }
 
@@ -181,9 +181,9 @@ impl Engine for AutodiffEngine {
         }
         let raw_noise = network.noise.map(|id| leaves.tensor(id));
         let loss = nll::mean_nll(likelihood, outputs, batch.targets, raw_noise, n_samples, request.form)?;
-        leaves.add_gradients(&network.layout, &loss.backward(), gradient);
-        self.add_statistics(statistics, parameters, gradient);
-        Ok(loss.into_scalar::<f64>())
+        leaves.add_gradients(&network.layout, &loss.backward(), gradient)?;
+        self.add_statistics(statistics, parameters, gradient)?;
+        Ok(read(loss)?.into_iter().map(f64::from).sum())
     }
 
     fn outputs(
@@ -207,7 +207,7 @@ impl Engine for AutodiffEngine {
         let outputs = self.forward(&pass, inputs)?.outputs;
         let [_, width] = outputs.dims();
         let shape = (n_samples, network.n_members, inputs.nrows(), width);
-        let values: Vec<f32> = outputs.into_data().iter::<f32>().collect();
+        let values = read(outputs)?;
         Ok(Array4::from_shape_vec(shape, values).expect("one row per sample, member and example"))
     }
 }
