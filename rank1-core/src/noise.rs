@@ -12,8 +12,8 @@ use philox::{philox_lanes, philox_vectors};
 
 /// Third word of the counter that derives subkeys: "RANK" in ASCII, apart from every draw's counter.
 const SUBKEY_TAG: u32 = 0x5241_4e4b;
-/// Blocks computed side by side; 16 fills two AVX2 registers or one AVX-512 register per word.
-const LANES: usize = 16;
+/// Blocks computed side by side: two AVX-512 registers or four of AVX2 per word, one of which waits while the other works.
+const LANES: usize = 32;
 
 /// The standard distribution of a noise value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
