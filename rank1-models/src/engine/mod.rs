@@ -26,6 +26,20 @@ pub struct Batch<'a, F> {
     pub targets: &'a Targets,
 }
 
+impl<F> Batch<'_, F> {
+    /// The number of examples.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for another number of targets.
+    pub(crate) fn n_examples(&self) -> Result<usize, Error> {
+        let (expected, got) = (self.inputs.nrows(), self.targets.len());
+        if expected == got {
+            return Ok(expected);
+        }
+        Err(Error::Mismatch { what: "number of targets", expected, got })
+    }
+}
+
 /// Which draws a pass uses: same key, same numbers, on any engine and any number of threads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrawKey {

@@ -82,14 +82,7 @@ impl Engine for ShardedEngine {
         key: DrawKey,
         request: NllRequest,
     ) -> Result<f64, Error> {
-        let n_rows = batch.inputs.nrows();
-        if batch.targets.len() != n_rows {
-            return Err(Error::Mismatch {
-                what: "number of targets",
-                expected: n_rows,
-                got: batch.targets.len(),
-            });
-        }
+        let n_rows = batch.n_examples()?;
         let parts = self.on_all(n_rows, |shard, rows, first| {
             let inputs = batch.inputs.slice_axis(Axis(0), rows);
             let chosen: Vec<usize> = (first..first + inputs.nrows()).collect();

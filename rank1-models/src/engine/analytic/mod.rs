@@ -141,14 +141,7 @@ impl<F: Real> AnalyticEngine<F> {
         key: DrawKey,
         request: NllRequest,
     ) -> Result<f64, Error> {
-        let examples = batch.inputs.nrows();
-        if batch.targets.len() != examples {
-            return Err(Error::Mismatch {
-                what: "number of targets",
-                expected: examples,
-                got: batch.targets.len(),
-            });
-        }
+        let examples = batch.n_examples()?;
         let rows = Rows { samples: request.n_samples, members: self.network.n_members, examples };
         let key = Draws { key, listed: None };
         self.forward(parameters, batch.inputs, key, rows, true)?;

@@ -161,14 +161,7 @@ impl Engine for AutodiffEngine {
                 got: gradient.len(),
             });
         }
-        let n_examples = batch.inputs.nrows();
-        if batch.targets.len() != n_examples {
-            return Err(Error::Mismatch {
-                what: "number of targets",
-                expected: n_examples,
-                got: batch.targets.len(),
-            });
-        }
+        let n_examples = batch.n_examples()?;
         let n_samples = request.n_samples;
         let pass =
             Pass { network, leaves: &leaves, device: &device, key, n_samples, n_examples, training: true };
