@@ -15,7 +15,7 @@ use crate::error::Error;
 #[cfg(feature = "cube")]
 use crate::{
     fused::device::{DeviceLayer, LayerFactor},
-    layer::drawn::layer_factors,
+    layer::drawn::device_layer,
 };
 
 const OP: &str = "Rank1Conv2d::apply";
@@ -176,20 +176,10 @@ impl Rank1Conv2d {
 
     #[cfg(feature = "cube")]
     pub(crate) fn drawn_on_device(&self, x: &Tensor<4>, rows: &DrawRows) -> Option<Tensor<4>> {
-        let factors = [(&self.input_factor, Site::InputFactor), (&self.output_factor, Site::OutputFactor)];
-        let [input_factor, output_factor] = layer_factors(factors, rows)?;
-        let slots = rows.n_samples * rows.n_members;
-        let layer = DeviceLayer {
-            weight: self.weight.val(),
-            input_factor,
-            output_factor,
-            bias: self.bias.as_ref().map(|bias| bias.val().repeat_dim(0, rows.n_samples)),
-            n_members: slots,
-            perturbation: self.perturbation,
-        };
-        // Rows of another pass are an error of `forward`, which names it.
-        let fit = rows.n_members == self.n_members && x.dims()[0] == slots * rows.n_examples;
-        if fit { layer.convolution(x, &self.geometry) } else { None }
+        let factors = [&self.input_factor, &self.output_factor];
+        let extent = (self.n_members, x.dims()[0]);
+        device_layer(factors, &self.weight, self.bias.as_ref(), self.perturbation, extent, rows)?
+            .convolution(x, &self.geometry)
     }
 
     /// Applies the layer with given factor values.

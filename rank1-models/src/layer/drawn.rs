@@ -2,25 +2,44 @@
 //!
 //! Not for passes of several samples, whose streams differ: those take noise from the host.
 
+use burn::module::Param;
+use burn::tensor::Tensor;
 use rank1_core::factor::ClipBounds;
+use rank1_core::perturb::Perturbation;
 use rank1_gpu::{Clip, Draw, Family, NoiseKind, ScaleParameter};
 use rank1_priors::PosteriorFamily;
 
 use super::{DrawRows, Factor};
 use crate::engine::Site;
-use crate::fused::device::{DrawnFactor, LayerFactor};
+use crate::fused::device::{DeviceLayer, DrawnFactor, LayerFactor};
 use crate::method::Granularity;
 
-/// Both factors of a layer; none if one of them needs noise from the host.
-pub(super) fn layer_factors(
-    factors: [(&Option<Factor>, Site); 2],
+/// A layer of `n_members` with factors for `rows`; none if a factor needs noise from the host, or if the `n_rows` inputs are
+/// those of another pass, which `forward` refuses by name.
+pub(super) fn device_layer(
+    [input_factor, output_factor]: [&Option<Factor>; 2],
+    weight: &Param<Tensor<2>>,
+    bias: Option<&Param<Tensor<2>>>,
+    perturbation: Perturbation,
+    (n_members, n_rows): (usize, usize),
     rows: &DrawRows,
-) -> Option<[Option<LayerFactor>; 2]> {
-    let [input, output] = factors.map(|(factor, site)| match factor {
+) -> Option<DeviceLayer> {
+    let slots = rows.n_samples * rows.n_members;
+    if rows.n_members != n_members || n_rows != slots * rows.n_examples {
+        return None;
+    }
+    let factor = |factor: &Option<Factor>, site| match factor {
         None => Some(None),
         Some(factor) => factor_of(factor, rows, site).map(Some),
-    });
-    Some([input?, output?])
+    };
+    Some(DeviceLayer {
+        weight: weight.val(),
+        input_factor: factor(input_factor, Site::InputFactor)?,
+        output_factor: factor(output_factor, Site::OutputFactor)?,
+        bias: bias.map(|bias| bias.val().repeat_dim(0, rows.n_samples)),
+        n_members: slots,
+        perturbation,
+    })
 }
 
 fn factor_of(factor: &Factor, rows: &DrawRows, site: Site) -> Option<LayerFactor> {

@@ -13,7 +13,7 @@ use crate::engine::Site;
 use crate::error::Error;
 use crate::fused::perturbed_linear;
 #[cfg(feature = "cube")]
-use crate::{fused::device::DeviceLayer, layer::drawn::layer_factors};
+use crate::layer::drawn::device_layer;
 
 /// Sizes and choices of a [`Rank1Linear`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,20 +164,9 @@ impl Rank1Linear {
 
     #[cfg(feature = "cube")]
     pub(crate) fn drawn_on_device(&self, x: &Tensor<2>, rows: &DrawRows) -> Option<Tensor<2>> {
-        let factors = [(&self.input_factor, Site::InputFactor), (&self.output_factor, Site::OutputFactor)];
-        let [input_factor, output_factor] = layer_factors(factors, rows)?;
-        let slots = rows.n_samples * rows.n_members;
-        let layer = DeviceLayer {
-            weight: self.weight.val(),
-            input_factor,
-            output_factor,
-            bias: self.bias.as_ref().map(|bias| repeat_rows(bias.val(), rows.n_samples)),
-            n_members: slots,
-            perturbation: self.perturbation,
-        };
-        // Rows of another pass are an error of `forward`, which names it.
-        let fit = rows.n_members == self.n_members && x.dims()[0] == slots * rows.n_examples;
-        if fit { layer.linear(x) } else { None }
+        let factors = [&self.input_factor, &self.output_factor];
+        let extent = (self.n_members, x.dims()[0]);
+        device_layer(factors, &self.weight, self.bias.as_ref(), self.perturbation, extent, rows)?.linear(x)
     }
 
     /// Applies the layer with given factor values.
