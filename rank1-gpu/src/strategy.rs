@@ -4,6 +4,7 @@
 
 use crate::Error;
 use crate::arithmetic::{Arithmetic, Engine, Precision};
+use crate::linear::Sizes;
 
 /// Entries of a tile side that one unit keeps in registers.
 pub(crate) const REGISTERS: u32 = 4;
@@ -113,29 +114,46 @@ pub(crate) fn in_parts(
     limits: CubeLimits,
 ) -> Result<Strategy, Error> {
     let tile = tile(op, rows as u64, columns as u64, limits)?;
-    let slices = (depth as u64).div_ceil(u64::from(tile.k));
-    let wanted = ENOUGH_CUBES.div_ceil(tile.cubes(rows as u64, columns as u64));
-    let parts = wanted.min(slices / SLICES_PER_PART).clamp(1, MAX_PARTS);
-    let depth_per_part = slices.div_ceil(parts) * u64::from(tile.k);
-    // Rounding up to whole slices can leave the last part without any.
-    let parts = (depth as u64).div_ceil(depth_per_part);
+    let (parts, depth_per_part) = parts(tile, rows as u64, columns as u64, depth as u64);
     Ok(Strategy { tile, parts: parts as u32, depth_per_part: depth_per_part as u32 })
 }
 
-/// Engines for a linear map and its backward pass, best first; the first that the device takes is used.
+/// Parts of the depth for a product on the makers' library, and the depth of each but the last.
+pub(crate) fn library_parts(rows: usize, columns: usize, depth: usize) -> (usize, usize) {
+    // The library does not tell its tiles; in size they are like our largest.
+    let (parts, depth_per_part) = parts(Tile::LARGE, rows as u64, columns as u64, depth as u64);
+    if parts == 1 { (1, depth) } else { (parts as usize, depth_per_part as usize) }
+}
+
+/// As many parts as give enough cubes, none shorter than is worth a second pass.
+fn parts(tile: Tile, rows: u64, columns: u64, depth: u64) -> (u64, u64) {
+    let slices = depth.div_ceil(u64::from(tile.k));
+    let wanted = ENOUGH_CUBES.div_ceil(tile.cubes(rows, columns));
+    let parts = wanted.min(slices / SLICES_PER_PART).clamp(1, MAX_PARTS);
+    let depth_per_part = slices.div_ceil(parts) * u64::from(tile.k);
+    // Rounding up to whole slices can leave the last part without any.
+    (depth.div_ceil(depth_per_part), depth_per_part)
+}
+
+/// Engines for a layer and its backward pass, best first; the first that the device takes is used.
 ///
-/// In f32 the library gets maps all of whose three products fill a device with large tiles. Smaller ones stay with our own
-/// tiles, which cut a long depth into parts. Halves have no tiles of ours.
-pub(crate) fn engines(arithmetic: Arithmetic, [rows, d_in, d_out]: [usize; 3]) -> Vec<Engine> {
+/// In f32 the library gets layers all of whose three products fill a device with large tiles, that of the weight's gradient
+/// in parts. Others stay with our own tiles, which have smaller ones. Halves have no tiles of ours.
+pub(crate) fn engines(arithmetic: Arithmetic, sizes: &Sizes) -> Vec<Engine> {
     if let Some(engine) = arithmetic.engine {
         return vec![engine];
     }
-    let fills =
-        |a: usize, b: usize| a > 16 && b > 16 && Tile::LARGE.cubes(a as u64, b as u64) >= ENOUGH_CUBES;
+    let fills = |rows: usize, columns: usize, parts: usize| {
+        let cubes = Tile::LARGE.cubes(rows as u64, columns as u64) * parts as u64;
+        rows > 16 && columns > 16 && cubes >= ENOUGH_CUBES
+    };
+    let weight = [sizes.taps * sizes.c_in, sizes.c_out];
+    let (parts, _) = library_parts(weight[0], weight[1], sizes.out_rows());
+    let all_fill = fills(sizes.out_rows(), sizes.c_out, 1)
+        && fills(sizes.in_rows(), sizes.c_in, 1)
+        && fills(weight[0], weight[1], parts);
     match arithmetic.precision {
-        Precision::F32 if fills(rows, d_out) && fills(rows, d_in) && fills(d_in, d_out) => {
-            vec![Engine::Units, Engine::Tiles]
-        }
+        Precision::F32 if all_fill => vec![Engine::Units, Engine::Tiles],
         Precision::F32 => vec![Engine::Tiles],
         Precision::Tf32 => vec![Engine::TensorCores],
         Precision::F16 | Precision::Bf16 => vec![Engine::TensorCores, Engine::Units],
@@ -169,6 +187,7 @@ fn tile(op: &'static str, rows: u64, columns: u64, limits: CubeLimits) -> Result
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::linear::LinearShape;
 
     const WEBGPU: CubeLimits = CubeLimits { units: 256, shared_bytes: 16_384 };
     const ALL: [Tile; 5] = [Tile::LARGE, Tile::MEDIUM, Tile::FEW_ROWS, Tile::FEW_COLUMNS, Tile::SMALL];
@@ -210,16 +229,21 @@ mod tests {
 
     #[test]
     fn the_library_gets_large_maps_in_f32_and_everything_else_than_f32() {
-        let best = |precision: Precision, axes| engines(precision.into(), axes)[0];
+        let sizes = |[batch_size, d_in, d_out]: [usize; 3]| {
+            LinearShape { n_members: 1, batch_size, d_in, d_out }.sizes()
+        };
+        let best = |precision: Precision, axes| engines(precision.into(), &sizes(axes))[0];
         assert_eq!(best(Precision::F32, [512, 512, 512]), Engine::Units);
+        // The weight's gradient fills a device in parts of 8,192 rows, but not of 512.
+        assert_eq!(best(Precision::F32, [1 << 19, 64, 64]), Engine::Units);
         // One of the three products is small: the outputs, the weight's gradient, or both.
         for axes in [[511, 512, 448], [512, 512, 448], [4096, 64, 64], [100_000, 16, 512], [1, 1, 1]] {
             assert_eq!(best(Precision::F32, axes), Engine::Tiles, "{axes:?}");
         }
         assert_eq!(best(Precision::Tf32, [1, 1, 1]), Engine::TensorCores);
-        assert_eq!(engines(Precision::Bf16.into(), [1, 1, 1]), [Engine::TensorCores, Engine::Units]);
+        assert_eq!(engines(Precision::Bf16.into(), &sizes([1, 1, 1])), [Engine::TensorCores, Engine::Units]);
         let forced = Arithmetic { precision: Precision::F32, engine: Some(Engine::Units) };
-        assert_eq!(engines(forced, [1, 1, 1]), [Engine::Units]);
+        assert_eq!(engines(forced, &sizes([1, 1, 1])), [Engine::Units]);
     }
 
     #[test]

@@ -24,3 +24,4 @@ pub(crate) mod scale;
 pub(crate) mod scale_backward;
 pub(crate) mod segment_sum;
 pub(crate) mod stream;
+pub(crate) mod window;

@@ -5,14 +5,18 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
+use super::engine;
 use super::layer::{self, Geometry, Layer, Present, images_per_factor};
+use super::layer_library::Map;
 use super::product::floats;
 use crate::Error;
+use crate::arithmetic::Arithmetic;
 use crate::convolution::ConvShape;
 use crate::kernels::convolution::{
-    Patches, PatchesLaunch, SeenBy, SeenByLaunch, WeightByInput, WeightByInputLaunch, WindowLaunch,
+    Patches, PatchesLaunch, SeenBy, SeenByLaunch, WeightByInput, WeightByInputLaunch,
 };
 use crate::kernels::linear_backward::ProductGradientLaunch;
+use crate::kernels::window::WindowLaunch;
 use crate::linear::{Factor, FactorRows, LayerGrads, Perturbation, Sizes};
 
 /// Outputs of all members: `activation(conv(x ∘ s, W) ∘ r + bias)` in one kernel, factors over channels.
@@ -32,8 +36,9 @@ use crate::linear::{Factor, FactorRows, LayerGrads, Perturbation, Sizes};
 /// [`Error::Unsupported`]; all before the launch. Values are not looked at: NaN passes through, also through a ReLU.
 ///
 /// # Numerics
-/// As [`crate::launch::perturbed_linear`], with sums over kernel rows, kernel columns and channels in this order. A
-/// padding zero is multiplied by its weight, so that a weight that is NaN or infinite shows at the border too.
+/// As [`crate::launch::perturbed_linear`], with sums over kernel rows, kernel columns and channels in this order on our own
+/// tiles (see [`crate::launch::convolution_engine`]). A padding zero is multiplied by its weight, so that a weight that is NaN
+/// or infinite shows at the border too.
 ///
 /// # Source
 /// Dusenberry et al. 2020, arXiv:2005.07186, section 3.1, extended to channels as in the reference code.
@@ -43,9 +48,38 @@ pub fn perturbed_convolution(
     layer: &Layer<'_>,
     x: &Handle,
 ) -> Result<Handle, Error> {
+    perturbed_convolution_in(client, Arithmetic::default(), shape, layer, x)
+}
+
+/// [`perturbed_convolution`] in a chosen precision, and on a chosen engine if `arithmetic` has one.
+///
+/// On the library too pixels are gathered while they are read (implicit GEMM), on tensor cores where the device has them.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `x` | `[K * B, H, W, C_in]`, member-major | the precision's |
+/// | `layer` | see [`crate::PerturbedLayer`] | weight: the precision's; factors, bias: f32 |
+/// | returns | `[K * B, OH, OW, C_out]` | the precision's |
+///
+/// # Errors
+/// As [`perturbed_convolution`] and [`crate::launch::perturbed_linear_in`].
+///
+/// # Numerics
+/// As [`crate::launch::perturbed_linear_in`].
+///
+/// # Source
+/// As [`perturbed_convolution`].
+pub fn perturbed_convolution_in(
+    client: &Client,
+    arithmetic: impl Into<Arithmetic>,
+    shape: ConvShape,
+    layer: &Layer<'_>,
+    x: &Handle,
+) -> Result<Handle, Error> {
     let op = "perturbed_convolution";
     shape.check(op)?;
-    layer::forward(op, client, &shape, layer, x)
+    engine::forward(op, client, arithmetic.into(), Map::Convolution(shape), &shape, layer, x)
 }
 
 /// Gradients of a scalar with respect to `x` and everything in `layer`, from its gradient with respect to the outputs.
@@ -77,9 +111,39 @@ pub fn perturbed_convolution_backward(
     y: &Handle,
     grad_y: &Handle,
 ) -> Result<LayerGrads<Handle>, Error> {
+    perturbed_convolution_backward_in(client, Arithmetic::default(), shape, layer, x, y, grad_y)
+}
+
+/// [`perturbed_convolution_backward`] in a chosen precision, and on a chosen engine if `arithmetic` has one.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `x`, `y`, `grad_y` | as in [`perturbed_convolution_backward`] | the precision's |
+/// | returns | [`LayerGrads`] in the shapes of the originals | `x`: the precision's; all others: f32 |
+///
+/// # Errors
+/// As [`perturbed_convolution_in`], also for `y` and `grad_y`.
+///
+/// # Numerics
+/// As [`crate::launch::perturbed_linear_backward_in`]; the weight's gradient is summed over parts of the positions, whose number
+/// depends on shapes alone.
+///
+/// # Source
+/// Chain rule on [`perturbed_convolution`].
+pub fn perturbed_convolution_backward_in(
+    client: &Client,
+    arithmetic: impl Into<Arithmetic>,
+    shape: ConvShape,
+    layer: &Layer<'_>,
+    x: &Handle,
+    y: &Handle,
+    grad_y: &Handle,
+) -> Result<LayerGrads<Handle>, Error> {
     let op = "perturbed_convolution_backward";
     shape.check(op)?;
-    layer::backward(op, client, &shape, layer, x, y, grad_y)
+    let buffers = (x, y, grad_y);
+    engine::backward(op, client, arithmetic.into(), Map::Convolution(shape), &shape, layer, buffers)
 }
 
 /// Whether the device takes [`perturbed_convolution`] and its backward pass at this shape, asked before there are buffers.
@@ -127,6 +191,7 @@ unsafe impl Geometry for ConvShape {
             factor.map(|factor| floats(factor.values)).into(),
             window(self),
             self.c_in as u32,
+            self.c_in as u32,
             images_per_factor(factor, self.batch_size),
             perturbation,
         )
@@ -134,7 +199,7 @@ unsafe impl Geometry for ConvShape {
 
     fn gradients(&self, gradient: ProductGradientLaunch, factor: Option<Factor<'_, Handle>>) -> SeenByLaunch {
         let images = images_per_factor(factor, self.batch_size);
-        SeenByLaunch::new(gradient, window(self), images, self.stride == (1, 1))
+        SeenByLaunch::new(gradient, window(self), self.c_out as u32, images, self.stride == (1, 1))
     }
 
     fn weight_by_input(&self, weight: &Handle) -> WeightByInputLaunch {
@@ -142,13 +207,20 @@ unsafe impl Geometry for ConvShape {
     }
 }
 
-fn window(shape: &ConvShape) -> WindowLaunch {
+/// Sizes of images and windows as a kernel's argument.
+pub(super) fn window(shape: &ConvShape) -> WindowLaunch {
+    let (height, width) = (shape.height as u32, shape.width as u32);
     let (out_height, out_width) = shape.out_size();
+    let (out_height, out_width) = (out_height as u32, out_width as u32);
     WindowLaunch::new(
-        shape.height as u32,
-        shape.width as u32,
-        out_height as u32,
-        out_width as u32,
+        height,
+        width,
+        out_height,
+        out_width,
+        width,
+        height * width,
+        out_width,
+        out_height * out_width,
         shape.kernel.1 as u32,
         shape.stride.0 as u32,
         shape.stride.1 as u32,

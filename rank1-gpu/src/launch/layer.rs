@@ -111,6 +111,7 @@ pub(super) fn backward<G: Geometry>(
         output_factor: pass.output_factor(&plans),
         // SAFETY: `grad_y` and `y` were checked to hold a float for each output row and channel.
         bias: plans
+            .sums
             .bias
             .map(|sum| unsafe { sum.launch::<f32>(client, grad_y, pass.y_if_read(), layer.activation) }),
     })
@@ -125,7 +126,7 @@ pub(super) struct Present {
 }
 
 impl Present {
-    fn of(layer: &Layer<'_>) -> Self {
+    pub(super) fn of(layer: &Layer<'_>) -> Self {
         let rows = |factor: Option<Factor<'_, Handle>>| factor.map(|factor| factor.rows);
         Self {
             input_factor: rows(layer.input_factor),
@@ -142,38 +143,57 @@ pub(super) fn fits(op: &'static str, client: &Client, sizes: &Sizes, present: Pr
     Plans::new(op, client, sizes, present).map(|_| ())
 }
 
-/// Every launch of a backward pass, checked before the first.
-struct Plans {
-    input: Product,
-    weight: Product,
-    weight_parts: SegmentSum,
-    input_factor: Option<SegmentSum>,
-    product_again: Product,
-    output_factor: Option<SegmentSum>,
-    bias: Option<SegmentSum>,
+/// Sums of the gradients of factors and biases over the rows that share them, checked before the first launch.
+pub(super) struct FactorSums {
+    pub(super) input_factor: Option<SegmentSum>,
+    pub(super) output_factor: Option<SegmentSum>,
+    pub(super) bias: Option<SegmentSum>,
 }
 
-impl Plans {
-    fn new(op: &'static str, client: &Client, sizes: &Sizes, present: Present) -> Result<Self, Error> {
-        let &Sizes { n_members, batch_size, in_positions, out_positions, c_in, c_out, taps } = sizes;
-        check_size(op, client, &[("input rows", sizes.in_rows()), ("input channels", c_in)])?;
-        check_size(op, client, &[("output rows", sizes.out_rows()), ("output channels", c_out)])?;
-        let product = |extent, depth| Product::plan(op, client, extent, depth);
+impl FactorSums {
+    pub(super) fn plan(
+        op: &'static str,
+        client: &Client,
+        sizes: &Sizes,
+        present: Present,
+    ) -> Result<Self, Error> {
+        let &Sizes { n_members, batch_size, in_positions, out_positions, c_in, c_out, .. } = sizes;
         let sum = |extent| SegmentSum::plan(op, client, extent);
         let shared = |factor: Option<FactorRows>, positions: usize, width: usize| {
             let rows =
                 |rows: FactorRows| [rows.count(n_members, batch_size), rows.examples_per_row(batch_size)];
             factor.map(rows).map(|[segments, length]| sum([segments, length * positions, width])).transpose()
         };
+        Ok(Self {
+            input_factor: shared(present.input_factor, in_positions, c_in)?,
+            output_factor: shared(present.output_factor, out_positions, c_out)?,
+            bias: present.bias.then(|| sum([n_members, batch_size * out_positions, c_out])).transpose()?,
+        })
+    }
+}
+
+/// Every launch of a backward pass, checked before the first.
+struct Plans {
+    input: Product,
+    weight: Product,
+    weight_parts: SegmentSum,
+    product_again: Product,
+    sums: FactorSums,
+}
+
+impl Plans {
+    fn new(op: &'static str, client: &Client, sizes: &Sizes, present: Present) -> Result<Self, Error> {
+        let &Sizes { c_in, c_out, taps, .. } = sizes;
+        check_size(op, client, &[("input rows", sizes.in_rows()), ("input channels", c_in)])?;
+        check_size(op, client, &[("output rows", sizes.out_rows()), ("output channels", c_out)])?;
+        let product = |extent, depth| Product::plan(op, client, extent, depth);
         let weight = product([taps * c_in, c_out, sizes.out_rows()], Depth::InParts)?;
         Ok(Self {
             input: product([sizes.in_rows(), c_in, taps * c_out], Depth::Whole)?,
             weight,
-            weight_parts: sum([1, weight.cut.parts as usize, taps * c_in * c_out])?,
-            input_factor: shared(present.input_factor, in_positions, c_in)?,
+            weight_parts: SegmentSum::plan(op, client, [1, weight.cut.parts as usize, taps * c_in * c_out])?,
             product_again: product([sizes.out_rows(), c_out, taps * c_in], Depth::Whole)?,
-            output_factor: shared(present.output_factor, out_positions, c_out)?,
-            bias: present.bias.then(|| sum([n_members, batch_size * out_positions, c_out])).transpose()?,
+            sums: FactorSums::plan(op, client, sizes, present)?,
         })
     }
 }
@@ -221,7 +241,7 @@ impl<G: Geometry> Backward<'_, G> {
                 ),
             );
         }
-        let factor_grad = match (plans.input_factor, factor_grad) {
+        let factor_grad = match (plans.sums.input_factor, factor_grad) {
             // SAFETY: they hold a float for each input row and channel.
             (Some(sum), Some(rows)) => Some(unsafe {
                 match layer.perturbation {
@@ -260,7 +280,7 @@ impl<G: Geometry> Backward<'_, G> {
     /// fails where the factor is 0, and `z` itself is lost behind a ReLU and blunted by a tanh near one.
     fn output_factor(&self, plans: &Plans) -> Option<Handle> {
         let (client, sizes, layer) = (self.client, &self.sizes, self.layer);
-        let sum = plans.output_factor?;
+        let sum = plans.sums.output_factor?;
         if layer.perturbation == Perturbation::Additive {
             // SAFETY: `grad_y` and `y` hold a float for each output row and channel.
             return Some(unsafe {

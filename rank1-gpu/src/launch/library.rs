@@ -29,14 +29,26 @@ pub(super) type Left<S> = OperandLaunch<S, LhsSize>;
 pub(super) type Right<S> = OperandLaunch<S, RhsSize>;
 pub(super) type Out<S, O> = StoreLaunch<S, O, AccSize>;
 
-/// A product of `rows` by `depth` by `columns`, with either operand stored as its transpose.
+/// A product of `rows` by `depth` by `columns`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extent {
     pub(super) rows: usize,
+    /// Of a part.
     pub(super) depth: usize,
     pub(super) columns: usize,
-    pub(super) left_swapped: bool,
-    pub(super) right_swapped: bool,
+    /// Products whose sum is meant, over consecutive parts of a depth; the last may be shorter.
+    pub(super) parts: usize,
+    pub(super) left: Stored,
+    pub(super) right: Stored,
+}
+
+/// How an operand lies in memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored {
+    /// As its transpose.
+    pub(super) swapped: bool,
+    /// Entries of a row that lie together, counted from its first: vectors must not reach over their ends.
+    pub(super) neighbors: usize,
 }
 
 /// A product that the library accepted for the device.
@@ -88,6 +100,8 @@ impl LibraryProduct {
         let problem = problem(extent, MatmulGlobalElems { lhs: operand, rhs: operand, out: f32_type });
         let refused = |error| refusal(op, client, precision, error);
         let vectors = AvailableVectorSizes::from_type_sizes(client, operand.size(), operand.size(), 4)
+            .filter_lhs(|&vector| extent.left.neighbors.is_multiple_of(vector))
+            .filter_rhs(|&vector| extent.right.neighbors.is_multiple_of(vector))
             .filter_lhs_with_tensor(&problem.lhs_strides, &problem.lhs_shape, problem.lhs_layout)
             .filter_rhs_with_tensor(&problem.rhs_strides, &problem.rhs_shape, problem.rhs_layout)
             .filter_out_with_tensor(&problem.out_strides, &problem.out_shape)
@@ -141,15 +155,16 @@ pub(super) fn check_precision(op: &'static str, client: &Client, precision: Prec
 
 fn problem(extent: Extent, types: MatmulGlobalElems) -> MatmulProblem {
     let layout = |swapped| if swapped { MatrixLayout::ColMajor } else { MatrixLayout::RowMajor };
-    let batch = cubecl::zspace::Shape::from(Vec::<usize>::new());
+    let batches = if extent.parts > 1 { vec![extent.parts] } else { Vec::new() };
+    let batch = cubecl::zspace::Shape::from(batches);
     MatmulProblem::from_parameters(
         extent.rows,
         extent.columns,
         extent.depth,
         batch.clone(),
         batch,
-        layout(extent.left_swapped),
-        layout(extent.right_swapped),
+        layout(extent.left.swapped),
+        layout(extent.right.swapped),
         MatrixLayout::RowMajor,
         None,
         None,

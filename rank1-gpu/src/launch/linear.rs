@@ -1,19 +1,19 @@
-//! The perturbed linear map of all members, forward and backward, and which engine computes it.
+//! The perturbed linear map of all members, forward and backward.
 //!
 //! Not for drawing factors, which are buffers here.
 
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
+use super::engine;
 use super::layer::{self, Geometry, Layer, Present, rows_per_factor};
-use super::linear_library::{self, Run};
+use super::layer_library::Map;
 use super::product::floats;
 use crate::Error;
-use crate::arithmetic::{Arithmetic, Engine, Precision};
+use crate::arithmetic::Arithmetic;
 use crate::kernels::linear::{Factored, FactoredLaunch, Plain, PlainLaunch};
 use crate::kernels::linear_backward::{ProductGradient, ProductGradientLaunch};
 use crate::linear::{Factor, FactorRows, LayerGrads, LinearShape, Perturbation, Sizes};
-use crate::strategy;
 
 /// Outputs of all members: `activation(((x ∘ s) W) ∘ r + bias)` in one kernel.
 ///
@@ -31,7 +31,7 @@ use crate::strategy;
 /// [`Error::Unsupported`]; all before the launch. Values are not looked at: NaN passes through, also through a ReLU.
 ///
 /// # Numerics
-/// Sums are f32. Maps that fill a device (see [`engine`]) go to the makers' library, whose order of summation is its own;
+/// Sums are f32. Maps that fill a device (see [`crate::launch::engine`]) go to the makers' library, whose order of summation is its own;
 /// all others sum over `D_in` from first to last, so that their results do not depend on the batch. Within 1e-5 (1 + |value|) of
 /// [`crate::host::perturbed_linear`] for entries of size 1 and `D_in` in the hundreds. The tanh is a polynomial and a
 /// quotient of WGSL's `exp`, within 1e-6.
@@ -76,10 +76,8 @@ pub fn perturbed_linear_in(
 ) -> Result<Handle, Error> {
     let op = "perturbed_linear";
     shape.check(op)?;
-    match choose(op, client, arithmetic.into(), shape)? {
-        Chosen::Tiles => layer::forward(op, client, &Linear(shape.sizes()), layer, x),
-        Chosen::Library(run) => linear_library::forward(run, layer, x),
-    }
+    let tiles = Linear(shape.sizes());
+    engine::forward(op, client, arithmetic.into(), Map::Linear(shape), &tiles, layer, x)
 }
 
 /// Gradients of a scalar with respect to `x` and everything in `layer`, from its gradient with respect to the outputs.
@@ -143,67 +141,8 @@ pub fn perturbed_linear_backward_in(
 ) -> Result<LayerGrads<Handle>, Error> {
     let op = "perturbed_linear_backward";
     shape.check(op)?;
-    match choose(op, client, arithmetic.into(), shape)? {
-        Chosen::Tiles => layer::backward(op, client, &Linear(shape.sizes()), layer, x, y, grad_y),
-        Chosen::Library(run) => linear_library::backward(run, layer, x, y, grad_y),
-    }
-}
-
-/// The engine that [`perturbed_linear_in`] and its backward pass use on this device at this shape.
-///
-/// # Shapes
-/// None.
-///
-/// # Errors
-/// As [`perturbed_linear_in`], where no engine takes the precision.
-///
-/// # Source
-/// `src/strategy.rs`: by shape, precision and what the device reports, never by timing.
-pub fn engine(
-    client: &Client,
-    arithmetic: impl Into<Arithmetic>,
-    shape: LinearShape,
-) -> Result<Engine, Error> {
-    let op = "engine";
-    shape.check(op)?;
-    match choose(op, client, arithmetic.into(), shape)? {
-        Chosen::Tiles => Ok(Engine::Tiles),
-        Chosen::Library(run) => Ok(run.engine),
-    }
-}
-
-enum Chosen<'a> {
-    Tiles,
-    Library(Run<'a>),
-}
-
-/// The first engine of the strategy that the device takes, or why it does not take the last.
-fn choose<'a>(
-    op: &'static str,
-    client: &'a Client,
-    arithmetic: Arithmetic,
-    shape: LinearShape,
-) -> Result<Chosen<'a>, Error> {
-    let precision = arithmetic.precision;
-    let axes = [shape.n_members * shape.batch_size, shape.d_in, shape.d_out];
-    let take = |engine| match (engine, precision) {
-        (Engine::Tiles, Precision::F32) => Ok(Chosen::Tiles),
-        (Engine::Tiles, _) => {
-            Err(Error::Undefined { op, what: "a precision other than f32 on our own tiles" })
-        }
-        (engine, _) => {
-            let run = Run { op, client, shape, engine, precision, aligned: true };
-            linear_library::fits(run).map(|()| Chosen::Library(run))
-        }
-    };
-    let mut chosen = Err(Error::Undefined { op, what: "a map without an engine" });
-    for engine in strategy::engines(arithmetic, axes) {
-        chosen = take(engine);
-        if chosen.is_ok() {
-            break;
-        }
-    }
-    chosen
+    let tiles = Linear(shape.sizes());
+    engine::backward(op, client, arithmetic.into(), Map::Linear(shape), &tiles, layer, (x, y, grad_y))
 }
 
 /// Whether the device takes [`perturbed_linear`] and its backward pass at this shape, asked before there are buffers.

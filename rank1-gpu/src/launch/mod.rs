@@ -1,30 +1,36 @@
 //! The functions to call: each checks shapes, limits and features, then launches its kernels and returns at once.
 //!
-//! Not for strided tensors: buffers are contiguous, and `f32` but for linear maps of another [`crate::Precision`]. A failure of the device itself shows when the result is read.
+//! Not for strided tensors: buffers are contiguous, and `f32` but for layers of another [`crate::Precision`]. A failure of the device itself shows when the result is read.
 
 mod checks;
 mod convolution;
 mod draw;
 mod draw_backward;
+mod engine;
 mod fold;
 mod kl;
 mod layer;
+mod layer_library;
+mod layer_operands;
 mod library;
 mod likelihood;
 mod linear;
-mod linear_library;
 mod predictive;
 mod product;
 mod scale;
 mod scale_backward;
 
-pub use convolution::{convolution_fits, perturbed_convolution, perturbed_convolution_backward};
+pub use convolution::{
+    convolution_fits, perturbed_convolution, perturbed_convolution_backward,
+    perturbed_convolution_backward_in, perturbed_convolution_in,
+};
 pub use draw::{draw_factors, draw_fits, stream_words};
 pub use draw_backward::draw_factors_backward;
+pub use engine::{convolution_engine, engine};
 pub use kl::{kl_closed, kl_monte_carlo};
 pub use likelihood::{NllGrads, nll, nll_fits, nll_with_gradient};
 pub use linear::{
-    engine, linear_fits, perturbed_linear, perturbed_linear_backward, perturbed_linear_backward_in,
+    linear_fits, perturbed_linear, perturbed_linear_backward, perturbed_linear_backward_in,
     perturbed_linear_in,
 };
 pub use predictive::{ClassPredictive, NO_CLASS, PredictiveAccumulator, class_predictive};

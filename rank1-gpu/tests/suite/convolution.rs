@@ -6,7 +6,7 @@ use rank1_gpu::{ConvShape, Error, FactorRows, LayerGrads, Pads, host, launch, tr
 use super::assert_close;
 use super::layers::{Lengths, Numbers, Variant, assert_grads_close, download_grads, values};
 
-const SMALL: ConvShape = ConvShape {
+pub(crate) const SMALL: ConvShape = ConvShape {
     n_members: 2,
     batch_size: 3,
     height: 5,
@@ -19,7 +19,7 @@ const SMALL: ConvShape = ConvShape {
     pads: Pads { top: 1, bottom: 1, left: 0, right: 1 },
 };
 
-const NO_PADS: Pads = Pads { top: 0, bottom: 0, left: 0, right: 0 };
+pub(crate) const NO_PADS: Pads = Pads { top: 0, bottom: 0, left: 0, right: 0 };
 
 /// Odd sizes with each axis at 1, strides that divide nothing or skip pixels, dilations, windows in nothing but padding,
 /// and sums over more than one part and chunk.
@@ -38,17 +38,17 @@ const SHAPES: [ConvShape; 12] = [
     ConvShape { n_members: 1, batch_size: 5, height: 23, width: 11, ..SMALL },
 ];
 
-fn numbers(variant: &Variant, shape: ConvShape) -> Numbers {
+pub(crate) fn numbers(variant: &Variant, shape: ConvShape) -> Numbers {
     let ConvShape { n_members, batch_size, c_in, c_out, kernel, .. } = shape;
     let weight = kernel.0 * kernel.1 * c_in * c_out;
     variant.numbers(Lengths { n_members, batch_size, c_in, c_out, weight })
 }
 
-fn in_len(shape: ConvShape) -> usize {
+pub(crate) fn in_len(shape: ConvShape) -> usize {
     shape.n_members * shape.batch_size * shape.height * shape.width * shape.c_in
 }
 
-fn out_len(shape: ConvShape) -> usize {
+pub(crate) fn out_len(shape: ConvShape) -> usize {
     let (height, width) = shape.out_size();
     shape.n_members * shape.batch_size * height * width * shape.c_out
 }

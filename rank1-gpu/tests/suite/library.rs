@@ -22,11 +22,11 @@ fn unit_roundoff(precision: Precision) -> f64 {
     }
 }
 
-fn is_half(precision: Precision) -> bool {
+pub(crate) fn is_half(precision: Precision) -> bool {
     precision.bytes() == 2
 }
 
-fn round(values: &[f32], precision: Precision) -> Vec<f32> {
+pub(crate) fn round(values: &[f32], precision: Precision) -> Vec<f32> {
     let round = |&value: &f32| match precision {
         Precision::F32 | Precision::Tf32 => value,
         Precision::F16 => half::f16::from_f32(value).to_f32(),
@@ -35,13 +35,14 @@ fn round(values: &[f32], precision: Precision) -> Vec<f32> {
     values.iter().map(round).collect()
 }
 
-/// Every pair of a precision and an engine of the library that the device takes; what it does not take it must name.
-fn arithmetics(client: &Client, shape: LinearShape) -> Vec<Arithmetic> {
+/// Every pair of a precision and an engine of the library that the device takes for a layer, of which `choose` tells the
+/// engine; what it does not take it must name.
+pub(crate) fn arithmetics(choose: impl Fn(Arithmetic) -> Result<Engine, Error>) -> Vec<Arithmetic> {
     let mut all = Vec::new();
     for precision in PRECISIONS {
         for engine in ENGINES {
             let arithmetic = Arithmetic { precision, engine: Some(engine) };
-            match launch::engine(client, arithmetic, shape) {
+            match choose(arithmetic) {
                 Ok(chosen) => {
                     assert_eq!(chosen, engine);
                     all.push(arithmetic);
@@ -50,7 +51,7 @@ fn arithmetics(client: &Client, shape: LinearShape) -> Vec<Arithmetic> {
                 Err(Error::Undefined { .. }) => {}
                 // Larger stages than the device has memory for.
                 Err(Error::OverLimit { .. }) if engine != Engine::Units => {}
-                Err(error) => panic!("{arithmetic:?} at {shape:?}: {error}"),
+                Err(error) => panic!("{arithmetic:?}: {error}"),
             }
         }
     }
@@ -60,14 +61,28 @@ fn arithmetics(client: &Client, shape: LinearShape) -> Vec<Arithmetic> {
 
 /// 1e-5 (1 + |expected|) for sums in f32; one rounding more if the values were `stored` in the precision; and one rounding
 /// of each of `depth` products of operands below `largest` on tensor cores.
-struct Tolerance {
+pub(crate) struct Tolerance {
     arithmetic: Arithmetic,
     largest: f64,
 }
 
+/// Products in a sum, for each of the gradients that are sums of products.
+pub(crate) struct Depths {
+    pub(crate) x: usize,
+    pub(crate) weight: usize,
+    pub(crate) input_factor: usize,
+    pub(crate) output_factor: usize,
+}
+
 impl Tolerance {
+    pub(crate) fn new(arithmetic: Arithmetic, variant: &Variant) -> Self {
+        // Entries of x, factors and gradients are below 1; a factor that adds makes operands of up to 2.
+        let largest = if variant.perturbation == Perturbation::Additive { 2.0 } else { 1.0 };
+        Self { arithmetic, largest }
+    }
+
     #[track_caller]
-    fn check(&self, got: &[f32], expected: &[f64], depth: usize, stored: bool, what: &str) {
+    pub(crate) fn check(&self, got: &[f32], expected: &[f64], depth: usize, stored: bool, what: &str) {
         assert_eq!(got.len(), expected.len(), "{what}");
         let Arithmetic { precision, engine } = self.arithmetic;
         let roundoff = unit_roundoff(precision);
@@ -87,19 +102,18 @@ impl Tolerance {
     }
 
     #[track_caller]
-    fn check_grads(
+    pub(crate) fn check_grads(
         &self,
         got: &LayerGrads<Vec<f32>>,
         expected: &LayerGrads<Vec<f64>>,
-        shape: LinearShape,
+        depths: Depths,
         what: &str,
     ) {
-        let LinearShape { batch_size, d_in, d_out, .. } = shape;
-        self.check(&got.x, &expected.x, d_out, true, &format!("{what} x"));
-        self.check(&got.weight, &expected.weight, n_rows(shape), false, &format!("{what} weight"));
+        self.check(&got.x, &expected.x, depths.x, true, &format!("{what} x"));
+        self.check(&got.weight, &expected.weight, depths.weight, false, &format!("{what} weight"));
         for (name, depth, got, expected) in [
-            ("input_factor", d_out * batch_size, &got.input_factor, &expected.input_factor),
-            ("output_factor", d_in * batch_size, &got.output_factor, &expected.output_factor),
+            ("input_factor", depths.input_factor, &got.input_factor, &expected.input_factor),
+            ("output_factor", depths.output_factor, &got.output_factor, &expected.output_factor),
             ("bias", 0, &got.bias, &expected.bias),
         ] {
             match (got, expected) {
@@ -111,12 +125,6 @@ impl Tolerance {
             }
         }
     }
-}
-
-fn tolerance(arithmetic: Arithmetic, variant: &Variant) -> Tolerance {
-    // Entries of x, factors and gradients are below 1; a factor that adds makes operands of up to 2.
-    let largest = if variant.perturbation == Perturbation::Additive { 2.0 } else { 1.0 };
-    Tolerance { arithmetic, largest }
 }
 
 /// The layer with the weight that the device stores.
@@ -136,7 +144,7 @@ fn check_forward(client: &Client, arithmetic: Arithmetic, variant: &Variant, sha
     });
     let got = transfer::download_as(client, &y, precision).unwrap();
     let what = format!("{arithmetic:?} {variant:?} {shape:?}");
-    tolerance(arithmetic, variant).check(&got, &expected, shape.d_in, true, &what);
+    Tolerance::new(arithmetic, variant).check(&got, &expected, shape.d_in, true, &what);
 }
 
 fn check_backward(client: &Client, arithmetic: Arithmetic, variant: &Variant, shape: LinearShape) {
@@ -153,7 +161,10 @@ fn check_backward(client: &Client, arithmetic: Arithmetic, variant: &Variant, sh
     });
     let got = super::layers::download_grads_in(client, precision, &grads);
     let what = format!("{arithmetic:?} {variant:?} {shape:?}");
-    tolerance(arithmetic, variant).check_grads(&got, &expected, shape, &what);
+    let LinearShape { batch_size, d_in, d_out, .. } = shape;
+    let (input_factor, output_factor) = (d_out * batch_size, d_in * batch_size);
+    let depths = Depths { x: d_out, weight: n_rows(shape), input_factor, output_factor };
+    Tolerance::new(arithmetic, variant).check_grads(&got, &expected, depths, &what);
 }
 
 /// Widths of whole vectors of 4 and 8, so that several entries are read and written at once, and ends inside a stage.
@@ -165,7 +176,7 @@ const SIZES_OF_ONE: [LinearShape; 4] =
 /// Few shapes and kinds of layer: a software adapter compiles each of these kernels for seconds.
 pub(crate) fn library_maps_and_gradients_equal_the_host(client: &Client) {
     for shape in [SMALL, WIDE] {
-        for arithmetic in arithmetics(client, shape) {
+        for arithmetic in arithmetics(|it| launch::engine(client, it, shape)) {
             // Odd widths in one precision and whole vectors in the other, unless the device is fast to compile.
             let is_card = client.properties().identity.physical.is_some();
             if is_card || is_half(arithmetic.precision) == (shape == WIDE) {
@@ -188,7 +199,7 @@ pub(crate) fn library_maps_whose_factors_add_equal_the_host(client: &Client) {
         output_factor: Some(FactorRows::PerMember),
         ..Variant::FULL
     };
-    for arithmetic in arithmetics(client, WIDE) {
+    for arithmetic in arithmetics(|it| launch::engine(client, it, WIDE)) {
         // The slope of a tanh comes from outputs that a half rounds: the bound would have to know each of them.
         if !is_half(arithmetic.precision) {
             check_forward(client, arithmetic, &variant, WIDE);
@@ -229,7 +240,7 @@ pub(crate) fn engines_agree_where_the_library_is_chosen(client: &Client) {
 }
 
 pub(crate) fn nan_stays_in_its_row_on_the_library(client: &Client) {
-    for arithmetic in arithmetics(client, WIDE) {
+    for arithmetic in arithmetics(|it| launch::engine(client, it, WIDE)) {
         let precision = arithmetic.precision;
         // Of the kernels that another claim compiles already.
         if !is_half(precision) {

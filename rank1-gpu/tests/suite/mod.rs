@@ -7,6 +7,7 @@ mod images;
 mod kl;
 mod layers;
 mod library;
+mod library_convolution;
 mod likelihood;
 mod linear;
 mod predictive;
@@ -43,6 +44,12 @@ pub(crate) use library::{
     library_maps_and_gradients_equal_the_host, library_maps_whose_factors_add_equal_the_host,
     library_maps_with_axes_of_one_equal_the_host, nan_stays_in_its_row_on_the_library,
     precisions_and_engines_that_do_not_exist_are_refused,
+};
+pub(crate) use library_convolution::{
+    convolutions_of_another_precision_are_refused_by_name, library_convolutions_and_gradients_equal_the_host,
+    library_convolutions_equal_the_host_at_every_shape,
+    library_convolutions_whose_factors_add_equal_the_host,
+    nan_pixels_stay_under_their_windows_on_the_library, weight_gradients_in_parts_equal_those_of_the_tiles,
 };
 pub(crate) use likelihood::{
     a_row_of_thousands_of_classes_equals_the_host, categorical_losses_and_gradients_equal_the_host,
@@ -207,6 +214,12 @@ macro_rules! on_runtime {
             nan_stays_in_its_row_on_the_library,
             precisions_and_engines_that_do_not_exist_are_refused,
             buffers_of_another_precision_are_refused_by_name,
+            library_convolutions_and_gradients_equal_the_host,
+            library_convolutions_whose_factors_add_equal_the_host,
+            library_convolutions_equal_the_host_at_every_shape,
+            weight_gradients_in_parts_equal_those_of_the_tiles,
+            nan_pixels_stay_under_their_windows_on_the_library,
+            convolutions_of_another_precision_are_refused_by_name,
             categorical_losses_and_gradients_equal_the_host,
             scalar_losses_and_gradients_equal_the_host,
             a_row_of_thousands_of_classes_equals_the_host,

@@ -10,9 +10,11 @@
 )]
 
 mod arguments;
+mod gather;
 mod operand;
 mod store;
 
 pub(crate) use arguments::{Fused, OperandsLaunch};
+pub(crate) use gather::{Gather, GatheredLaunch};
 pub(crate) use operand::OperandLaunch;
 pub(crate) use store::{FactorRowsGradientLaunch, OutputGradientLaunch, StoreLaunch};

@@ -2,33 +2,42 @@
 
 use cubecl::prelude::barrier::BarrierExpand;
 use cubecl::prelude::*;
+use cubecl::std::FastDivmod;
 use cubecl::std::tensor::{View, ViewExpand, ViewOperations, ViewOperationsExpand};
 use cubecl::unexpanded;
 use cubek_matmul::multi_level::args::BatchedCoords;
 use cubek_matmul::multi_level::components::global::memory::GlobalLayoutConfig;
 
+use super::gather::{Gathered, Spot};
 use crate::kernels::activation::through_activation;
 use crate::linear::{Activation, Perturbation};
 
 /// Rows `[rows, width]` of storage type `S`, read `N` neighbors of a row at a time and computed in f32.
 ///
 /// `value`, or `value * activation'(z)` where there are outputs `y`; then under the factor, of which `rows_per_factor`
-/// consecutive rows share a row. The product sees the transpose if `swapped`.
+/// consecutive rows share a row. The product sees the transpose if `swapped`. If `in_parts`, rows are the depth of the
+/// product, and each of its batches has the next `rows_per_part` of them.
 #[derive(CubeType, CubeLaunch, Clone)]
 #[expand(derive(Clone))]
 pub(crate) struct Operand<S: Float, N: Size> {
     pub(crate) values: Box<[Vector<S, N>]>,
     pub(crate) y: ComptimeOption<Box<[Vector<S, N>]>>,
     pub(crate) factor: ComptimeOption<Box<[Vector<f32, N>]>>,
+    /// Absent where entry (row, column) lies at `row * width + column`.
+    pub(crate) gathered: ComptimeOption<Gathered>,
     pub(crate) rows: u32,
     pub(crate) width: u32,
-    pub(crate) rows_per_factor: u32,
+    pub(crate) rows_per_factor: FastDivmod<u32>,
+    pub(crate) factor_width: u32,
+    pub(crate) rows_per_part: u32,
     #[cube(comptime)]
     pub(crate) perturbation: Perturbation,
     #[cube(comptime)]
     pub(crate) activation: Activation,
     #[cube(comptime)]
     pub(crate) swapped: bool,
+    #[cube(comptime)]
+    pub(crate) in_parts: bool,
 }
 
 /// An operand with the bounds that the library wants checked.
@@ -75,7 +84,8 @@ impl<S: Float, N: Size> OperandView<S, N> {
     }
 
     fn extent(&self) -> BatchedCoords {
-        let rows = self.operand.rows;
+        let rows =
+            if comptime!(self.operand.in_parts) { self.operand.rows_per_part } else { self.operand.rows };
         let width = self.operand.width;
         if comptime!(self.operand.swapped) {
             (u32::MAX.runtime() as usize, width, rows)
@@ -85,33 +95,66 @@ impl<S: Float, N: Size> OperandView<S, N> {
     }
 
     fn is_inside(&self, position: BatchedCoords) -> bool {
-        let (_, row, column) = position;
+        let (batch, row, column) = position;
         let (_, rows, columns) = self.extent();
-        match comptime!((self.config.check_row_bounds, self.config.check_col_bounds)) {
+        let inside = match comptime!((self.config.check_row_bounds, self.config.check_col_bounds)) {
             (true, true) => row < rows && column < columns,
             (true, false) => row < rows,
             (false, true) => column < columns,
             (false, false) => true.runtime(),
+        };
+        if comptime!(self.operand.in_parts) {
+            // The last part may be shorter than the library knows.
+            let row = if comptime!(self.operand.swapped) { column } else { row };
+            inside && batch as u32 * self.operand.rows_per_part + row < self.operand.rows
+        } else {
+            inside
         }
     }
 
     /// Entries of the operand; all of them must lie inside.
     fn entries(&self, position: BatchedCoords) -> Vector<f32, N> {
-        let (_, first, second) = position;
-        if comptime!(self.operand.swapped) { self.stored(second, first) } else { self.stored(first, second) }
+        let (batch, first, second) = position;
+        let (row, column) = if comptime!(self.operand.swapped) { (second, first) } else { (first, second) };
+        if comptime!(self.operand.in_parts) {
+            self.stored(batch as u32 * self.operand.rows_per_part + row, column)
+        } else {
+            self.stored(row, column)
+        }
     }
 
     /// Zeros outside, also under a factor that adds.
     fn entries_or_zero(&self, position: BatchedCoords) -> Vector<f32, N> {
         let inside = self.is_inside(position);
         let (batch, row, column) = position;
-        let entries = self.entries((batch, select(inside, row, 0u32), select(inside, column, 0u32)));
+        let entries = self.entries((
+            select(inside, batch, 0usize),
+            select(inside, row, 0u32),
+            select(inside, column, 0u32),
+        ));
         select(inside, entries, Vector::<f32, N>::new(0.0f32))
+    }
+
+    /// Entries at a place that the library takes to be inside.
+    fn entries_unless_behind_a_part(&self, position: BatchedCoords) -> Vector<f32, N> {
+        if comptime!(self.operand.in_parts) { self.entries_or_zero(position) } else { self.entries(position) }
+    }
+
+    fn spot(&self, row: u32, column: u32) -> Spot {
+        let operand = &self.operand;
+        #[comptime]
+        match &operand.gathered {
+            ComptimeOption::Some(gathered) => gathered.spot(row, column, operand.rows),
+            ComptimeOption::None => {
+                Spot { at: row * operand.width + column, channel: column, exists: true.runtime() }
+            }
+        }
     }
 
     fn stored(&self, row: u32, column: u32) -> Vector<f32, N> {
         let operand = &self.operand;
-        let at = (row * operand.width + column) as usize / N::value();
+        let spot = self.spot(row, column);
+        let at = spot.at as usize / N::value();
         let value = Vector::<f32, N>::cast_from(operand.values[at]);
         let value = #[comptime]
         match &operand.y {
@@ -120,12 +163,18 @@ impl<S: Float, N: Size> OperandView<S, N> {
             }
             ComptimeOption::None => value,
         };
-        #[comptime]
+        let value = #[comptime]
         match &operand.factor {
             ComptimeOption::Some(factor) => {
-                let at = (row / operand.rows_per_factor * operand.width + column) as usize / N::value();
+                let row = operand.rows_per_factor.div(row);
+                let at = (row * operand.factor_width + spot.channel) as usize / N::value();
                 perturb_vector::<N>(value, factor[at], operand.perturbation)
             }
+            ComptimeOption::None => value,
+        };
+        #[comptime]
+        match &operand.gathered {
+            ComptimeOption::Some(_) => select(spot.exists, value, Vector::<f32, N>::new(0.0f32)),
             ComptimeOption::None => value,
         }
     }
@@ -158,7 +207,7 @@ impl<S: Float, N: Size> VectorizedExpand for OperandViewExpand<S, N> {
 impl<S: Float, N: Size, E: CubePrimitive> ViewOperations<E, BatchedCoords> for OperandView<S, N> {}
 impl<S: Float, N: Size, E: CubePrimitive> ViewOperationsExpand<E, BatchedCoords> for OperandViewExpand<S, N> {
     fn __expand_read_method(&self, scope: &Scope, position: Position) -> E::ExpandType {
-        E::__expand_cast_from(scope, self.__expand_entries_method(scope, position))
+        E::__expand_cast_from(scope, self.__expand_entries_unless_behind_a_part_method(scope, position))
     }
 
     fn __expand_read_checked_method(&self, scope: &Scope, position: Position) -> E::ExpandType {
@@ -177,7 +226,7 @@ impl<S: Float, N: Size, E: CubePrimitive> ViewOperationsExpand<E, BatchedCoords>
     }
 
     fn __expand_read_unchecked_method(&self, scope: &Scope, position: Position) -> E::ExpandType {
-        E::__expand_cast_from(scope, self.__expand_entries_method(scope, position))
+        E::__expand_cast_from(scope, self.__expand_entries_unless_behind_a_part_method(scope, position))
     }
 
     fn __expand_as_linear_slice_method(

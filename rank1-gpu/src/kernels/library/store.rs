@@ -93,9 +93,10 @@ impl<S: Float, O: Float, N: Size> StoreView<S, O, N> {
 
     /// Finishes sums and stores them; all of their places must lie inside.
     fn put(&mut self, position: BatchedCoords, sums: Vector<f32, N>) {
-        let (_, row, column) = position;
+        let (batch, row, column) = position;
         let store = &mut self.store;
-        let at = (row * store.width + column) as usize / N::value();
+        // Parts of a depth, one after another; all else has one batch.
+        let at = ((batch as u32 * store.rows + row) * store.width + column) as usize / N::value();
         #[comptime]
         match &mut store.factor_rows {
             ComptimeOption::Some(rows) => {
