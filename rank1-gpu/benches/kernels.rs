@@ -9,6 +9,8 @@
 //! copy's throughput is the share of the roofline; for products it is floating-point operations. One iteration is a few
 //! launches (one of a small shape) and one synchronization.
 
+#[path = "kernels/convolution.rs"]
+mod convolution;
 #[path = "kernels/linear.rs"]
 mod linear;
 #[path = "kernels/losses.rs"]
@@ -125,6 +127,7 @@ fn main() {
     scaling::draw_factors(&setting, &mut c);
     scaling::scale_by_draw(&setting, &mut c);
     linear::perturbed_linear(&setting, &mut c);
+    convolution::perturbed_convolution(&setting, &mut c);
     losses::nll_with_gradient(&setting, &mut c);
     losses::class_predictive(&setting, &mut c);
     c.final_summary();

@@ -23,7 +23,7 @@ fn shapes(setting: &Setting) -> Vec<LinearShape> {
 
 /// Every precision and engine that may be asked for, by the last part of a case's name; f32 on both engines, since the
 /// choice between them depends on the shape.
-const ARITHMETICS: [(&str, Precision, Engine); 8] = [
+pub(super) const ARITHMETICS: [(&str, Precision, Engine); 8] = [
     ("f32-tiles", Precision::F32, Engine::Tiles),
     ("f32", Precision::F32, Engine::Units),
     ("tf32", Precision::Tf32, Engine::TensorCores),
@@ -87,11 +87,11 @@ pub(super) fn perturbed_linear(setting: &Setting, c: &mut Criterion) {
 }
 
 #[allow(clippy::print_stderr)]
-fn note(name: &str, missing: &rank1_gpu::Error) {
+pub(super) fn note(name: &str, missing: &rank1_gpu::Error) {
     eprintln!("no case of {name}: {missing}");
 }
 
-fn waves_as(setting: &Setting, name: &'static str, n: usize, precision: Precision) -> Handle {
+pub(super) fn waves_as(setting: &Setting, name: &'static str, n: usize, precision: Precision) -> Handle {
     let values: Vec<f32> = (0..n).map(|i| (1.7 * (i % 65_521) as f32).sin()).collect();
     transfer::upload_as(&setting.client, name, &values, precision).expect("a buffer that fits the device")
 }
@@ -99,7 +99,7 @@ fn waves_as(setting: &Setting, name: &'static str, n: usize, precision: Precisio
 /// The library's own product with its own arguments, on the routine that the fused map is built on.
 ///
 /// Its result has the operands' type. Without tensor cores it multiplies halves as f32, as the fused map does.
-fn product(
+pub(super) fn product(
     client: &Client,
     arithmetic: Arithmetic,
     [rows, depth, columns]: [usize; 3],

@@ -39,6 +39,23 @@ fn multiply_kernel(x: &[f32], factors: &[f32], out: &mut [f32], n: u32) {
     }
 }
 
+/// `out[r, c] = x[r, c] * factors[r / rows_per_factor, c]`.
+#[cube(launch_unchecked)]
+fn multiply_channels_kernel(
+    x: &[f32],
+    factors: &[f32],
+    out: &mut [f32],
+    n: u32,
+    rows_per_factor: u32,
+    width: u32,
+) {
+    let at = ABSOLUTE_POS as u32;
+    if at < n {
+        let factor = factors[(at / width / rows_per_factor * width + at % width) as usize];
+        out[at as usize] = x[at as usize] * factor;
+    }
+}
+
 /// `out[r, c] = z[r, c] - logsumexp(z[r])`.
 #[cube(launch_unchecked)]
 fn log_softmax_kernel(logits: &[f32], out: &mut [f32], n_rows: u32, width: u32) {
@@ -159,6 +176,36 @@ pub(super) fn multiply(client: &Client, x: &Handle, factors: &Handle, n: usize) 
     let (x, factors, result) = (arg(x, n), arg(factors, n), arg(&out, n));
     // SAFETY: the three buffers hold `n` floats and units at or behind `n` do nothing.
     unsafe { multiply_kernel::launch_unchecked(client, count, dim, x, factors, result, n as u32) };
+    out
+}
+
+/// Rows `[rows, width]` times factors, of which `rows_per_factor` consecutive rows share one.
+pub(super) fn multiply_channels(
+    client: &Client,
+    x: &Handle,
+    factors: &Handle,
+    (rows, rows_per_factor, width): (usize, usize, usize),
+) -> Handle {
+    let n = rows * width;
+    let (out, (count, dim)) = (client.empty(4 * n), grid(n));
+    let factors = arg(factors, rows / rows_per_factor * width);
+    let (x, result) = (arg(x, n), arg(&out, n));
+    let (n, rows_per_factor, width) = (n as u32, rows_per_factor as u32, width as u32);
+    // SAFETY: `x` and `out` hold `n` floats, `factors` a row of `width` for each `rows_per_factor` rows, and units at or behind
+    // `n` do nothing.
+    unsafe {
+        multiply_channels_kernel::launch_unchecked(
+            client,
+            count,
+            dim,
+            x,
+            factors,
+            result,
+            n,
+            rows_per_factor,
+            width,
+        );
+    }
     out
 }
 

@@ -31,11 +31,6 @@ impl Map {
             Self::Convolution(shape) => shape.sizes(),
         }
     }
-
-    /// Whether a product reads entries where they lie, row by row.
-    pub(super) fn is_linear(&self) -> bool {
-        matches!(self, Self::Linear(_))
-    }
 }
 
 /// What a map is, where and how it is computed.
