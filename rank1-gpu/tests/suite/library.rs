@@ -26,7 +26,7 @@ fn is_half(precision: Precision) -> bool {
     precision.bytes() == 2
 }
 
-fn round(values: &[f32], precision: Precision) -> Vec<f32> {
+pub(super) fn round(values: &[f32], precision: Precision) -> Vec<f32> {
     let round = |&value: &f32| match precision {
         Precision::F32 | Precision::Tf32 => value,
         Precision::F16 => half::f16::from_f32(value).to_f32(),
