@@ -139,7 +139,7 @@ pub fn nll_with_gradient(
 /// # Numerics
 /// As [`nll_with_gradient`] of the rounded outputs; everything is computed in f32 and the gradient of the outputs is
 /// rounded to the precision once. It holds the factor `1 / B`, in the average form `1 / (S K B)`: entries below `2^-14`
-/// lose digits in an f16, and those below `2^-25` become 0.
+/// lose digits in an f16, on some devices all of them, and those below `2^-25` become 0.
 ///
 /// # Source
 /// As [`nll_with_gradient`].

@@ -54,7 +54,7 @@ fn nearest(value: f64, precision: Precision) -> f64 {
 ///
 /// Rounding to the nearest never changes the order of two numbers, so that a right entry lies between the roundings of
 /// both ends of that interval: mostly it is the f64 number rounded once, seldom the neighbor. WGSL would allow a
-/// conversion to round to the other side; no device at hand does.
+/// conversion to round to the other side, and to 0 what is below the smallest normal number; no device at hand does.
 #[track_caller]
 pub(super) fn assert_stored(got: &[f32], expected: &[f64], precision: Precision, unit: f64, what: &str) {
     assert_eq!(got.len(), expected.len(), "{what}");
