@@ -1,19 +1,21 @@
-//! How a layer's products are stored and computed: element type, and whose kernel.
+//! How large buffers are stored and a layer's products computed: element type, and whose kernel.
 
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-/// How the large buffers of a layer are stored and the operands of its products rounded; sums are f32 always.
+/// How large buffers are stored and the operands of products rounded; all else is computed in f32 and rounded once.
 ///
 /// The large ones are inputs, outputs, weights and the gradients of inputs and outputs. Factors, biases and the gradients
 /// of weights, factors and biases are f32 in every precision: they are drawn or updated in f32, and sums over a batch
-/// would lose what a half keeps.
+/// would lose what a half keeps. So are the parameters of draws and their gradients, noise scales, losses and
+/// predictives. A device converts to a half as its language allows: CUDA to the nearest, WGSL to either neighbor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Precision {
     /// 32-bit floats, multiplied exactly as such.
     #[default]
     F32,
-    /// Stored as f32; tensor cores round the operands of a product to 10 bits behind the leading one.
+    /// Stored as f32; tensor cores round the operands of a product to 10 bits behind the leading one. The same as f32 where
+    /// nothing is a product: draws, draw-and-scale, losses and predictives.
     Tf32,
     /// IEEE 754 half precision: 10 bits behind the leading one, largest value 65,504.
     F16,

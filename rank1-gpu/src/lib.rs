@@ -1,7 +1,8 @@
 //! CubeCL kernels for batched rank-1 perturbed layers: draws, perturbed maps, divergences, losses and predictives.
 //!
-//! Not for training loops, tensors or autodiff: buffers of `f32` (of a linear map also f16 and bf16) go in and out, the caller
-//! owns the client.
+//! Not for training loops, tensors or autodiff: buffers go in and out, the caller owns the client. They are `f32`; inputs,
+//! outputs and their gradients may also be f16 or bf16 where a function has a twin `…_in` that takes a [`Precision`]:
+//! layers, draws, draw-and-scale, losses and predictives, but not divergences, which read parameters alone.
 //!
 //! A factor entry is `location + scale * noise` or its exponential, cut to a [`Clip`] if there is one. The noise is a pure
 //! function of a key and of (step, member, example, index), so that the device, this crate's [`host`] twin and every other
@@ -13,7 +14,7 @@
 //! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
 //! | [`prior`] | priors of factor entries, [`Prior`] |
 //! | [`linear`], [`convolution`] | arguments and shapes of perturbed layers: [`PerturbedLayer`], [`LinearShape`], [`ConvShape`] |
-//! | [`Arithmetic`] | [`Precision`] of a linear map's buffers and the [`Engine`] of its products |
+//! | [`Arithmetic`] | [`Precision`] of large buffers and the [`Engine`] of a layer's products |
 //! | [`outputs`] | [`OutputShape`], [`Likelihood`] and [`NllForm`] of a network's outputs |
 //! | [`gradients`] | what backward passes of draws return |
 //! | [`shape`], [`layout`] | [`DrawShape`] and the launch grid; images in either order of axes |

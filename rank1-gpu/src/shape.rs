@@ -58,27 +58,24 @@ impl DrawShape {
         Err(Error::BatchMismatch { op, n_examples: self.n_examples, batch_size })
     }
 
-    /// Size of one `f32` or `u32` buffer of this shape and the grid with one unit per four entries of a row.
-    pub(crate) fn plan(&self, op: &'static str, limits: Limits) -> Result<Plan, Error> {
+    /// Size of one buffer of this shape, `entry` bytes each, and the grid with one unit per four entries of a row.
+    pub(crate) fn plan(&self, op: &'static str, entry: usize, limits: Limits) -> Result<Plan, Error> {
         let elements = self.elements(op)?;
         let blocks = self.n_members * self.n_examples * self.width.div_ceil(4);
-        Plan::new(op, elements, blocks, limits)
+        Plan::new(op, (elements, entry), blocks, limits)
     }
 }
 
 impl Plan {
-    /// A buffer of `elements` words, written by `n_units` units, at most as many as elements.
+    /// A buffer of `elements` of `entry` bytes each, written by `n_units` units, at most as many as elements.
     pub(crate) fn new(
         op: &'static str,
-        elements: usize,
+        (elements, entry): (usize, usize),
         n_units: usize,
         limits: Limits,
     ) -> Result<Self, Error> {
         let over = |limit, requested, maximum| Err(Error::OverLimit { op, limit, requested, maximum });
-        let bytes = 4 * elements as u64;
-        if bytes > limits.bytes {
-            return over("the largest buffer of the device in bytes", bytes, limits.bytes);
-        }
+        check_bytes(op, (elements, entry), limits)?;
         let units = UNITS_PER_CUBE.min(limits.units.max(1));
         let cubes = (n_units as u64).div_ceil(u64::from(units));
         // A row of cubes first; further rows only where one does not hold them all.
@@ -109,6 +106,20 @@ pub(crate) fn check_axes(op: &'static str, axes: &[(&'static str, usize)]) -> Re
     Ok(product as usize)
 }
 
+/// The device can hold a buffer of `elements` of `entry` bytes each.
+pub(crate) fn check_bytes(
+    op: &'static str,
+    (elements, entry): (usize, usize),
+    limits: Limits,
+) -> Result<(), Error> {
+    let requested = entry as u64 * elements as u64;
+    if requested > limits.bytes {
+        let limit = "the largest buffer of the device in bytes";
+        return Err(Error::OverLimit { op, limit, requested, maximum: limits.bytes });
+    }
+    Ok(())
+}
+
 /// A checked launch.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -129,7 +140,7 @@ mod tests {
     }
 
     fn grid(shape: DrawShape, limits: Limits) -> (u64, u64) {
-        let Plan { count: CubeCount::Static(x, y, 1), .. } = shape.plan("test", limits).unwrap() else {
+        let Plan { count: CubeCount::Static(x, y, 1), .. } = shape.plan("test", 4, limits).unwrap() else {
             unreachable!("plans are static and flat");
         };
         (u64::from(x), u64::from(y))
@@ -158,9 +169,11 @@ mod tests {
     #[test]
     fn a_buffer_above_the_device_limit_is_refused_with_both_numbers() {
         let limits = Limits { bytes: 419, ..WIDE };
-        let error = shape(3, 5, 7).plan("test", limits).unwrap_err();
+        let error = shape(3, 5, 7).plan("test", 4, limits).unwrap_err();
         assert!(matches!(error, Error::OverLimit { requested: 420, maximum: 419, .. }), "{error}");
-        assert!(shape(3, 5, 7).plan("test", Limits { bytes: 420, ..WIDE }).is_ok());
+        assert!(shape(3, 5, 7).plan("test", 4, Limits { bytes: 420, ..WIDE }).is_ok());
+        assert!(shape(3, 5, 7).plan("test", 2, Limits { bytes: 210, ..WIDE }).is_ok());
+        assert!(shape(3, 5, 7).plan("test", 2, Limits { bytes: 209, ..WIDE }).is_err());
     }
 
     #[test]
@@ -176,8 +189,8 @@ mod tests {
     #[test]
     fn too_many_cubes_are_refused() {
         let limits = Limits { cubes: (2, 2), units: 32, ..WIDE };
-        assert!(shape(1, 128, 4).plan("test", limits).is_ok());
-        let error = shape(1, 129, 4).plan("test", limits).unwrap_err();
+        assert!(shape(1, 128, 4).plan("test", 4, limits).is_ok());
+        let error = shape(1, 129, 4).plan("test", 4, limits).unwrap_err();
         assert!(matches!(error, Error::OverLimit { requested: 5, maximum: 4, .. }), "{error}");
     }
 }

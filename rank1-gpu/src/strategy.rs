@@ -11,6 +11,9 @@ pub(crate) const REGISTERS: u32 = 4;
 /// Products with fewer cubes than this take smaller tiles, or cut their depth: about two cubes for each
 /// multiprocessor of a mid-size device.
 const ENOUGH_CUBES: u64 = 64;
+/// Products with fewer large tiles than this stay with our own tiles: half as many as those need, because the library's
+/// kernels read whole vectors.
+const LIBRARY_CUBES: u64 = ENOUGH_CUBES / 2;
 /// Slices of depth that a part must at least have, so that the second pass over the parts stays small beside the first.
 const SLICES_PER_PART: u64 = 16;
 /// Most parts of a depth.
@@ -137,15 +140,15 @@ fn parts(tile: Tile, rows: u64, columns: u64, depth: u64) -> (u64, u64) {
 
 /// Engines for a layer and its backward pass, best first; the first that the device takes is used.
 ///
-/// In f32 the library gets layers all of whose three products fill a device with large tiles, that of the weight's gradient
-/// in parts. Others stay with our own tiles, which have smaller ones. Halves have no tiles of ours.
+/// In f32 the library gets layers all of whose three products have enough large tiles, that of the weight's gradient in parts.
+/// Others stay with our own tiles, which are smaller there. Halves have no tiles of ours.
 pub(crate) fn engines(arithmetic: Arithmetic, sizes: &Sizes) -> Vec<Engine> {
     if let Some(engine) = arithmetic.engine {
         return vec![engine];
     }
     let fills = |rows: usize, columns: usize, parts: usize| {
         let cubes = Tile::LARGE.cubes(rows as u64, columns as u64) * parts as u64;
-        rows > 16 && columns > 16 && cubes >= ENOUGH_CUBES
+        rows > 16 && columns > 16 && cubes >= LIBRARY_CUBES
     };
     let weight = [sizes.taps * sizes.c_in, sizes.c_out];
     let (parts, _) = library_parts(weight[0], weight[1], sizes.out_rows());
@@ -234,10 +237,10 @@ mod tests {
         };
         let best = |precision: Precision, axes| engines(precision.into(), &sizes(axes))[0];
         assert_eq!(best(Precision::F32, [512, 512, 512]), Engine::Units);
-        // The weight's gradient fills a device in parts of 8,192 rows, but not of 512.
-        assert_eq!(best(Precision::F32, [1 << 19, 64, 64]), Engine::Units);
-        // One of the three products is small: the outputs, the weight's gradient, or both.
-        for axes in [[511, 512, 448], [512, 512, 448], [4096, 64, 64], [100_000, 16, 512], [1, 1, 1]] {
+        // The weight's gradient has one tile, but enough rows for parts.
+        assert_eq!(best(Precision::F32, [8192, 64, 64]), Engine::Units);
+        // Products without enough tiles: the outputs', the weight's gradient's even in parts, or narrow ones.
+        for axes in [[127, 512, 960], [4096, 64, 64], [100_000, 16, 512], [1, 1, 1]] {
             assert_eq!(best(Precision::F32, axes), Engine::Tiles, "{axes:?}");
         }
         assert_eq!(best(Precision::Tf32, [1, 1, 1]), Engine::TensorCores);

@@ -1,5 +1,6 @@
 //! Kernel of the factor draws.
 
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::factor::factor;
@@ -9,10 +10,10 @@ use crate::philox::philox_block;
 
 /// `out[k, e, i]` = factor of `location[k, i]`, `scale[k, i]` and the noise of (k, e, i), rows member-major: row `k * n_examples + e`.
 #[cube(launch_unchecked)]
-pub(crate) fn draw_factors(
+pub(crate) fn draw_factors<F: Float>(
     location: &[f32],
     scale: &[f32],
-    out: &mut [f32],
+    out: &mut [F],
     key_0: u32,
     key_1: u32,
     step: u32,
@@ -23,6 +24,7 @@ pub(crate) fn draw_factors(
     clip_min: f32,
     clip_max: f32,
     #[comptime] form: Form,
+    #[define(F)] _stored: ElemType,
 ) {
     let quads = width.div_ceil(4u32);
     let unit = ABSOLUTE_POS as u32;
@@ -38,7 +40,7 @@ pub(crate) fn draw_factors(
             if index < width {
                 let from = (member * width + index) as usize;
                 let value = factor(location[from], scale[from], noise[lane], clip_min, clip_max, form);
-                out[(row * width + index) as usize] = value;
+                out[(row * width + index) as usize] = F::cast_from(value);
             }
         }
     }

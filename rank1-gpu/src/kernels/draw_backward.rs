@@ -1,5 +1,6 @@
 //! Kernel of the gradients of factor draws: the noise is drawn again, each unit sums a few examples.
 
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::lanes::Lanes;
@@ -9,10 +10,10 @@ use crate::philox::philox_block;
 
 /// Partial sums `[K, n_chunks, D]` over `examples_per_unit` consecutive examples each, in their order.
 #[cube(launch_unchecked)]
-pub(crate) fn draw_backward(
+pub(crate) fn draw_backward<F: Float>(
     location: &[f32],
     scale: &[f32],
-    d_factors: &[f32],
+    d_factors: &[F],
     d_location: &mut [f32],
     d_scale: &mut [f32],
     key_0: u32,
@@ -26,6 +27,7 @@ pub(crate) fn draw_backward(
     clip_min: f32,
     clip_max: f32,
     #[comptime] form: Form,
+    #[define(F)] _stored: ElemType,
 ) {
     let quads = width.div_ceil(4u32);
     let n_chunks = n_examples.div_ceil(examples_per_unit);
@@ -44,7 +46,8 @@ pub(crate) fn draw_backward(
             for lane in 0..4usize {
                 let index = quad * 4u32 + lane as u32;
                 if index < width {
-                    let gradient = d_factors[((member * n_examples + example) * width + index) as usize];
+                    let at = ((member * n_examples + example) * width + index) as usize;
+                    let gradient = f32::cast_from(d_factors[at]);
                     let factor = lanes.draw(lane, noise[lane], clip_min, clip_max, form);
                     lanes.receive(lane, factor, noise[lane], gradient);
                 }

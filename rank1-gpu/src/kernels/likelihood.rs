@@ -2,6 +2,7 @@
 //!
 //! One launch for values and gradients of the outputs; the noise scale of a member takes a second one.
 
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::rows::{Fold, LOWEST, Place, fold_groups, fold_over, place, softmax_row};
@@ -93,11 +94,11 @@ fn weight_of(terms: &Terms, value: f32, scale: f32, not_a_number: f32, #[comptim
 ///
 /// An example with a label at or behind `width` is NaN in both; nothing is read for it outside the buffers.
 #[cube(launch_unchecked)]
-pub(crate) fn categorical_nll(
-    outputs: &[f32],
+pub(crate) fn categorical_nll<F: Float>(
+    outputs: &[F],
     labels: &[u32],
     values: &mut [f32],
-    d_outputs: &mut [f32],
+    d_outputs: &mut [F],
     n_terms: u32,
     batch_size: u32,
     width: u32,
@@ -107,6 +108,7 @@ pub(crate) fn categorical_nll(
     #[comptime] tiling: RowTiling,
     #[comptime] form: NllForm,
     #[comptime] with_gradient: bool,
+    #[define(F)] _stored: ElemType,
 ) {
     let mut shared = Shared::<[f32]>::new_slice(MAX_UNITS);
     let Place { lane, column, group } = place(tiling);
@@ -121,8 +123,9 @@ pub(crate) fn categorical_nll(
         let term = round * tiling.groups + group;
         let counts = term < n_terms;
         let row = select(counts, term, 0u32) * batch_size + example;
-        let softmax = softmax_row(outputs, row, width, lane, &mut shared, not_a_number, tiling, false, false);
-        let z = outputs[(row * width + label) as usize];
+        let softmax =
+            softmax_row::<F>(outputs, row, width, lane, &mut shared, not_a_number, tiling, false, false);
+        let z = f32::cast_from(outputs[(row * width + label) as usize]);
         let value = z - softmax.largest - softmax.total.ln() + softmax.poison + refused;
         add_term(&mut terms, value, counts, form);
     }
@@ -136,8 +139,8 @@ pub(crate) fn categorical_nll(
             let counts = term < n_terms;
             let row = select(counts, term, 0u32) * batch_size + example;
             let softmax =
-                softmax_row(outputs, row, width, lane, &mut shared, not_a_number, tiling, false, false);
-            let z = outputs[(row * width + label) as usize];
+                softmax_row::<F>(outputs, row, width, lane, &mut shared, not_a_number, tiling, false, false);
+            let z = f32::cast_from(outputs[(row * width + label) as usize]);
             let value = z - softmax.largest - softmax.total.ln();
             let weight = weight_of(&all, value, scale, not_a_number, form) + softmax.poison + refused;
             let n = comptime!(tiling.per_lane as usize);
@@ -146,8 +149,8 @@ pub(crate) fn categorical_nll(
                 let c = lane + i as u32 * tiling.lanes;
                 if live && counts && c < width {
                     let hit = select(c == label, 1.0f32, 0.0f32);
-                    d_outputs[(row * width + c) as usize] =
-                        weight * (hit - softmax.entries[i] / softmax.total);
+                    let d_output = weight * (hit - softmax.entries[i] / softmax.total);
+                    d_outputs[(row * width + c) as usize] = F::cast_from(d_output);
                 }
             }
         }
@@ -163,8 +166,8 @@ struct ScalarRow {
 }
 
 #[cube]
-fn scalar_row(
-    outputs: &[f32],
+fn scalar_row<F: Float>(
+    outputs: &[F],
     raw_noise: &[f32],
     target: u32,
     row: u32,
@@ -174,7 +177,7 @@ fn scalar_row(
 ) -> ScalarRow {
     match comptime!(likelihood) {
         Likelihood::Bernoulli => {
-            let z = outputs[row as usize];
+            let z = f32::cast_from(outputs[row as usize]);
             let refused = select(target < 2u32, 0.0f32, not_a_number);
             let against = select(target == 1u32, -z, z);
             let value = refused - softplus(against);
@@ -184,9 +187,13 @@ fn scalar_row(
                 d_raw: 0.0f32.runtime(),
             }
         }
-        Likelihood::Gaussian => gaussian_row(outputs[row as usize], raw_noise[member as usize], target),
+        Likelihood::Gaussian => {
+            gaussian_row(f32::cast_from(outputs[row as usize]), raw_noise[member as usize], target)
+        }
         Likelihood::HeteroscedasticGaussian => {
-            gaussian_row(outputs[(2u32 * row) as usize], outputs[(2u32 * row + 1u32) as usize], target)
+            let mean = f32::cast_from(outputs[(2u32 * row) as usize]);
+            let raw = f32::cast_from(outputs[(2u32 * row + 1u32) as usize]);
+            gaussian_row(mean, raw, target)
         }
         // Another kernel's.
         Likelihood::Categorical => {
@@ -207,12 +214,12 @@ fn gaussian_row(mean: f32, raw: f32, target: u32) -> ScalarRow {
 ///
 /// The gradient of a member's raw noise scale is left in parts, one per row, for [`sum_rows`].
 #[cube(launch_unchecked)]
-pub(crate) fn scalar_nll(
-    outputs: &[f32],
+pub(crate) fn scalar_nll<F: Float>(
+    outputs: &[F],
     targets: &[u32],
     raw_noise: &[f32],
     values: &mut [f32],
-    d_outputs: &mut [f32],
+    d_outputs: &mut [F],
     d_noise_rows: &mut [f32],
     n_terms: u32,
     n_members: u32,
@@ -224,6 +231,7 @@ pub(crate) fn scalar_nll(
     #[comptime] likelihood: Likelihood,
     #[comptime] form: NllForm,
     #[comptime] with_gradient: bool,
+    #[define(F)] _stored: ElemType,
 ) {
     let mut shared = Shared::<[f32]>::new_slice(MAX_UNITS);
     let Place { column, group, .. } = place(tiling);
@@ -237,7 +245,7 @@ pub(crate) fn scalar_nll(
         let counts = term < n_terms;
         let term = select(counts, term, 0u32);
         let row = term * batch_size + example;
-        let at = scalar_row(outputs, raw_noise, target, row, term % n_members, not_a_number, likelihood);
+        let at = scalar_row::<F>(outputs, raw_noise, target, row, term % n_members, not_a_number, likelihood);
         add_term(&mut terms, at.value, counts, form);
     }
     let all = all_terms(&terms, group, &mut shared, tiling, form);
@@ -249,19 +257,26 @@ pub(crate) fn scalar_nll(
             let term = round * tiling.groups + group;
             if live && term < n_terms {
                 let row = term * batch_size + example;
-                let at =
-                    scalar_row(outputs, raw_noise, target, row, term % n_members, not_a_number, likelihood);
+                let at = scalar_row::<F>(
+                    outputs,
+                    raw_noise,
+                    target,
+                    row,
+                    term % n_members,
+                    not_a_number,
+                    likelihood,
+                );
                 let weight = weight_of(&all, at.value, scale, not_a_number, form);
                 match comptime!(likelihood) {
                     Likelihood::HeteroscedasticGaussian => {
-                        d_outputs[(2u32 * row) as usize] = weight * at.d_output;
-                        d_outputs[(2u32 * row + 1u32) as usize] = weight * at.d_raw;
+                        d_outputs[(2u32 * row) as usize] = F::cast_from(weight * at.d_output);
+                        d_outputs[(2u32 * row + 1u32) as usize] = F::cast_from(weight * at.d_raw);
                     }
                     Likelihood::Gaussian => {
-                        d_outputs[row as usize] = weight * at.d_output;
+                        d_outputs[row as usize] = F::cast_from(weight * at.d_output);
                         d_noise_rows[row as usize] = weight * at.d_raw;
                     }
-                    _ => d_outputs[row as usize] = weight * at.d_output,
+                    _ => d_outputs[row as usize] = F::cast_from(weight * at.d_output),
                 }
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! A column of the first is a member's example, of the second an example; all entries of a row stay in registers.
 
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::rows::{Fold, LOWEST, Place, fold_lanes, place, softmax_row};
@@ -13,8 +14,8 @@ pub(crate) const NO_CLASS: u32 = u32::MAX;
 /// `prob_sum[k, n, c]` and `entropy_sum[k, n]`: sums over the samples of `logits[s, k, n, c]`, on top of what they hold
 /// unless this is the `first` chunk.
 #[cube(launch_unchecked)]
-pub(crate) fn add_samples(
-    logits: &[f32],
+pub(crate) fn add_samples<F: Float>(
+    logits: &[F],
     prob_sum: &mut [f32],
     entropy_sum: &mut [f32],
     n_samples: u32,
@@ -24,6 +25,7 @@ pub(crate) fn add_samples(
     #[comptime] tiling: RowTiling,
     #[comptime] sigmoid: bool,
     #[comptime] first: bool,
+    #[define(F)] _stored: ElemType,
 ) {
     let mut shared = Shared::<[f32]>::new_slice(MAX_UNITS);
     let Place { lane, column, .. } = place(tiling);
@@ -34,7 +36,8 @@ pub(crate) fn add_samples(
     let mut entropy = 0.0f32;
     for sample in 0..n_samples {
         let row = sample * n_columns + column;
-        let softmax = softmax_row(logits, row, width, lane, &mut shared, not_a_number, tiling, sigmoid, true);
+        let softmax =
+            softmax_row::<F>(logits, row, width, lane, &mut shared, not_a_number, tiling, sigmoid, true);
         #[unroll(n <= 8)]
         for i in 0..n {
             sums[i] += softmax.entries[i] / softmax.total + softmax.poison;

@@ -120,8 +120,8 @@ pub(crate) struct SoftmaxRow {
 
 /// Reads a row of `width` logits once and normalizes it; with `sigmoid`, a row of one logit stands for `[0, z]`.
 #[cube]
-pub(crate) fn softmax_row(
-    logits: &[f32],
+pub(crate) fn softmax_row<F: Float>(
+    logits: &[F],
     row: u32,
     width: u32,
     lane: u32,
@@ -141,10 +141,10 @@ pub(crate) fn softmax_row(
         entries[i] = LOWEST;
         if c < width {
             let z = if comptime!(sigmoid) {
-                let z = logits[row as usize];
+                let z = f32::cast_from(logits[row as usize]);
                 select(c == 0u32, 0.0f32, z)
             } else {
-                logits[(row * width + c) as usize]
+                f32::cast_from(logits[(row * width + c) as usize])
             };
             entries[i] = z;
             let bad = z.is_nan() || z > HIGHEST;

@@ -2,6 +2,7 @@
 //!
 //! Rows, images with channels last and images with channels first differ only in where an entry lies.
 
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::factor::factor;
@@ -41,13 +42,13 @@ pub(crate) fn address(position: u32, index: u32, width: u32, plane: u32, #[compt
 
 /// `out[k, e, p, i] = x[k, e, p, i] * factor[k, e, i]` for every position `p` that shares the draw (k, e).
 ///
-/// A unit has the positions `tile`, `tile + tiles` and so on.
+/// A unit has the positions `tile`, `tile + tiles` and so on. The product is f32, rounded when it is stored.
 #[cube(launch_unchecked)]
-pub(crate) fn scale_by_draw(
-    x: &[f32],
+pub(crate) fn scale_by_draw<F: Float>(
+    x: &[F],
     location: &[f32],
     scale: &[f32],
-    out: &mut [f32],
+    out: &mut [F],
     key_0: u32,
     key_1: u32,
     step: u32,
@@ -62,6 +63,7 @@ pub(crate) fn scale_by_draw(
     clip_max: f32,
     #[comptime] planar: bool,
     #[comptime] form: Form,
+    #[define(F)] _stored: ElemType,
 ) {
     let quads = width.div_ceil(4u32);
     let unit = ABSOLUTE_POS as u32;
@@ -86,7 +88,7 @@ pub(crate) fn scale_by_draw(
                     let index = place.quad * 4u32 + lane as u32;
                     if index < width {
                         let at = address(place.row * positions + position, index, width, plane, planar);
-                        out[at] = x[at] * factors[lane];
+                        out[at] = F::cast_from(f32::cast_from(x[at]) * factors[lane]);
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Kernel of the gradients of draw-and-scale: the noise is drawn again, factors and their gradients are never stored.
 
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::lanes::Lanes;
@@ -13,12 +14,12 @@ use crate::philox::philox_block;
 /// A unit has `examples_per_unit` consecutive rows of factors of one member and of each the positions `tile`,
 /// `tile + tiles` and so on; it sums in that order. Partial sums are `[K, chunks of examples, tiles, D]`.
 #[cube(launch_unchecked)]
-pub(crate) fn scale_backward(
-    x: &[f32],
-    d_out: &[f32],
+pub(crate) fn scale_backward<F: Float>(
+    x: &[F],
+    d_out: &[F],
     location: &[f32],
     scale: &[f32],
-    d_x: &mut [f32],
+    d_x: &mut [F],
     d_location: &mut [f32],
     d_scale: &mut [f32],
     key_0: u32,
@@ -36,6 +37,7 @@ pub(crate) fn scale_backward(
     clip_max: f32,
     #[comptime] planar: bool,
     #[comptime] form: Form,
+    #[define(F)] _stored: ElemType,
 ) {
     let quads = width.div_ceil(4u32);
     let n_chunks = n_examples.div_ceil(examples_per_unit);
@@ -61,9 +63,9 @@ pub(crate) fn scale_backward(
                         let position = place.tile + turn * tiles;
                         if position < positions {
                             let at = address(row + position, index, width, plane, planar);
-                            let gradient = d_out[at];
-                            d_x[at] = gradient * factor.value;
-                            received += gradient * x[at];
+                            let gradient = f32::cast_from(d_out[at]);
+                            d_x[at] = F::cast_from(gradient * factor.value);
+                            received += gradient * f32::cast_from(x[at]);
                         }
                     }
                     lanes.receive(lane, factor, noise[lane], received);

@@ -2,11 +2,12 @@
 //!
 //! Nothing here looks at values.
 
+use cubecl::features::TypeUsage;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use crate::shape::Limits;
-use crate::{Clip, DrawShape, Error};
+use crate::{Clip, DrawShape, Error, Precision};
 
 /// Bounds for the kernel, which ignores them where nothing is clipped.
 pub(super) fn bounds(clip: Option<Clip>) -> (f32, f32) {
@@ -26,6 +27,27 @@ pub(super) fn check_types(op: &'static str, client: &Client) -> Result<(), Error
         Some((feature, _)) => Err(Error::Unsupported { op, feature, runtime: client.name() }),
         None => Ok(()),
     }
+}
+
+/// The same, and the type of a precision's buffers; tf32 is f32 where no tensor core multiplies.
+pub(super) fn check_types_in(op: &'static str, client: &Client, precision: Precision) -> Result<(), Error> {
+    check_types(op, client)?;
+    match precision {
+        Precision::F32 | Precision::Tf32 => Ok(()),
+        Precision::F16 | Precision::Bf16 => check_precision(op, client, precision),
+    }
+}
+
+/// The device can keep buffers of the precision and convert them.
+pub(super) fn check_precision(op: &'static str, client: &Client, precision: Precision) -> Result<(), Error> {
+    let properties = client.properties();
+    let usage = properties.type_usage(precision.stored());
+    let stored = usage.contains(TypeUsage::Buffer) && usage.contains(TypeUsage::Conversion);
+    let rounds = precision != Precision::Tf32 || properties.supports_type(tf32::elem_type_native());
+    if stored && rounds {
+        return Ok(());
+    }
+    Err(Error::Unsupported { op, feature: precision.feature(), runtime: client.name() })
 }
 
 pub(super) fn check_parameters(

@@ -5,10 +5,10 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::checks::{bounds, check_parameters, check_types, limits_of};
+use super::checks::{bounds, check_parameters, check_types, check_types_in, limits_of};
 use crate::kernels::{draw, stream};
 use crate::shape::Plan;
-use crate::{Draw, DrawShape, Error};
+use crate::{Draw, DrawShape, Error, Precision};
 
 /// Factors of every member and example: `clip(location + scale * noise)`, or of its exponential for the log-normal family.
 ///
@@ -36,17 +36,45 @@ pub fn draw_factors(
     location: &Handle,
     scale: &Handle,
 ) -> Result<Handle, Error> {
+    draw_factors_in(client, Precision::F32, draw, shape, location, scale)
+}
+
+/// [`draw_factors`] stored in a chosen precision; tf32 is f32 here.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `location`, `scale` | `[K, D]`; scales as [`Draw::scale`] says | f32 |
+/// | returns | `[K, n_examples, D]` | the precision's |
+///
+/// # Errors
+/// As [`draw_factors`]; [`Error::Unsupported`] names a type that the device lacks.
+///
+/// # Numerics
+/// Drawn and cut in f32, then rounded to the precision once: a bound of a clip is rounded too.
+///
+/// # Source
+/// As [`draw_factors`].
+pub fn draw_factors_in(
+    client: &Client,
+    precision: Precision,
+    draw: &Draw,
+    shape: DrawShape,
+    location: &Handle,
+    scale: &Handle,
+) -> Result<Handle, Error> {
     let op = "draw_factors";
-    check_types(op, client)?;
-    let plan = shape.plan(op, limits_of(client))?;
+    check_types_in(op, client, precision)?;
+    let plan = shape.plan(op, precision.bytes(), limits_of(client))?;
     check_parameters(op, client, shape, location, scale)?;
     let n_parameters = shape.n_members * shape.width;
-    let out = client.empty(4 * plan.elements);
+    let out = client.empty(precision.bytes() * plan.elements);
     let (clip_min, clip_max) = bounds(draw.clip);
     // SAFETY: `check_parameters` proved that `location` and `scale` hold `n_parameters` floats and `out` was made with
-    // `plan.elements`. A unit returns unless its block lies in one of the `n_rows` rows and skips entries at or behind
-    // `width`, so positions stay below `n_rows * width = plan.elements` and, by member, below `n_parameters`; none
-    // wraps, because `plan` bounds them by 2^31.
+    // `plan.elements` entries of the precision's type, which the kernel is compiled for. A unit returns unless its block
+    // lies in one of the `n_rows` rows and skips entries at or behind `width`, so positions stay below
+    // `n_rows * width = plan.elements` and, by member, below `n_parameters`; none wraps, because `plan` bounds them by
+    // 2^31.
     unsafe {
         draw::draw_factors::launch_unchecked(
             client,
@@ -65,12 +93,15 @@ pub fn draw_factors(
             clip_min,
             clip_max,
             draw.form(),
+            precision.stored(),
         );
     }
     Ok(out)
 }
 
 /// Whether the device takes [`draw_factors`] and its backward pass at this shape, asked before there are buffers.
+///
+/// For f32; what fits in f32 fits in a half, if the device has its type.
 ///
 /// # Errors
 /// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], as the launches would answer.
@@ -81,7 +112,7 @@ pub fn draw_fits(client: &Client, shape: DrawShape) -> Result<(), Error> {
     let op = "draw_fits";
     check_types(op, client)?;
     // The backward pass has fewer units and no larger buffer.
-    shape.plan(op, limits_of(client)).map(|_| ())
+    shape.plan(op, 4, limits_of(client)).map(|_| ())
 }
 
 /// The random words behind a draw, for proofs that a device repeats the host's integers.
@@ -97,7 +128,7 @@ pub fn draw_fits(client: &Client, shape: DrawShape) -> Result<(), Error> {
 pub fn stream_words(client: &Client, key: [u32; 2], step: u32, shape: DrawShape) -> Result<Handle, Error> {
     let op = "stream_words";
     check_types(op, client)?;
-    let Plan { elements, count, dim } = shape.plan(op, limits_of(client))?;
+    let Plan { elements, count, dim } = shape.plan(op, 4, limits_of(client))?;
     let out = client.empty(4 * elements);
     // SAFETY: as in `draw_factors`; `out` is the only buffer and was made with `elements` words.
     unsafe {

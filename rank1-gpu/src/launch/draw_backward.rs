@@ -3,11 +3,11 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::checks::{bounds, check_buffer, check_parameters, check_types, limits_of};
+use super::checks::{bounds, check_buffer_of, check_parameters, check_types_in, limits_of};
 use super::fold::fold_rows;
 use crate::kernels::draw_backward;
-use crate::shape::Plan;
-use crate::{Draw, DrawShape, Error, ParameterGradients};
+use crate::shape::{Plan, check_bytes};
+use crate::{Draw, DrawShape, Error, ParameterGradients, Precision};
 
 /// Examples that one unit sums; a constant, so that the order of a sum is the same on every device.
 const EXAMPLES_PER_UNIT: usize = 16;
@@ -42,21 +42,53 @@ pub fn draw_factors_backward(
     scale: &Handle,
     d_factors: &Handle,
 ) -> Result<ParameterGradients<Handle>, Error> {
+    draw_factors_backward_in(client, Precision::F32, draw, shape, location, scale, d_factors)
+}
+
+/// Gradients of [`super::draw_factors_in`].
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `location`, `scale` | `[K, D]` | f32 |
+/// | `d_factors` | `[K, n_examples, D]` | the precision's |
+/// | returns `d_location`, `d_scale` | `[K, D]` | f32 |
+///
+/// # Errors
+/// As [`super::draw_factors_in`]; `d_factors` is named too.
+///
+/// # Numerics
+/// As [`draw_factors_backward`] of the rounded `d_factors`: everything is computed in f32.
+///
+/// # Source
+/// As [`draw_factors_backward`].
+pub fn draw_factors_backward_in(
+    client: &Client,
+    precision: Precision,
+    draw: &Draw,
+    shape: DrawShape,
+    location: &Handle,
+    scale: &Handle,
+    d_factors: &Handle,
+) -> Result<ParameterGradients<Handle>, Error> {
     let op = "draw_factors_backward";
-    check_types(op, client)?;
+    check_types_in(op, client, precision)?;
+    let entry = precision.bytes();
     let DrawShape { n_members, n_examples, width } = shape;
     let elements = shape.elements(op)?;
     let n_chunks = n_examples.div_ceil(EXAMPLES_PER_UNIT);
-    let plan = Plan::new(op, elements, n_members * n_chunks * width.div_ceil(4), limits_of(client))?;
-    check_parameters(op, client, shape, location, scale)?;
-    check_buffer(op, client, "d_factors", d_factors, &[n_members, n_examples, width])?;
     let (n_parameters, n_sums) = (n_members * width, n_members * n_chunks * width);
+    let (n_units, limits) = (n_members * n_chunks * width.div_ceil(4), limits_of(client));
+    let plan = Plan::new(op, (elements, entry), n_units, limits)?;
+    check_bytes(op, (n_sums, 4), limits)?;
+    check_parameters(op, client, shape, location, scale)?;
+    check_buffer_of(op, client, "d_factors", d_factors, &[n_members, n_examples, width], entry)?;
     let (d_location, d_scale) = (client.empty(4 * n_sums), client.empty(4 * n_sums));
     let (clip_min, clip_max) = bounds(draw.clip);
-    // SAFETY: the checks proved that `location` and `scale` hold `n_parameters` floats and `d_factors` `elements`; the
-    // outputs were made with `n_sums`. A unit returns unless its block lies in one of the `n_members * n_chunks` chunks;
-    // examples stay below `n_examples` and entries below `width`, so positions stay below these lengths, which are at most
-    // 2^31, so none wraps.
+    // SAFETY: the checks proved that `location` and `scale` hold `n_parameters` floats and `d_factors` `elements` entries
+    // of the precision's type, which the kernel is compiled for; the outputs were made with `n_sums` floats. A unit returns
+    // unless its block lies in one of the `n_members * n_chunks` chunks; examples stay below `n_examples` and entries below
+    // `width`, so positions stay below these lengths, which are at most 2^31, so none wraps.
     unsafe {
         draw_backward::draw_backward::launch_unchecked(
             client,
@@ -78,6 +110,7 @@ pub fn draw_factors_backward(
             clip_min,
             clip_max,
             draw.form(),
+            precision.stored(),
         );
     }
     let rows = (n_members, n_chunks, width);

@@ -22,7 +22,7 @@ pub(super) fn fold_rows(
     while n_rows > 1 {
         let n_chunks = n_rows.div_ceil(ROWS_PER_UNIT);
         let n_sums = n_members * n_chunks * width;
-        let plan = Plan::new(op, n_sums, n_sums, limits_of(client))?;
+        let plan = Plan::new(op, (n_sums, 4), n_sums, limits_of(client))?;
         let sums = client.empty(4 * n_sums);
         let n_terms = n_members * n_rows * width;
         // SAFETY: the caller made `partial` with `n_terms` floats, and `sums` was made with `n_sums`. A unit returns

@@ -162,7 +162,7 @@ impl Buffers {
         shape.elements(op)?;
         let n = shape.n_members * shape.width;
         let n_blocks = shape.n_members * shape.width.div_ceil(4);
-        let plan = Plan::new(op, n, n_blocks, limits_of(client))?;
+        let plan = Plan::new(op, (n, 4), n_blocks, limits_of(client))?;
         check_parameters(op, client, shape, location, scale)?;
         let [values, d_location, d_scale] = [n_blocks, n, n].map(|length| client.empty(4 * length));
         Ok(Self { plan, n_blocks, values, d_location, d_scale })

@@ -2,7 +2,6 @@
 //!
 //! Not for the choice of an engine, which [`crate::strategy`] makes.
 
-use cubecl::features::TypeUsage;
 use cubecl::ir::AddressType;
 use cubecl::prelude::*;
 use cubek_matmul::definition::{
@@ -18,6 +17,7 @@ use cubek_matmul::multi_level::{BatchMatmulRoutine, LaunchInfo, launch_kernel};
 use cubek_matmul::routine::BlueprintStrategy;
 use cubek_std::MatrixLayout;
 
+use super::checks::check_precision;
 use crate::Error;
 use crate::arithmetic::{Engine, Precision};
 use crate::kernels::library::{Fused, OperandLaunch, OperandsLaunch, StoreLaunch};
@@ -139,18 +139,6 @@ impl LibraryProduct {
         };
         launched.map_err(|error| refused(op, error))
     }
-}
-
-/// The device can keep buffers of the precision and convert them.
-pub(super) fn check_precision(op: &'static str, client: &Client, precision: Precision) -> Result<(), Error> {
-    let properties = client.properties();
-    let usage = properties.type_usage(precision.stored());
-    let stored = usage.contains(TypeUsage::Buffer) && usage.contains(TypeUsage::Conversion);
-    let rounds = precision != Precision::Tf32 || properties.supports_type(tf32::elem_type_native());
-    if stored && rounds {
-        return Ok(());
-    }
-    Err(Error::Unsupported { op, feature: precision.feature(), runtime: client.name() })
 }
 
 fn problem(extent: Extent, types: MatmulGlobalElems) -> MatmulProblem {

@@ -5,18 +5,18 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::checks::{check_buffer, check_types, limits_of};
+use super::checks::{check_buffer, check_buffer_of, check_types, check_types_in, limits_of};
 use crate::kernels::likelihood;
 use crate::outputs::{MAX_UNITS, RowPlan};
-use crate::shape::Limits;
-use crate::{Error, Likelihood, NllForm, OutputShape};
+use crate::shape::{Limits, check_bytes};
+use crate::{Error, Likelihood, NllForm, OutputShape, Precision};
 
 /// Losses and gradients on the device.
 #[derive(Debug, Clone)]
 pub struct NllGrads {
     /// `[B]`, loss of each example in nats; their mean is the loss of the batch.
     pub values: Handle,
-    /// `[S, K, B, C]`, gradient of the mean over the batch with respect to the outputs.
+    /// `[S, K, B, C]`, gradient of the mean over the batch with respect to the outputs, in the precision of these.
     pub outputs: Handle,
     /// `[K]`, the same with respect to the raw noise scales; only for [`Likelihood::Gaussian`].
     pub raw_noise: Option<Handle>,
@@ -44,7 +44,33 @@ pub fn nll(
     targets: &Handle,
     raw_noise: Option<&Handle>,
 ) -> Result<Handle, Error> {
-    let call = Call { op: "nll", client, likelihood, form, shape, outputs, targets, raw_noise };
+    nll_in(client, Precision::F32, likelihood, form, shape, outputs, targets, raw_noise)
+}
+
+/// [`nll`] of outputs in a chosen precision; tf32 is f32 here.
+///
+/// # Shapes
+/// As [`nll_with_gradient_in`]; returns `[B]`, f32.
+///
+/// # Units
+/// Nats.
+///
+/// # Errors
+/// As [`nll_with_gradient_in`].
+///
+/// # Source
+/// As [`nll_with_gradient`].
+pub fn nll_in(
+    client: &Client,
+    precision: Precision,
+    likelihood: Likelihood,
+    form: NllForm,
+    shape: OutputShape,
+    outputs: &Handle,
+    targets: &Handle,
+    raw_noise: Option<&Handle>,
+) -> Result<Handle, Error> {
+    let call = Call { op: "nll", client, precision, likelihood, form, shape, outputs, targets, raw_noise };
     Ok(call.run(false)?.values)
 }
 
@@ -91,10 +117,49 @@ pub fn nll_with_gradient(
     targets: &Handle,
     raw_noise: Option<&Handle>,
 ) -> Result<NllGrads, Error> {
-    Call { op: "nll_with_gradient", client, likelihood, form, shape, outputs, targets, raw_noise }.run(true)
+    nll_with_gradient_in(client, Precision::F32, likelihood, form, shape, outputs, targets, raw_noise)
+}
+
+/// [`nll_with_gradient`] of outputs in a chosen precision; tf32 is f32 here.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `outputs` | `[S, K, B, C]` as `shape` says | the precision's |
+/// | `targets` | `[B]` | u32 labels, or f32 values for the Gaussian likelihoods |
+/// | `raw_noise` | `[K]`, for [`Likelihood::Gaussian`] only | f32 |
+/// | returns | see [`NllGrads`] | gradient of the outputs: the precision's; all else f32 |
+///
+/// # Units
+/// As [`nll_with_gradient`].
+///
+/// # Errors
+/// As [`nll_with_gradient`]; [`Error::Unsupported`] names a type that the device lacks.
+///
+/// # Numerics
+/// As [`nll_with_gradient`] of the rounded outputs; everything is computed in f32 and the gradient of the outputs is
+/// rounded to the precision once. It holds the factor `1 / B`, in the average form `1 / (S K B)`: entries below `2^-14`
+/// lose digits in an f16, on some devices all of them, and those below `2^-25` become 0.
+///
+/// # Source
+/// As [`nll_with_gradient`].
+pub fn nll_with_gradient_in(
+    client: &Client,
+    precision: Precision,
+    likelihood: Likelihood,
+    form: NllForm,
+    shape: OutputShape,
+    outputs: &Handle,
+    targets: &Handle,
+    raw_noise: Option<&Handle>,
+) -> Result<NllGrads, Error> {
+    let op = "nll_with_gradient";
+    Call { op, client, precision, likelihood, form, shape, outputs, targets, raw_noise }.run(true)
 }
 
 /// Whether the device takes [`nll_with_gradient`] at this shape, asked before there are buffers.
+///
+/// For f32; what fits in f32 fits in a half, if the device has its type.
 ///
 /// # Errors
 /// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], as the launch would answer.
@@ -105,7 +170,7 @@ pub fn nll_fits(client: &Client, shape: OutputShape) -> Result<(), Error> {
     let op = "nll_fits";
     check_types(op, client)?;
     let limits = limits_of(client);
-    check_bytes(op, shape.elements(op)?, limits)?;
+    check_bytes(op, (shape.elements(op)?, 4), limits)?;
     RowPlan::new(op, limits, (shape.n_examples, shape.n_terms(), shape.n_outputs), true)?;
     RowPlan::new(op, limits, (shape.n_members, 1, 4 * MAX_UNITS), false).map(|_| ())
 }
@@ -113,6 +178,7 @@ pub fn nll_fits(client: &Client, shape: OutputShape) -> Result<(), Error> {
 struct Call<'a> {
     op: &'static str,
     client: &'a Client,
+    precision: Precision,
     likelihood: Likelihood,
     form: NllForm,
     shape: OutputShape,
@@ -123,14 +189,17 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn run(self, with_gradient: bool) -> Result<NllGrads, Error> {
-        let Self { op, client, shape, .. } = self;
-        check_types(op, client)?;
+        let Self { op, client, precision, shape, .. } = self;
+        check_types_in(op, client, precision)?;
         let elements = shape.elements(op)?;
         shape.check_likelihood(op, "outputs", self.likelihood)?;
         check_noise(op, self.likelihood, self.raw_noise.is_some())?;
         let limits = limits_of(client);
-        check_bytes(op, elements, limits)?;
-        check_buffer(op, client, "outputs", self.outputs, &shape.axes())?;
+        // Losses, or parts of the gradient of a noise scale, are words in every precision.
+        let words = if self.raw_noise.is_some() { elements } else { shape.n_examples };
+        check_bytes(op, (elements, precision.bytes()), limits)?;
+        check_bytes(op, (words, 4), limits)?;
+        check_buffer_of(op, client, "outputs", self.outputs, &shape.axes(), precision.bytes())?;
         check_buffer(op, client, "targets", self.targets, &[shape.n_examples])?;
         if let Some(raw_noise) = self.raw_noise {
             check_buffer(op, client, "raw_noise", raw_noise, &[shape.n_members])?;
@@ -142,7 +211,7 @@ impl Call<'_> {
         let n_d_outputs = kept(with_gradient, elements);
         let grads = NllGrads {
             values: client.empty(4 * shape.n_examples),
-            outputs: client.empty(4 * n_d_outputs),
+            outputs: client.empty(precision.bytes() * n_d_outputs),
             raw_noise: None,
         };
         match self.likelihood {
@@ -172,9 +241,9 @@ impl Call<'_> {
         with_gradient: bool,
     ) {
         let Self { shape, client, .. } = *self;
-        // SAFETY: `run` proved that `outputs` holds `elements = n_terms * batch_size * width` floats and `targets`
-        // `batch_size` words; `values` was made with `batch_size` floats and `d_outputs` with `elements`, or it is not
-        // written. Units without a column, a term or an entry use those numbered 0 and write nothing; a label at or
+        // SAFETY: `run` proved that `outputs` holds `elements = n_terms * batch_size * width` entries of the precision's
+        // type, which the kernel is compiled for, and `targets` `batch_size` words; `values` was made with `batch_size`
+        // floats and `d_outputs` with `elements` entries of that type, or it is not written. Units without a column, a term or an entry use those numbered 0 and write nothing; a label at or
         // behind `width` is replaced by 0. Positions are below `elements`, at most 2^31, so none wraps. Shared memory
         // holds as many entries as the largest cube of `RowPlan` has units.
         unsafe {
@@ -195,6 +264,7 @@ impl Call<'_> {
                 plan.tiling,
                 self.form,
                 with_gradient,
+                self.precision.stored(),
             );
         }
     }
@@ -241,6 +311,7 @@ impl Call<'_> {
                 self.likelihood,
                 self.form,
                 with_gradient,
+                self.precision.stored(),
             );
         }
         if !parts {
@@ -274,13 +345,4 @@ fn check_noise(op: &'static str, likelihood: Likelihood, given: bool) -> Result<
         (Likelihood::Gaussian, true) | (_, false) => Ok(()),
         (_, true) => Err(Error::Undefined { op, what: "a separate noise scale for this likelihood" }),
     }
-}
-
-pub(super) fn check_bytes(op: &'static str, elements: usize, limits: Limits) -> Result<(), Error> {
-    let requested = 4 * elements as u64;
-    if requested > limits.bytes {
-        let limit = "the largest buffer of the device in bytes";
-        return Err(Error::OverLimit { op, limit, requested, maximum: limits.bytes });
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The functions to call: each checks shapes, limits and features, then launches its kernels and returns at once.
 //!
-//! Not for strided tensors: buffers are contiguous, and `f32` but for layers of another [`crate::Precision`]. A failure of the device itself shows when the result is read.
+//! Not for strided tensors: buffers are contiguous, and `f32` unless a function's name ends in `_in` and it is given another
+//! [`crate::Precision`]. A failure of the device itself shows when the result is read.
 
 mod checks;
 mod convolution;
@@ -24,15 +25,20 @@ pub use convolution::{
     convolution_fits, perturbed_convolution, perturbed_convolution_backward,
     perturbed_convolution_backward_in, perturbed_convolution_in,
 };
-pub use draw::{draw_factors, draw_fits, stream_words};
-pub use draw_backward::draw_factors_backward;
+pub use draw::{draw_factors, draw_factors_in, draw_fits, stream_words};
+pub use draw_backward::{draw_factors_backward, draw_factors_backward_in};
 pub use engine::{convolution_engine, engine};
 pub use kl::{kl_closed, kl_monte_carlo};
-pub use likelihood::{NllGrads, nll, nll_fits, nll_with_gradient};
+pub use likelihood::{NllGrads, nll, nll_fits, nll_in, nll_with_gradient, nll_with_gradient_in};
 pub use linear::{
     linear_fits, perturbed_linear, perturbed_linear_backward, perturbed_linear_backward_in,
     perturbed_linear_in,
 };
-pub use predictive::{ClassPredictive, NO_CLASS, PredictiveAccumulator, class_predictive};
-pub use scale::{scale_by_draw, scale_images_by_draw};
-pub use scale_backward::{scale_by_draw_backward, scale_images_by_draw_backward};
+pub use predictive::{
+    ClassPredictive, NO_CLASS, PredictiveAccumulator, class_predictive, class_predictive_in,
+};
+pub use scale::{scale_by_draw, scale_by_draw_in, scale_images_by_draw, scale_images_by_draw_in};
+pub use scale_backward::{
+    scale_by_draw_backward, scale_by_draw_backward_in, scale_images_by_draw_backward,
+    scale_images_by_draw_backward_in,
+};

@@ -5,11 +5,11 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::checks::{check_buffer, check_types, limits_of};
-use super::likelihood::check_bytes;
+use super::checks::{check_buffer, check_buffer_of, check_types, check_types_in, limits_of};
 use crate::kernels::predictive;
 use crate::outputs::RowPlan;
-use crate::{Error, Likelihood, OutputShape};
+use crate::shape::check_bytes;
+use crate::{Error, Likelihood, OutputShape, Precision};
 
 /// Class that stands in [`ClassPredictive::member_classes`] where a member's probabilities are NaN.
 pub const NO_CLASS: u32 = predictive::NO_CLASS;
@@ -73,7 +73,7 @@ impl PredictiveAccumulator {
         }
         let sums = OutputShape { n_samples: 1, n_members, n_examples, n_outputs: n_classes };
         let elements = sums.elements(op)?;
-        check_bytes(op, elements.max(4 * n_examples), limits_of(client))?;
+        check_bytes(op, (elements.max(4 * n_examples), 4), limits_of(client))?;
         Ok(Self {
             likelihood,
             n_samples: 0,
@@ -97,19 +97,41 @@ impl PredictiveAccumulator {
     /// # Source
     /// As [`class_predictive`].
     pub fn add(&mut self, client: &Client, n_samples: usize, logits: &Handle) -> Result<(), Error> {
+        self.add_in(client, Precision::F32, n_samples, logits)
+    }
+
+    /// [`PredictiveAccumulator::add`] of logits in a chosen precision; tf32 is f32 here. Chunks may differ in theirs.
+    ///
+    /// # Shapes
+    /// `logits`: as there, of the precision's type.
+    ///
+    /// # Errors
+    /// As there; [`Error::Unsupported`] names a type that the device lacks.
+    ///
+    /// # Source
+    /// As [`class_predictive`].
+    pub fn add_in(
+        &mut self,
+        client: &Client,
+        precision: Precision,
+        n_samples: usize,
+        logits: &Handle,
+    ) -> Result<(), Error> {
         let op = "PredictiveAccumulator::add";
+        check_types_in(op, client, precision)?;
         let (n_members, n_examples) = (self.n_members, self.n_examples);
         let n_outputs = self.likelihood.n_outputs(self.n_classes);
         let shape = OutputShape { n_samples, n_members, n_examples, n_outputs };
         let elements = shape.elements(op)?;
         let limits = limits_of(client);
-        check_bytes(op, elements, limits)?;
-        check_buffer(op, client, "logits", logits, &shape.axes())?;
+        check_bytes(op, (elements, precision.bytes()), limits)?;
+        check_buffer_of(op, client, "logits", logits, &shape.axes(), precision.bytes())?;
         let n_columns = n_members * n_examples;
         self.check_sums(op, client)?;
         let plan = RowPlan::new(op, limits, (n_columns, n_samples, self.n_classes), false)?;
-        // SAFETY: `check_buffer` proved that `logits` holds `n_samples * n_columns` rows of `n_outputs` floats, and the
-        // sums were made with `n_columns` rows of `n_classes` floats and `n_columns` floats. A row of the kernel has
+        // SAFETY: `check_buffer_of` proved that `logits` holds `n_samples * n_columns` rows of `n_outputs` entries of the
+        // precision's type, which the kernel is compiled for, and the sums were made with `n_columns` rows of `n_classes`
+        // floats and `n_columns` floats. A row of the kernel has
         // `n_classes` entries; with one logit it reads that one for both of its two. Units without a column use column
         // 0 and write nothing; positions stay below `elements` or below that of the sums, which are at most 2^31.
         // Shared memory holds as many entries as the largest cube of `RowPlan` has units.
@@ -128,6 +150,7 @@ impl PredictiveAccumulator {
                 plan.tiling,
                 self.likelihood == Likelihood::Bernoulli,
                 self.n_samples == 0,
+                precision.stored(),
             );
         }
         self.n_samples += n_samples;
@@ -244,10 +267,36 @@ pub fn class_predictive(
     shape: OutputShape,
     logits: &Handle,
 ) -> Result<ClassPredictive, Error> {
+    class_predictive_in(client, Precision::F32, likelihood, shape, logits)
+}
+
+/// [`class_predictive`] of logits in a chosen precision; tf32 is f32 here.
+///
+/// # Shapes
+/// As [`class_predictive`], `logits` of the precision's type; results as there, f32.
+///
+/// # Units
+/// Entropies in nats.
+///
+/// # Errors
+/// As [`class_predictive`]; [`Error::Unsupported`] names a type that the device lacks.
+///
+/// # Numerics
+/// As [`class_predictive`] of the rounded logits: everything is computed and returned in f32.
+///
+/// # Source
+/// As [`class_predictive`].
+pub fn class_predictive_in(
+    client: &Client,
+    precision: Precision,
+    likelihood: Likelihood,
+    shape: OutputShape,
+    logits: &Handle,
+) -> Result<ClassPredictive, Error> {
     let OutputShape { n_samples, n_members, n_examples, n_outputs } = shape;
     shape.check_likelihood("class_predictive", "logits", likelihood)?;
     let n_classes = if likelihood == Likelihood::Bernoulli { 2 } else { n_outputs };
     let mut sums = PredictiveAccumulator::new(client, likelihood, n_members, n_examples, n_classes)?;
-    sums.add(client, n_samples, logits)?;
+    sums.add_in(client, precision, n_samples, logits)?;
     sums.predictive(client)
 }

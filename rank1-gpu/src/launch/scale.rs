@@ -5,11 +5,11 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::checks::{bounds, check_buffer, check_parameters, check_types, limits_of};
+use super::checks::{bounds, check_buffer_of, check_parameters, check_types_in, limits_of};
 use crate::kernels::scale;
 use crate::layout::Spread;
 use crate::shape::Plan;
-use crate::{Draw, DrawShape, Error, ImageShape};
+use crate::{Draw, DrawShape, Error, ImageShape, Precision};
 
 /// Positions of one draw that a unit scales with the four factors it has drawn.
 const POSITIONS_PER_UNIT: usize = 4;
@@ -41,8 +41,40 @@ pub fn scale_by_draw(
     location: &Handle,
     scale: &Handle,
 ) -> Result<Handle, Error> {
+    scale_by_draw_in(client, Precision::F32, draw, shape, batch_size, x, location, scale)
+}
+
+/// [`scale_by_draw`] of rows in a chosen precision; tf32 is f32 here.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `x` | `[K * batch_size, D]`, member-major | the precision's |
+/// | `location`, `scale` | `[K, D]`; scales as [`Draw::scale`] says | f32 |
+/// | `shape.n_examples` | `batch_size`, or 1 for one draw shared by the batch | |
+/// | returns | `[K * batch_size, D]` | the precision's |
+///
+/// # Errors
+/// As [`scale_by_draw`]; [`Error::Unsupported`] names a type that the device lacks.
+///
+/// # Numerics
+/// Factor and product are f32; the product is rounded to the precision once.
+///
+/// # Source
+/// As [`scale_by_draw`].
+pub fn scale_by_draw_in(
+    client: &Client,
+    precision: Precision,
+    draw: &Draw,
+    shape: DrawShape,
+    batch_size: usize,
+    x: &Handle,
+    location: &Handle,
+    scale: &Handle,
+) -> Result<Handle, Error> {
     let op = "scale_by_draw";
-    scale_spread(op, client, draw, shape, Spread::rows(op, shape, batch_size)?, x, location, scale)
+    let spread = Spread::rows(op, shape, batch_size)?;
+    scale_spread(op, client, precision, draw, shape, spread, x, location, scale)
 }
 
 /// Images scaled channel by channel by a draw that is never stored.
@@ -69,13 +101,46 @@ pub fn scale_images_by_draw(
     location: &Handle,
     scale: &Handle,
 ) -> Result<Handle, Error> {
+    scale_images_by_draw_in(client, Precision::F32, draw, shape, images, x, location, scale)
+}
+
+/// [`scale_images_by_draw`] of images in a chosen precision; tf32 is f32 here.
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `x` | `[K * B, C, H, W]` or `[K * B, H, W, C]`, as `images.layout` says | the precision's |
+/// | `location`, `scale` | `[K, C]`; `shape.width` is `C` | f32 |
+/// | `shape.n_examples` | `images.batch_size`, or 1 for one draw shared by the batch | |
+/// | returns | the shape of `x` | the precision's |
+///
+/// # Errors
+/// As [`scale_by_draw_in`].
+///
+/// # Numerics
+/// As [`scale_by_draw_in`].
+///
+/// # Source
+/// As [`scale_images_by_draw`].
+pub fn scale_images_by_draw_in(
+    client: &Client,
+    precision: Precision,
+    draw: &Draw,
+    shape: DrawShape,
+    images: ImageShape,
+    x: &Handle,
+    location: &Handle,
+    scale: &Handle,
+) -> Result<Handle, Error> {
     let op = "scale_images_by_draw";
-    scale_spread(op, client, draw, shape, Spread::images(op, shape, images)?, x, location, scale)
+    let spread = Spread::images(op, shape, images)?;
+    scale_spread(op, client, precision, draw, shape, spread, x, location, scale)
 }
 
 fn scale_spread(
     op: &'static str,
     client: &Client,
+    precision: Precision,
     draw: &Draw,
     shape: DrawShape,
     spread: Spread,
@@ -83,20 +148,22 @@ fn scale_spread(
     location: &Handle,
     scale: &Handle,
 ) -> Result<Handle, Error> {
-    check_types(op, client)?;
+    check_types_in(op, client, precision)?;
     let DrawShape { n_members, n_examples, width } = shape;
     let (elements, tiles) = (spread.elements(), spread.positions.div_ceil(POSITIONS_PER_UNIT));
     let n_units = n_members * n_examples * tiles * width.div_ceil(4);
-    let plan = Plan::new(op, elements, n_units, limits_of(client))?;
-    check_buffer(op, client, "x", x, spread.shape())?;
+    let entry = precision.bytes();
+    let plan = Plan::new(op, (elements, entry), n_units, limits_of(client))?;
+    check_buffer_of(op, client, "x", x, spread.shape(), entry)?;
     check_parameters(op, client, shape, location, scale)?;
     let n_parameters = n_members * width;
-    let out = client.empty(4 * elements);
+    let out = client.empty(entry * elements);
     let (clip_min, clip_max) = bounds(draw.clip);
-    // SAFETY: the checks proved that `x` holds `elements` floats, `location` and `scale` `n_parameters`; `out` was made
-    // with `elements`, and `x` is read where `out` is written. A unit returns unless its block belongs to one of the
-    // `n_members * n_examples` rows of factors; positions stay below `spread.positions` and entries below `width`, and
-    // `elements` is the product of these numbers, whatever the order of the axes. It is at most 2^31: nothing wraps.
+    // SAFETY: the checks proved that `x` holds `elements` entries of the precision's type, which the kernel is compiled
+    // for, `location` and `scale` `n_parameters` floats; `out` was made with `elements` entries of that type, and `x` is
+    // read where `out` is written. A unit returns unless its block belongs to one of the `n_members * n_examples` rows of
+    // factors; positions stay below `spread.positions` and entries below `width`, and `elements` is the product of these
+    // numbers, whatever the order of the axes. It is at most 2^31: nothing wraps.
     unsafe {
         scale::scale_by_draw::launch_unchecked(
             client,
@@ -120,6 +187,7 @@ fn scale_spread(
             clip_max,
             spread.plane > 1,
             draw.form(),
+            precision.stored(),
         );
     }
     Ok(out)

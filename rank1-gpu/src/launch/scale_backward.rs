@@ -3,12 +3,12 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::checks::{bounds, check_buffer, check_parameters, check_types, limits_of};
+use super::checks::{bounds, check_buffer_of, check_parameters, check_types_in, limits_of};
 use super::fold::fold_rows;
 use crate::kernels::scale_backward;
 use crate::layout::Spread;
-use crate::shape::Plan;
-use crate::{Draw, DrawShape, Error, ImageShape, ParameterGradients, ScaleGradients};
+use crate::shape::{Plan, check_bytes};
+use crate::{Draw, DrawShape, Error, ImageShape, ParameterGradients, Precision, ScaleGradients};
 
 /// Products that one unit sums for each factor entry; a constant, so that the order is the same on every device.
 const TERMS_PER_UNIT: usize = 16;
@@ -43,8 +43,43 @@ pub fn scale_by_draw_backward(
     scale: &Handle,
     d_out: &Handle,
 ) -> Result<ScaleGradients<Handle>, Error> {
+    scale_by_draw_backward_in(client, Precision::F32, draw, shape, batch_size, x, location, scale, d_out)
+}
+
+/// Gradients of [`super::scale_by_draw_in`].
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `x`, `d_out` | `[K * batch_size, D]`, member-major | the precision's |
+/// | `location`, `scale` | `[K, D]`; scales as [`Draw::scale`] says | f32 |
+/// | `shape.n_examples` | `batch_size`, or 1 for one draw shared by the batch | |
+/// | returns `d_x` | `[K * batch_size, D]` | the precision's |
+/// | returns `d_location`, `d_scale` | `[K, D]` | f32 |
+///
+/// # Errors
+/// As [`super::scale_by_draw_in`]; `d_out` is named too.
+///
+/// # Numerics
+/// As [`scale_by_draw_backward`] of the rounded `x` and `d_out`; products and sums are f32, `d_x` is rounded to the
+/// precision once.
+///
+/// # Source
+/// As [`scale_by_draw_backward`].
+pub fn scale_by_draw_backward_in(
+    client: &Client,
+    precision: Precision,
+    draw: &Draw,
+    shape: DrawShape,
+    batch_size: usize,
+    x: &Handle,
+    location: &Handle,
+    scale: &Handle,
+    d_out: &Handle,
+) -> Result<ScaleGradients<Handle>, Error> {
     let op = "scale_by_draw_backward";
-    backward(op, client, draw, shape, Spread::rows(op, shape, batch_size)?, x, location, scale, d_out)
+    let spread = Spread::rows(op, shape, batch_size)?;
+    backward(op, client, precision, draw, shape, spread, x, location, scale, d_out)
 }
 
 /// Gradients of [`super::scale_images_by_draw`] in one pass over the images.
@@ -73,13 +108,45 @@ pub fn scale_images_by_draw_backward(
     scale: &Handle,
     d_out: &Handle,
 ) -> Result<ScaleGradients<Handle>, Error> {
+    scale_images_by_draw_backward_in(client, Precision::F32, draw, shape, images, x, location, scale, d_out)
+}
+
+/// Gradients of [`super::scale_images_by_draw_in`].
+///
+/// # Shapes
+/// | value | shape | dtype |
+/// | --- | --- | --- |
+/// | `x`, `d_out`, returns `d_x` | `[K * B, C, H, W]` or `[K * B, H, W, C]`, as `images.layout` says | the precision's |
+/// | `location`, `scale`, returns `d_location`, `d_scale` | `[K, C]`; `shape.width` is `C` | f32 |
+///
+/// # Errors
+/// As [`scale_by_draw_backward_in`].
+///
+/// # Numerics
+/// As [`scale_by_draw_backward_in`].
+///
+/// # Source
+/// See [`super::scale_images_by_draw`].
+pub fn scale_images_by_draw_backward_in(
+    client: &Client,
+    precision: Precision,
+    draw: &Draw,
+    shape: DrawShape,
+    images: ImageShape,
+    x: &Handle,
+    location: &Handle,
+    scale: &Handle,
+    d_out: &Handle,
+) -> Result<ScaleGradients<Handle>, Error> {
     let op = "scale_images_by_draw_backward";
-    backward(op, client, draw, shape, Spread::images(op, shape, images)?, x, location, scale, d_out)
+    let spread = Spread::images(op, shape, images)?;
+    backward(op, client, precision, draw, shape, spread, x, location, scale, d_out)
 }
 
 fn backward(
     op: &'static str,
     client: &Client,
+    precision: Precision,
     draw: &Draw,
     shape: DrawShape,
     spread: Spread,
@@ -88,26 +155,29 @@ fn backward(
     scale: &Handle,
     d_out: &Handle,
 ) -> Result<ScaleGradients<Handle>, Error> {
-    check_types(op, client)?;
+    check_types_in(op, client, precision)?;
     let DrawShape { n_members, n_examples, width } = shape;
-    let elements = spread.elements();
+    let (elements, entry) = (spread.elements(), precision.bytes());
     // Several positions of one draw if it has them, otherwise several draws.
     let tiles = spread.positions.div_ceil(TERMS_PER_UNIT);
     let examples_per_unit = (TERMS_PER_UNIT / spread.positions).max(1);
     let n_partials = n_examples.div_ceil(examples_per_unit) * tiles;
-    let plan = Plan::new(op, elements, n_members * n_partials * width.div_ceil(4), limits_of(client))?;
-    check_buffer(op, client, "x", x, spread.shape())?;
-    check_buffer(op, client, "d_out", d_out, spread.shape())?;
-    check_parameters(op, client, shape, location, scale)?;
     let (n_parameters, n_sums) = (n_members * width, n_members * n_partials * width);
-    let d_x = client.empty(4 * elements);
+    let (n_units, limits) = (n_members * n_partials * width.div_ceil(4), limits_of(client));
+    let plan = Plan::new(op, (elements, entry), n_units, limits)?;
+    check_bytes(op, (n_sums, 4), limits)?;
+    check_buffer_of(op, client, "x", x, spread.shape(), entry)?;
+    check_buffer_of(op, client, "d_out", d_out, spread.shape(), entry)?;
+    check_parameters(op, client, shape, location, scale)?;
+    let d_x = client.empty(entry * elements);
     let (d_location, d_scale) = (client.empty(4 * n_sums), client.empty(4 * n_sums));
     let (clip_min, clip_max) = bounds(draw.clip);
-    // SAFETY: the checks proved that `x` and `d_out` hold `elements` floats, `location` and `scale` `n_parameters`; the
-    // outputs were made with `elements` and `n_sums`. A unit returns unless its block belongs to one of the
-    // `n_members * n_partials` partial sums, whose row it writes; examples stay below `n_examples`, positions below
-    // `spread.positions` and entries below `width`, and `elements` is the product of these with the members. It is at
-    // most 2^31 and no other length is larger: nothing wraps.
+    // SAFETY: the checks proved that `x` and `d_out` hold `elements` entries of the precision's type, which the kernel is
+    // compiled for, `location` and `scale` `n_parameters` floats; `d_x` was made with `elements` entries of that type, the
+    // sums with `n_sums` floats. A unit returns unless its block belongs to one of the `n_members * n_partials` partial
+    // sums, whose row it writes; examples stay below `n_examples`, positions below `spread.positions` and entries below
+    // `width`, and `elements` is the product of these with the members. It is at most 2^31 and no other length is larger:
+    // nothing wraps.
     unsafe {
         scale_backward::scale_backward::launch_unchecked(
             client,
@@ -135,6 +205,7 @@ fn backward(
             clip_max,
             spread.plane > 1,
             draw.form(),
+            precision.stored(),
         );
     }
     let rows = (n_members, n_partials, width);

@@ -1,16 +1,30 @@
 //! Factor draws of a device against the host's formula.
 
 use cubecl::client::Client;
-use rank1_gpu::{Clip, Draw, DrawShape, Family, NoiseKind, ScaleParameter, host, launch, transfer};
+use rank1_gpu::{
+    Clip, Draw, DrawShape, Family, NoiseKind, Precision, ScaleParameter, host, launch, transfer,
+};
 use statrs::distribution::{ContinuousCDF, Normal};
 
+use super::halves::{assert_stored, halves, precisions};
 use super::{KEY, KINDS, SHAPES, assert_close, draw, forms, parameters, shape};
 
 fn device_draw(client: &Client, draw: &Draw, shape: DrawShape, location: &[f32], scale: &[f32]) -> Vec<f32> {
+    device_draw_in(client, Precision::F32, draw, shape, location, scale)
+}
+
+fn device_draw_in(
+    client: &Client,
+    precision: Precision,
+    draw: &Draw,
+    shape: DrawShape,
+    location: &[f32],
+    scale: &[f32],
+) -> Vec<f32> {
     let location = transfer::upload(client, "location", location).unwrap();
     let scale = transfer::upload(client, "scale", scale).unwrap();
-    let out = launch::draw_factors(client, draw, shape, &location, &scale).unwrap();
-    transfer::download(client, &out).unwrap()
+    let out = launch::draw_factors_in(client, precision, draw, shape, &location, &scale).unwrap();
+    transfer::download_as(client, &out, precision).unwrap()
 }
 
 pub(crate) fn draws_equal_the_host(client: &Client) {
@@ -34,6 +48,20 @@ pub(crate) fn draws_of_raw_scales_and_log_normal_draws_equal_the_host(client: &C
             let expected = host::draw_factors(&draw, shape, &location, &scale).unwrap();
             let got = device_draw(client, &draw, shape, &location, &scale);
             assert_close(&got, &expected, &format!("{draw:?} {shape:?}"));
+        }
+    }
+}
+
+pub(crate) fn draws_stored_in_halves_equal_the_host(client: &Client) {
+    for precision in halves(client) {
+        let kinds = KINDS.map(|kind| draw(kind, Some(Clip::REFERENCE)));
+        for draw in kinds.into_iter().chain(forms(NoiseKind::Normal)) {
+            for shape in SHAPES.map(shape) {
+                let (location, scale) = parameters(shape);
+                let expected = host::draw_factors(&draw, shape, &location, &scale).unwrap();
+                let got = device_draw_in(client, precision, &draw, shape, &location, &scale);
+                assert_stored(&got, &expected, precision, 1.0, &format!("{draw:?} {shape:?}"));
+            }
         }
     }
 }
@@ -88,6 +116,10 @@ pub(crate) fn clipped_draws_end_on_the_bounds(client: &Client) {
 }
 
 pub(crate) fn nan_parameters_pass_through_a_clip(client: &Client) {
+    precisions(client).into_iter().for_each(|precision| check_nan_parameters(client, precision));
+}
+
+fn check_nan_parameters(client: &Client, precision: Precision) {
     let shape = shape((1, 3, 5));
     let location = [1.0, f32::NAN, 1.0, 1.0, 1.0];
     let scale = [0.1, 0.1, 0.1, f32::NAN, 0.1];
@@ -98,9 +130,9 @@ pub(crate) fn nan_parameters_pass_through_a_clip(client: &Client) {
     ] {
         let clip = Some(Clip::REFERENCE);
         let draw = Draw { family, scale: scale_kind, ..draw(NoiseKind::Normal, clip) };
-        for row in device_draw(client, &draw, shape, &location, &scale).chunks(5) {
+        for row in device_draw_in(client, precision, &draw, shape, &location, &scale).chunks(5) {
             let nan = row.iter().map(|v| v.is_nan()).collect::<Vec<_>>();
-            assert_eq!(nan, [false, true, false, true, false], "{draw:?}");
+            assert_eq!(nan, [false, true, false, true, false], "{precision:?} {draw:?}");
         }
     }
 }

@@ -3,9 +3,12 @@
 use cubecl::client::Client;
 use cubecl::server::Handle;
 use rank1_gpu::{
-    Clip, Draw, DrawShape, Error, NoiseKind, ParameterGradients, ScaleGradients, host, launch, transfer,
+    Clip, Draw, DrawShape, Error, NoiseKind, ParameterGradients, Precision, ScaleGradients, host, launch,
+    transfer,
 };
 
+use super::halves::{assert_stored, halves, precisions};
+use super::library::round;
 use super::{KINDS, SHAPES, assert_close, draw, forms, parameters, shape, waves};
 
 fn upload(client: &Client, values: &[f32]) -> Handle {
@@ -26,13 +29,18 @@ pub(crate) fn assert_parameters_close(
 }
 
 fn check_draw(client: &Client, draw: &Draw, shape: DrawShape) {
+    check_draw_in(client, Precision::F32, draw, shape);
+}
+
+fn check_draw_in(client: &Client, precision: Precision, draw: &Draw, shape: DrawShape) {
     let (location, scale) = parameters(shape);
-    let d_factors = waves(shape.n_members * shape.n_examples * shape.width);
+    let d_factors = round(&waves(shape.n_members * shape.n_examples * shape.width), precision);
     let expected = host::draw_factors_backward(draw, shape, &location, &scale, &d_factors).unwrap();
     let (location, scale) = (upload(client, &location), upload(client, &scale));
-    let d_factors = upload(client, &d_factors);
-    let got = launch::draw_factors_backward(client, draw, shape, &location, &scale, &d_factors).unwrap();
-    assert_parameters_close(client, &got, &expected, &format!("{draw:?} {shape:?}"));
+    let d_factors = transfer::upload_as(client, "d_factors", &d_factors, precision).unwrap();
+    let got = launch::draw_factors_backward_in(client, precision, draw, shape, &location, &scale, &d_factors)
+        .unwrap();
+    assert_parameters_close(client, &got, &expected, &format!("{precision:?} {draw:?} {shape:?}"));
 }
 
 pub(crate) fn gradients_of_draws_equal_the_host(client: &Client) {
@@ -42,6 +50,15 @@ pub(crate) fn gradients_of_draws_equal_the_host(client: &Client) {
     for kind in KINDS {
         let draw = draw(kind, Some(Clip::REFERENCE));
         SHAPES.into_iter().for_each(|axes| check_draw(client, &draw, shape(axes)));
+    }
+}
+
+pub(crate) fn gradients_of_draws_from_halves_equal_the_host(client: &Client) {
+    for precision in halves(client) {
+        for draw in forms(NoiseKind::Normal) {
+            SHAPES.into_iter().for_each(|axes| check_draw_in(client, precision, &draw, shape(axes)));
+        }
+        check_draw_in(client, precision, &draw(NoiseKind::Normal, None), shape((2, 16 * 32 + 5, 3)));
     }
 }
 
@@ -57,21 +74,42 @@ fn device_scale_backward(
     draw: &Draw,
     shape: DrawShape,
     batch_size: usize,
+    values: [&[f32]; 4],
+) -> ScaleGradients<Handle> {
+    device_scale_backward_in(client, Precision::F32, draw, shape, batch_size, values)
+}
+
+fn device_scale_backward_in(
+    client: &Client,
+    precision: Precision,
+    draw: &Draw,
+    shape: DrawShape,
+    batch_size: usize,
     [x, location, scale, d_out]: [&[f32]; 4],
 ) -> ScaleGradients<Handle> {
-    let [x, location, scale, d_out] = [x, location, scale, d_out].map(|values| upload(client, values));
-    launch::scale_by_draw_backward(client, draw, shape, batch_size, &x, &location, &scale, &d_out).unwrap()
+    let [x, d_out] = [x, d_out].map(|values| transfer::upload_as(client, "test", values, precision).unwrap());
+    let [location, scale] = [location, scale].map(|values| upload(client, values));
+    launch::scale_by_draw_backward_in(
+        client, precision, draw, shape, batch_size, &x, &location, &scale, &d_out,
+    )
+    .unwrap()
 }
 
 fn check_scale(client: &Client, draw: &Draw, shape: DrawShape, batch_size: usize) {
+    check_scale_in(client, Precision::F32, draw, shape, batch_size);
+}
+
+fn check_scale_in(client: &Client, precision: Precision, draw: &Draw, shape: DrawShape, batch_size: usize) {
     let (location, scale) = parameters(shape);
     let n = shape.n_members * batch_size * shape.width;
-    let (x, d_out) = (waves(n), waves(n + 1).split_off(1));
+    let (x, d_out) = (round(&waves(n), precision), round(&waves(n + 1).split_off(1), precision));
     let expected =
         host::scale_by_draw_backward(draw, shape, batch_size, &x, &location, &scale, &d_out).unwrap();
-    let got = device_scale_backward(client, draw, shape, batch_size, [&x, &location, &scale, &d_out]);
-    let what = format!("{draw:?} {shape:?} {batch_size}");
-    assert_close(&transfer::download(client, &got.d_x).unwrap(), &expected.d_x, &format!("d_x, {what}"));
+    let values: [&[f32]; 4] = [&x, &location, &scale, &d_out];
+    let got = device_scale_backward_in(client, precision, draw, shape, batch_size, values);
+    let what = format!("{precision:?} {draw:?} {shape:?} {batch_size}");
+    let d_x = transfer::download_as(client, &got.d_x, precision).unwrap();
+    assert_stored(&d_x, &expected.d_x, precision, 1.0, &format!("d_x, {what}"));
     assert_parameters_close(client, &got.parameters, &expected.parameters, &what);
 }
 
@@ -91,6 +129,20 @@ pub(crate) fn gradients_of_a_shared_draw_equal_the_host(client: &Client) {
         }
     }
     check_scale(client, &draw(NoiseKind::Normal, None), shape((2, 1, 3)), 16 * 32 + 5);
+}
+
+pub(crate) fn gradients_of_scaled_halves_equal_the_host(client: &Client) {
+    for precision in halves(client) {
+        for draw in forms(NoiseKind::Normal) {
+            for (n_members, batch_size, width) in SHAPES {
+                let own = shape((n_members, batch_size, width));
+                check_scale_in(client, precision, &draw, own, batch_size);
+                check_scale_in(client, precision, &draw, DrawShape { n_examples: 1, ..own }, batch_size);
+            }
+        }
+        let long = 16 * 32 + 5;
+        check_scale_in(client, precision, &draw(NoiseKind::Normal, None), shape((2, long, 3)), long);
+    }
 }
 
 /// The fused pass against the stored factors: gradients of factors made on the host, then the backward pass of draws.
@@ -127,18 +179,23 @@ pub(crate) fn gradients_repeat_bit_for_bit(client: &Client) {
 
 /// A factor that was cut passes nothing on, not even NaN; any other passes NaN to its own entry alone.
 pub(crate) fn nan_gradients_reach_their_entry_unless_the_factor_was_cut(client: &Client) {
+    precisions(client).into_iter().for_each(|precision| check_nan_gradients(client, precision));
+}
+
+fn check_nan_gradients(client: &Client, precision: Precision) {
     let shape = shape((1, 1, 5));
     // Entries 0 and 1 are inside the bounds, entry 3 far above them, entry 2 has no scale that is a number.
     let (location, scale) = ([1.0, 1.0, 1.0, 50.0, 1.0], [0.1, 0.1, f32::NAN, 0.1, 0.1]);
     let draw = draw(NoiseKind::Normal, Some(Clip::REFERENCE));
     let d_out = [f32::NAN, 1.0, 1.0, f32::NAN, 1.0];
-    let got = device_scale_backward(client, &draw, shape, 1, [&[1.0; 5], &location, &scale, &d_out]);
-    let nan = |buffer: &Handle| -> Vec<bool> {
-        transfer::download(client, buffer).unwrap().iter().map(|v| v.is_nan()).collect()
+    let values: [&[f32]; 4] = [&[1.0; 5], &location, &scale, &d_out];
+    let got = device_scale_backward_in(client, precision, &draw, shape, 1, values);
+    let nan = |buffer: &Handle, precision| -> Vec<bool> {
+        transfer::download_as(client, buffer, precision).unwrap().iter().map(|v| v.is_nan()).collect()
     };
-    assert_eq!(nan(&got.d_x), [true, false, true, true, false]);
-    assert_eq!(nan(&got.parameters.d_location), [true, false, false, false, false]);
-    assert_eq!(nan(&got.parameters.d_scale), [true, false, false, false, false]);
+    assert_eq!(nan(&got.d_x, precision), [true, false, true, true, false]);
+    assert_eq!(nan(&got.parameters.d_location, Precision::F32), [true, false, false, false, false]);
+    assert_eq!(nan(&got.parameters.d_scale, Precision::F32), [true, false, false, false, false]);
     let d_location = transfer::download(client, &got.parameters.d_location).unwrap();
     assert_eq!(d_location[1..], [1.0, 1.0, 0.0, 1.0]);
 }

@@ -4,9 +4,11 @@ use cubecl::client::Client;
 use cubecl::server::Handle;
 use rank1_gpu::host::{self, Targets};
 use rank1_gpu::launch::{self, NllGrads};
-use rank1_gpu::{Error, Likelihood, NllForm, OutputShape, transfer};
+use rank1_gpu::{Error, Likelihood, NllForm, OutputShape, Precision, transfer};
 
 use super::assert_close;
+use super::halves::{assert_stored, halves, precisions};
+use super::library::round;
 
 const FORMS: [NllForm; 2] = [NllForm::AverageNll, NllForm::MixtureNll];
 const SCALARS: [Likelihood; 3] =
@@ -30,6 +32,7 @@ const SHAPES: [[usize; 4]; 8] = [
 struct Case {
     likelihood: Likelihood,
     shape: OutputShape,
+    precision: Precision,
     outputs: Vec<f32>,
     labels: Vec<u32>,
     values: Vec<f32>,
@@ -45,6 +48,7 @@ fn case(likelihood: Likelihood, [n_samples, n_members, n_examples, n_outputs]: [
     Case {
         likelihood,
         shape,
+        precision: Precision::F32,
         outputs: (0..n).map(|i| 2.5 * (1.7 * i as f32 + 0.4).sin()).collect(),
         labels: (0..n_examples).map(|b| ((5 * b + 3) % n_labels) as u32).collect(),
         values: (0..n_examples).map(|b| 2.0 * (0.9 * b as f32).cos()).collect(),
@@ -54,6 +58,11 @@ fn case(likelihood: Likelihood, [n_samples, n_members, n_examples, n_outputs]: [
 }
 
 impl Case {
+    /// The same with outputs rounded to a precision.
+    fn rounded_to(self, precision: Precision) -> Self {
+        Self { precision, outputs: round(&self.outputs, precision), ..self }
+    }
+
     fn host(&self, form: NllForm) -> host::NllGrads {
         let targets = if self.likelihood.is_classification() {
             Targets::Labels(&self.labels)
@@ -67,11 +76,12 @@ impl Case {
     fn device(&self, client: &Client, form: NllForm) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
         let NllGrads { values, outputs, raw_noise } = self.launch(client, form).unwrap();
         let read = |buffer| transfer::download(client, buffer).unwrap();
-        (read(&values), read(&outputs), raw_noise.as_ref().map(read))
+        let outputs = transfer::download_as(client, &outputs, self.precision).unwrap();
+        (read(&values), outputs, raw_noise.as_ref().map(read))
     }
 
     fn launch(&self, client: &Client, form: NllForm) -> Result<NllGrads, Error> {
-        let outputs = transfer::upload(client, "outputs", &self.outputs)?;
+        let outputs = transfer::upload_as(client, "outputs", &self.outputs, self.precision)?;
         let targets = if self.likelihood.is_classification() {
             transfer::upload_words(client, "targets", &self.labels)?
         } else {
@@ -79,8 +89,11 @@ impl Case {
         };
         let raw_noise =
             self.raw_noise.as_ref().map(|raw| transfer::upload(client, "raw_noise", raw)).transpose()?;
-        let (likelihood, shape) = (self.likelihood, self.shape);
-        launch::nll_with_gradient(client, likelihood, form, shape, &outputs, &targets, raw_noise.as_ref())
+        let (precision, likelihood, shape, raw_noise) =
+            (self.precision, self.likelihood, self.shape, raw_noise.as_ref());
+        launch::nll_with_gradient_in(
+            client, precision, likelihood, form, shape, &outputs, &targets, raw_noise,
+        )
     }
 
     fn check(&self, client: &Client, form: NllForm) {
@@ -88,7 +101,9 @@ impl Case {
         let (values, outputs, raw_noise) = self.device(client, form);
         let expected = self.host(form);
         assert_close(&values, &expected.values, &format!("{what} values"));
-        assert_close(&scaled(&outputs, self.shape), &wide_scaled(&expected.outputs, self.shape), &what);
+        // Without the factor `1 / (S K B)` of gradients, which would hide errors below an absolute tolerance.
+        let unit = 1.0 / (self.shape.n_samples * self.shape.n_members * self.shape.n_examples) as f64;
+        assert_stored(&outputs, &expected.outputs, self.precision, unit, &what);
         assert_eq!(raw_noise.is_some(), expected.raw_noise.is_some(), "{what}");
         if let (Some(got), Some(expected)) = (raw_noise, expected.raw_noise) {
             assert_close(&got, &expected, &format!("{what} raw noise"));
@@ -96,36 +111,40 @@ impl Case {
     }
 }
 
-/// Gradients without the factor `1 / (S K B)`, which would hide errors below an absolute tolerance.
-fn scaled(grads: &[f32], shape: OutputShape) -> Vec<f32> {
-    let terms = (shape.n_samples * shape.n_members * shape.n_examples) as f32;
-    grads.iter().map(|d| d * terms).collect()
-}
-
-fn wide_scaled(grads: &[f64], shape: OutputShape) -> Vec<f64> {
-    let terms = (shape.n_samples * shape.n_members * shape.n_examples) as f64;
-    grads.iter().map(|d| d * terms).collect()
-}
-
 pub(crate) fn categorical_losses_and_gradients_equal_the_host(client: &Client) {
+    check_categorical(client, Precision::F32);
+}
+
+fn check_categorical(client: &Client, precision: Precision) {
     for shape in SHAPES {
-        case(Likelihood::Categorical, shape).check(client, NllForm::MixtureNll);
+        case(Likelihood::Categorical, shape).rounded_to(precision).check(client, NllForm::MixtureNll);
     }
     for shape in &SHAPES[..3] {
-        case(Likelihood::Categorical, *shape).check(client, NllForm::AverageNll);
+        case(Likelihood::Categorical, *shape).rounded_to(precision).check(client, NllForm::AverageNll);
     }
 }
 
 pub(crate) fn scalar_losses_and_gradients_equal_the_host(client: &Client) {
+    check_scalar(client, Precision::F32);
+}
+
+fn check_scalar(client: &Client, precision: Precision) {
     for likelihood in SCALARS {
         for form in FORMS {
             for shape in [[2, 3, 5, 2], [2, 3, 263, 2], [5, 1, 1, 2]] {
-                case(likelihood, shape).check(client, form);
+                case(likelihood, shape).rounded_to(precision).check(client, form);
             }
         }
         for shape in [[1, 17, 5, 2], [1, 1, 1, 2]] {
-            case(likelihood, shape).check(client, NllForm::MixtureNll);
+            case(likelihood, shape).rounded_to(precision).check(client, NllForm::MixtureNll);
         }
+    }
+}
+
+pub(crate) fn losses_and_gradients_of_halves_equal_the_host(client: &Client) {
+    for precision in halves(client) {
+        check_categorical(client, precision);
+        check_scalar(client, precision);
     }
 }
 
@@ -135,13 +154,17 @@ pub(crate) fn a_row_of_thousands_of_classes_equals_the_host(client: &Client) {
 }
 
 pub(crate) fn losses_alone_are_those_beside_gradients(client: &Client) {
-    let case = case(Likelihood::Categorical, [2, 3, 5, 7]);
-    let outputs = transfer::upload(client, "outputs", &case.outputs).unwrap();
-    let targets = transfer::upload_words(client, "targets", &case.labels).unwrap();
-    for form in FORMS {
-        let alone = launch::nll(client, case.likelihood, form, case.shape, &outputs, &targets, None).unwrap();
-        let alone = transfer::download(client, &alone).unwrap();
-        assert_eq!(alone, case.device(client, form).0);
+    for precision in precisions(client) {
+        let case = case(Likelihood::Categorical, [2, 3, 5, 7]).rounded_to(precision);
+        let Case { likelihood, shape, .. } = case;
+        let outputs = transfer::upload_as(client, "outputs", &case.outputs, precision).unwrap();
+        let targets = transfer::upload_words(client, "targets", &case.labels).unwrap();
+        for form in FORMS {
+            let alone =
+                launch::nll_in(client, precision, likelihood, form, shape, &outputs, &targets, None).unwrap();
+            let alone = transfer::download(client, &alone).unwrap();
+            assert_eq!(alone, case.device(client, form).0, "{precision:?}");
+        }
     }
 }
 
@@ -179,6 +202,10 @@ pub(crate) fn extreme_logits_stay_finite(client: &Client) {
 
 /// Where the host's numbers are NaN or infinite, the device's are too, and nowhere else.
 pub(crate) fn nan_and_impossible_targets_stay_in_their_example(client: &Client) {
+    precisions(client).into_iter().for_each(|precision| check_nan_and_impossible_targets(client, precision));
+}
+
+fn check_nan_and_impossible_targets(client: &Client, precision: Precision) {
     let kind = |v: f64| {
         if v.is_nan() {
             'n'
@@ -216,11 +243,12 @@ pub(crate) fn nan_and_impossible_targets_stay_in_their_example(client: &Client) 
     noise.raw_noise = Some(vec![0.5, f32::NAN, 1.0]);
     cases.push(noise);
     for case in cases {
+        let case = case.rounded_to(precision);
         for form in FORMS {
             let (values, outputs, raw_noise) = case.device(client, form);
             let expected = case.host(form);
             assert!(!kinds(&expected.values).chars().all(|kind| kind == '.'), "nothing is tested");
-            let what = format!("{:?} {form:?}", case.likelihood);
+            let what = format!("{precision:?} {:?} {form:?}", case.likelihood);
             assert_eq!(kinds(&wide(&values)), kinds(&expected.values), "{what} values");
             assert_eq!(kinds(&wide(&outputs)), kinds(&expected.outputs), "{what} outputs");
             let raw_noise = raw_noise.map(|raw| kinds(&wide(&raw)));

@@ -3,6 +3,7 @@
 mod convolution;
 mod draws;
 mod gradients;
+mod halves;
 mod images;
 mod kl;
 mod layers;
@@ -21,18 +22,25 @@ pub(crate) use convolution::{
 };
 pub(crate) use draws::{
     clipped_draws_end_on_the_bounds, device_normals_pass_a_kolmogorov_smirnov_test, draws_equal_the_host,
-    draws_of_raw_scales_and_log_normal_draws_equal_the_host, nan_parameters_pass_through_a_clip,
-    raw_scales_are_positive_and_exact_in_proportion, standard_noise_is_exact_to_a_few_units_of_f32,
+    draws_of_raw_scales_and_log_normal_draws_equal_the_host, draws_stored_in_halves_equal_the_host,
+    nan_parameters_pass_through_a_clip, raw_scales_are_positive_and_exact_in_proportion,
+    standard_noise_is_exact_to_a_few_units_of_f32,
 };
 pub(crate) use gradients::{
     fused_gradients_equal_those_through_stored_factors, gradients_of_a_shared_draw_equal_the_host,
-    gradients_of_draws_equal_the_host, gradients_of_scaled_rows_equal_the_host,
+    gradients_of_draws_equal_the_host, gradients_of_draws_from_halves_equal_the_host,
+    gradients_of_scaled_halves_equal_the_host, gradients_of_scaled_rows_equal_the_host,
     gradients_of_the_wrong_length_are_refused_by_name, gradients_repeat_bit_for_bit,
     long_sums_over_examples_equal_the_host, nan_gradients_reach_their_entry_unless_the_factor_was_cut,
+};
+pub(crate) use halves::{
+    buffers_of_the_other_width_are_refused_by_name,
+    halves_that_a_device_lacks_are_refused_by_name_everywhere, tf32_is_f32_where_nothing_is_a_product,
 };
 pub(crate) use images::{
     images_scaled_by_every_form_of_draw_equal_the_host, images_that_do_not_fit_are_refused,
     scaled_images_and_their_gradients_equal_the_host,
+    scaled_images_of_halves_and_their_gradients_equal_the_host,
 };
 pub(crate) use kl::{
     closed_divergences_equal_the_host, divergence_at_the_prior_is_zero,
@@ -55,8 +63,8 @@ pub(crate) use likelihood::{
     a_row_of_thousands_of_classes_equals_the_host, categorical_losses_and_gradients_equal_the_host,
     empty_and_oversized_outputs_are_refused, extreme_logits_stay_finite, foreign_outputs_are_refused_by_name,
     labels_out_of_range_give_nan_to_their_example_alone, losses_alone_are_those_beside_gradients,
-    losses_of_misfitting_buffers_are_refused_by_name, nan_and_impossible_targets_stay_in_their_example,
-    scalar_losses_and_gradients_equal_the_host,
+    losses_and_gradients_of_halves_equal_the_host, losses_of_misfitting_buffers_are_refused_by_name,
+    nan_and_impossible_targets_stay_in_their_example, scalar_losses_and_gradients_equal_the_host,
 };
 pub(crate) use linear::{
     gradients_of_factors_that_are_zero_equal_the_host, gradients_summed_in_parts_repeat_to_the_bit,
@@ -67,7 +75,8 @@ pub(crate) use linear::{
 };
 pub(crate) use predictive::{
     bernoulli_predictives_equal_the_host, chunks_of_samples_add_up_to_all_of_them,
-    class_predictives_equal_the_host, nan_logits_stay_in_their_example_and_member,
+    chunks_of_several_precisions_add_up, class_predictives_equal_the_host,
+    nan_logits_stay_in_their_example_and_member, predictives_of_halves_equal_the_host,
     predictives_that_do_not_fit_are_refused_by_name, ties_and_extreme_logits_equal_the_host,
 };
 pub(crate) use refusals::{
@@ -75,8 +84,9 @@ pub(crate) use refusals::{
     empty_axes_are_refused, more_than_the_device_can_hold_is_refused,
 };
 pub(crate) use scaling::{
-    rows_scaled_by_every_form_of_draw_equal_the_host, scaled_rows_equal_the_host,
-    scaling_by_a_shared_draw_equals_the_host, scaling_equals_multiplying_by_the_stored_draw,
+    rows_of_halves_scaled_equal_the_host, rows_scaled_by_every_form_of_draw_equal_the_host,
+    scaled_rows_equal_the_host, scaling_by_a_shared_draw_equals_the_host,
+    scaling_equals_multiplying_by_the_stored_draw,
 };
 pub(crate) use stream::{integer_stream_equals_the_host_bit_for_bit, words_do_not_depend_on_the_grid};
 
@@ -168,6 +178,7 @@ macro_rules! on_runtime {
             words_do_not_depend_on_the_grid,
             draws_equal_the_host,
             draws_of_raw_scales_and_log_normal_draws_equal_the_host,
+            draws_stored_in_halves_equal_the_host,
             raw_scales_are_positive_and_exact_in_proportion,
             standard_noise_is_exact_to_a_few_units_of_f32,
             clipped_draws_end_on_the_bounds,
@@ -176,23 +187,30 @@ macro_rules! on_runtime {
             scaled_rows_equal_the_host,
             rows_scaled_by_every_form_of_draw_equal_the_host,
             scaling_by_a_shared_draw_equals_the_host,
+            rows_of_halves_scaled_equal_the_host,
             scaling_equals_multiplying_by_the_stored_draw,
             gradients_of_draws_equal_the_host,
             long_sums_over_examples_equal_the_host,
             gradients_of_scaled_rows_equal_the_host,
             gradients_of_a_shared_draw_equal_the_host,
+            gradients_of_draws_from_halves_equal_the_host,
+            gradients_of_scaled_halves_equal_the_host,
             fused_gradients_equal_those_through_stored_factors,
             gradients_repeat_bit_for_bit,
             nan_gradients_reach_their_entry_unless_the_factor_was_cut,
             gradients_of_the_wrong_length_are_refused_by_name,
             scaled_images_and_their_gradients_equal_the_host,
             images_scaled_by_every_form_of_draw_equal_the_host,
+            scaled_images_of_halves_and_their_gradients_equal_the_host,
             images_that_do_not_fit_are_refused,
             closed_divergences_equal_the_host,
             divergence_at_the_prior_is_zero,
             drawn_divergences_equal_the_host,
             nan_parameters_reach_the_value_of_their_member_alone,
             divergences_that_do_not_exist_are_refused,
+            halves_that_a_device_lacks_are_refused_by_name_everywhere,
+            buffers_of_the_other_width_are_refused_by_name,
+            tf32_is_f32_where_nothing_is_a_product,
             buffers_of_the_wrong_length_are_refused_by_name,
             draws_that_do_not_fit_the_batch_are_refused,
             empty_axes_are_refused,
@@ -222,6 +240,7 @@ macro_rules! on_runtime {
             convolutions_of_another_precision_are_refused_by_name,
             categorical_losses_and_gradients_equal_the_host,
             scalar_losses_and_gradients_equal_the_host,
+            losses_and_gradients_of_halves_equal_the_host,
             a_row_of_thousands_of_classes_equals_the_host,
             losses_alone_are_those_beside_gradients,
             extreme_logits_stay_finite,
@@ -231,7 +250,9 @@ macro_rules! on_runtime {
             empty_and_oversized_outputs_are_refused,
             class_predictives_equal_the_host,
             bernoulli_predictives_equal_the_host,
+            predictives_of_halves_equal_the_host,
             chunks_of_samples_add_up_to_all_of_them,
+            chunks_of_several_precisions_add_up,
             ties_and_extreme_logits_equal_the_host,
             nan_logits_stay_in_their_example_and_member,
             predictives_that_do_not_fit_are_refused_by_name,

@@ -2,9 +2,11 @@
 
 use cubecl::client::Client;
 use rank1_gpu::launch::{self, PredictiveAccumulator};
-use rank1_gpu::{Error, Likelihood, OutputShape, host, transfer};
+use rank1_gpu::{Error, Likelihood, OutputShape, Precision, host, transfer};
 
 use super::assert_close;
+use super::halves::{halves, precisions};
+use super::library::round;
 
 /// `[S, K, N, C]`: odd primes, each axis at 1, rows shared by several units, and examples behind the end of a cube.
 const SHAPES: [[usize; 4]; 9] = [
@@ -40,8 +42,18 @@ fn read(client: &Client, predictive: &launch::ClassPredictive) -> Parts {
 }
 
 fn device(client: &Client, likelihood: Likelihood, shape: OutputShape, logits: &[f32]) -> Parts {
-    let logits = transfer::upload(client, "logits", logits).unwrap();
-    read(client, &launch::class_predictive(client, likelihood, shape, &logits).unwrap())
+    device_in(client, Precision::F32, likelihood, shape, logits)
+}
+
+fn device_in(
+    client: &Client,
+    precision: Precision,
+    likelihood: Likelihood,
+    shape: OutputShape,
+    logits: &[f32],
+) -> Parts {
+    let logits = transfer::upload_as(client, "logits", logits, precision).unwrap();
+    read(client, &launch::class_predictive_in(client, precision, likelihood, shape, &logits).unwrap())
 }
 
 fn summary(predictive: &host::ClassPredictive) -> Vec<f64> {
@@ -82,6 +94,40 @@ pub(crate) fn bernoulli_predictives_equal_the_host(client: &Client) {
     let got = device(client, Likelihood::Bernoulli, shape(axes), &logits(axes));
     check(&got, &expected, "Bernoulli");
     assert_eq!(got.0.len(), 2 * 263);
+}
+
+pub(crate) fn predictives_of_halves_equal_the_host(client: &Client) {
+    for precision in halves(client) {
+        for axes in SHAPES {
+            let logits = round(&logits(axes), precision);
+            let expected = host::class_predictive(Likelihood::Categorical, shape(axes), &logits).unwrap();
+            let got = device_in(client, precision, Likelihood::Categorical, shape(axes), &logits);
+            check(&got, &expected, &format!("{precision:?} {axes:?}"));
+        }
+        let axes = [3, 5, 263, 1];
+        let logits = round(&logits(axes), precision);
+        let expected = host::class_predictive(Likelihood::Bernoulli, shape(axes), &logits).unwrap();
+        let got = device_in(client, precision, Likelihood::Bernoulli, shape(axes), &logits);
+        check(&got, &expected, &format!("{precision:?} Bernoulli"));
+    }
+}
+
+/// A chunk in f32 behind one in a half.
+pub(crate) fn chunks_of_several_precisions_add_up(client: &Client) {
+    for precision in halves(client) {
+        let axes = [3, 2, 5, 7];
+        let mut logits = logits(axes);
+        let half = round(&logits[..140], precision);
+        logits[..140].copy_from_slice(&half);
+        let expected = host::class_predictive(Likelihood::Categorical, shape(axes), &logits).unwrap();
+        let mut sums = PredictiveAccumulator::new(client, Likelihood::Categorical, 2, 5, 7).unwrap();
+        let first = transfer::upload_as(client, "first", &logits[..140], precision).unwrap();
+        sums.add_in(client, precision, 2, &first).unwrap();
+        let last = transfer::upload(client, "last", &logits[140..]).unwrap();
+        sums.add(client, 1, &last).unwrap();
+        let got = read(client, &sums.predictive(client).unwrap());
+        check(&got, &expected, &format!("{precision:?} and f32"));
+    }
 }
 
 pub(crate) fn chunks_of_samples_add_up_to_all_of_them(client: &Client) {
@@ -147,13 +193,14 @@ pub(crate) fn ties_and_extreme_logits_equal_the_host(client: &Client) {
 
 pub(crate) fn nan_logits_stay_in_their_example_and_member(client: &Client) {
     let axes = [2, 3, 5, 7];
-    for spoiled in [[f32::NAN; 7], [f32::NEG_INFINITY; 7], [0.0, 1.0, f32::INFINITY, 0.0, 0.0, 0.0, 0.0]] {
-        let mut logits = logits(axes);
+    let spoilers = [[f32::NAN; 7], [f32::NEG_INFINITY; 7], [0.0, 1.0, f32::INFINITY, 0.0, 0.0, 0.0, 0.0]];
+    for (precision, spoiled) in precisions(client).into_iter().flat_map(|p| spoilers.map(|s| (p, s))) {
+        let mut logits = round(&logits(axes), precision);
         // Sample 1 of member 2 for example 3.
         logits[7 * ((3 + 2) * 5 + 3)..][..7].copy_from_slice(&spoiled);
         let expected = host::class_predictive(Likelihood::Categorical, shape(axes), &logits).unwrap();
-        let got = device(client, Likelihood::Categorical, shape(axes), &logits);
-        check(&got, &expected, &format!("{spoiled:?}"));
+        let got = device_in(client, precision, Likelihood::Categorical, shape(axes), &logits);
+        check(&got, &expected, &format!("{precision:?} {spoiled:?}"));
         assert_eq!(got.1.iter().filter(|v| v.is_nan()).count(), 4);
         assert_eq!(got.2.iter().filter(|class| **class == launch::NO_CLASS).count(), 1);
     }
