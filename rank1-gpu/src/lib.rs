@@ -13,6 +13,7 @@
 //! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
 //! | [`prior`] | priors of factor entries, [`Prior`] |
 //! | [`linear`], [`convolution`] | arguments and shapes of perturbed layers: [`PerturbedLayer`], [`LinearShape`], [`ConvShape`] |
+//! | [`drawn`] | linear layers that draw their factors, [`DrawnLayer`], and their [`Parts`] |
 //! | [`Arithmetic`] | [`Precision`] of a linear map's buffers and the [`Engine`] of its products |
 //! | [`outputs`] | [`OutputShape`], [`Likelihood`] and [`NllForm`] of a network's outputs |
 //! | [`gradients`] | what backward passes of draws return |
@@ -43,6 +44,7 @@
 mod arithmetic;
 pub mod convolution;
 pub mod draw;
+pub mod drawn;
 mod error;
 pub mod gradients;
 pub mod host;
@@ -60,6 +62,7 @@ pub mod transfer;
 pub use arithmetic::{Arithmetic, Engine, Precision};
 pub use convolution::{ConvShape, Pads};
 pub use draw::{Clip, Draw, Family, NoiseKind, ScaleParameter};
+pub use drawn::{DrawnFactor, DrawnLayer, FactorGradients, FactorSource, Parts};
 pub use error::Error;
 pub use gradients::{KlGradients, ParameterGradients, ScaleGradients};
 pub use layout::{ImageLayout, ImageShape};

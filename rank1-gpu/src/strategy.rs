@@ -14,6 +14,9 @@ const ENOUGH_CUBES: u64 = 64;
 const SLICES_PER_PART: u64 = 16;
 /// Most parts of a depth.
 const MAX_PARTS: u64 = 64;
+/// Multiprocessors of a device that does not tell their number, as none does through wgpu: a small one's, so that parts of a
+/// layer stay small where memory is scarce.
+const UNKNOWN_MULTIPROCESSORS: usize = 16;
 
 /// The part of a product that one cube computes, `m` rows by `n` columns, in slices of depth `k`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,6 +125,19 @@ pub(crate) fn in_parts(
     Ok(Strategy { tile, parts: parts as u32, depth_per_part: depth_per_part as u32 })
 }
 
+/// Rows that a linear map with drawn factors does at a time: as few as give each of its products by rows, `d_out` and `d_in`
+/// wide, a large tile for every multiprocessor.
+///
+/// A layer holds two draws of its rows and, backward, one gradient of them at a time: `4 n (2 d_in + d_out)` bytes for `n`
+/// rows, beside activations of all `R` rows in several layers, a few times `4 R (d_in + d_out)`. On a device of 16
+/// multiprocessors and with widths of 512 these are 128 rows. Fewer rows would leave multiprocessors idle, more would hold
+/// draws that nobody reads yet.
+pub(crate) fn rows_that_fill([d_in, d_out]: [usize; 2], multiprocessors: Option<u32>) -> usize {
+    let multiprocessors = multiprocessors.map_or(UNKNOWN_MULTIPROCESSORS, |n| n.max(1) as usize);
+    let across = d_in.min(d_out).div_ceil(Tile::LARGE.n as usize);
+    multiprocessors.div_ceil(across) * Tile::LARGE.m as usize
+}
+
 /// Engines for a linear map and its backward pass, best first; the first that the device takes is used.
 ///
 /// In f32 the library gets maps all of whose three products fill a device with large tiles. Smaller ones stay with our own
@@ -220,6 +236,15 @@ mod tests {
         assert_eq!(engines(Precision::Bf16.into(), [1, 1, 1]), [Engine::TensorCores, Engine::Units]);
         let forced = Arithmetic { precision: Precision::F32, engine: Some(Engine::Units) };
         assert_eq!(engines(forced, [1, 1, 1]), [Engine::Units]);
+    }
+
+    #[test]
+    fn a_part_has_a_large_tile_for_every_multiprocessor_in_its_narrowest_product() {
+        assert_eq!(rows_that_fill([784, 512], None), 128);
+        assert_eq!(rows_that_fill([512, 10], None), 1024);
+        assert_eq!(rows_that_fill([512, 784], Some(132)), 1088);
+        assert_eq!(rows_that_fill([4096, 4096], Some(132)), 192);
+        assert_eq!(rows_that_fill([1, 1], Some(0)), 64);
     }
 
     #[test]

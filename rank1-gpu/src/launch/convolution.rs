@@ -45,7 +45,7 @@ pub fn perturbed_convolution(
 ) -> Result<Handle, Error> {
     let op = "perturbed_convolution";
     shape.check(op)?;
-    layer::forward(op, client, &shape, layer, x)
+    layer::forward(op, client, &shape, layer, x, None)
 }
 
 /// Gradients of a scalar with respect to `x` and everything in `layer`, from its gradient with respect to the outputs.

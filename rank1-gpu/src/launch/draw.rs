@@ -59,6 +59,7 @@ pub fn draw_factors(
             draw.key[1],
             draw.step,
             draw.first_example,
+            draw.first_member,
             (shape.n_members * shape.n_examples) as u32,
             shape.n_examples as u32,
             shape.width as u32,

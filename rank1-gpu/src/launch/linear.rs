@@ -76,9 +76,22 @@ pub fn perturbed_linear_in(
 ) -> Result<Handle, Error> {
     let op = "perturbed_linear";
     shape.check(op)?;
-    match choose(op, client, arithmetic.into(), shape)? {
-        Chosen::Tiles => layer::forward(op, client, &Linear(shape.sizes()), layer, x),
-        Chosen::Library(run) => linear_library::forward(run, layer, x),
+    forward(op, client, arithmetic.into(), shape, layer, x, None)
+}
+
+/// Outputs by the engine of the shape, in `out` if it is given; `shape` was checked.
+pub(super) fn forward(
+    op: &'static str,
+    client: &Client,
+    arithmetic: Arithmetic,
+    shape: LinearShape,
+    layer: &Layer<'_>,
+    x: &Handle,
+    out: Option<Handle>,
+) -> Result<Handle, Error> {
+    match choose(op, client, arithmetic, shape)? {
+        Chosen::Tiles => layer::forward(op, client, &Linear(shape.sizes()), layer, x, out),
+        Chosen::Library(run) => linear_library::forward(run, layer, x, out),
     }
 }
 
@@ -172,13 +185,14 @@ pub fn engine(
     }
 }
 
-enum Chosen<'a> {
+/// Whose kernels compute a map.
+pub(super) enum Chosen<'a> {
     Tiles,
     Library(Run<'a>),
 }
 
 /// The first engine of the strategy that the device takes, or why it does not take the last.
-fn choose<'a>(
+pub(super) fn choose<'a>(
     op: &'static str,
     client: &'a Client,
     arithmetic: Arithmetic,
@@ -229,7 +243,7 @@ pub fn linear_fits(
 }
 
 /// Every output sees the row of its own example.
-struct Linear(Sizes);
+pub(super) struct Linear(pub(super) Sizes);
 
 // SAFETY: one position and one tap, so that patches are the rows of `x`, gradients the rows of the outputs, and the
 // weight has a row for each input channel; factors have a row for each `rows_per_factor` of them.

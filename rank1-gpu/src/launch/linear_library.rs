@@ -33,12 +33,19 @@ pub(super) fn fits(run: Run<'_>) -> Result<(), Error> {
         .try_for_each(|extent| run.plan(extent).map(|_| ()))
 }
 
-pub(super) fn forward(run: Run<'_>, layer: &Layer<'_>, x: &Handle) -> Result<Handle, Error> {
-    let run = run.beside(layer, &[x]);
+/// Outputs of a layer, in `out` if it is given.
+pub(super) fn forward(
+    run: Run<'_>,
+    layer: &Layer<'_>,
+    x: &Handle,
+    out: Option<Handle>,
+) -> Result<Handle, Error> {
+    let buffers: Vec<&Handle> = [Some(x), out.as_ref()].into_iter().flatten().collect();
+    let run = run.beside(layer, &buffers);
     match run.precision {
-        Precision::F32 | Precision::Tf32 => forward_as::<f32>(run, layer, x),
-        Precision::F16 => forward_as::<half::f16>(run, layer, x),
-        Precision::Bf16 => forward_as::<half::bf16>(run, layer, x),
+        Precision::F32 | Precision::Tf32 => forward_as::<f32>(run, layer, x, out),
+        Precision::F16 => forward_as::<half::f16>(run, layer, x, out),
+        Precision::Bf16 => forward_as::<half::bf16>(run, layer, x, out),
     }
 }
 
@@ -57,14 +64,20 @@ pub(super) fn backward(
     }
 }
 
-fn forward_as<S: Float>(run: Run<'_>, layer: &Layer<'_>, x: &Handle) -> Result<Handle, Error> {
+fn forward_as<S: Float>(
+    run: Run<'_>,
+    layer: &Layer<'_>,
+    x: &Handle,
+    out: Option<Handle>,
+) -> Result<Handle, Error> {
     run.check(layer, x, FORWARD_BUFFERS)?;
     let pass = Pass { run, sizes: run.shape.sizes(), layer };
     let LinearShape { d_out, .. } = run.shape;
     let rows = pass.sizes.out_rows();
     let elements = check_size(run.op, run.client, &[("output rows", rows), ("output channels", d_out)])?;
     let plan = run.plan(run.outputs())?;
-    let out = run.client.empty(run.precision.bytes() * elements);
+    let out = out.unwrap_or_else(|| run.client.empty(run.precision.bytes() * elements));
+    check_buffer_of(run.op, run.client, "out", &out, &[rows, d_out], run.precision.bytes())?;
     let store = Out::<S, S>::new(
         buffer_arg(&out),
         layer.output_factor.map(|factor| buffer_arg(factor.values)).into(),
@@ -91,15 +104,9 @@ fn backward_as<S: Float>(
     y: &Handle,
     grad_y: &Handle,
 ) -> Result<LayerGrads<Handle>, Error> {
-    run.check(layer, x, BACKWARD_BUFFERS)?;
-    let sizes = run.shape.sizes();
-    let outputs = [sizes.out_rows(), sizes.c_out];
-    check_buffer_of(run.op, run.client, "y", y, &outputs, run.precision.bytes())?;
-    check_buffer_of(run.op, run.client, "grad_y", grad_y, &outputs, run.precision.bytes())?;
-    let plans = Plans::new(run, layer)?;
-    let pass = Pass { run, sizes, layer };
-    let gradient = Gradient { grad_y, y: (layer.activation != Activation::Identity).then_some(y) };
-    let (grad_x, input_factor) = pass.input::<S>(plans.input, plans.input_factor, x, gradient)?;
+    let (pass, plans, gradient) = prepare(run, layer, x, y, grad_y)?;
+    let grad_x = run.client.empty(run.precision.bytes() * pass.sizes.in_rows() * pass.sizes.c_in);
+    let input_factor = pass.input::<S>(plans.input, plans.input_factor, x, gradient, &grad_x)?;
     let weight = pass.weight_gradient::<S>(plans.weight, x, gradient)?;
     let output_factor = match plans.output_factor {
         Some((sum, product)) => Some(pass.output_factor::<S>(product, sum, x, gradient)?),
@@ -110,9 +117,26 @@ fn backward_as<S: Float>(
     Ok(LayerGrads { x: grad_x, weight, input_factor, output_factor, bias: plans.bias.map(sum) })
 }
 
+/// A backward pass whose gradients can be asked for one by one, after all checks; `run` knows its buffers.
+pub(super) fn prepare<'a>(
+    run: Run<'a>,
+    layer: &'a Layer<'a>,
+    x: &Handle,
+    y: &'a Handle,
+    grad_y: &'a Handle,
+) -> Result<(Pass<'a>, Plans, Gradient<'a>), Error> {
+    run.check(layer, x, BACKWARD_BUFFERS)?;
+    let sizes = run.shape.sizes();
+    let outputs = [sizes.out_rows(), sizes.c_out];
+    check_buffer_of(run.op, run.client, "y", y, &outputs, run.precision.bytes())?;
+    check_buffer_of(run.op, run.client, "grad_y", grad_y, &outputs, run.precision.bytes())?;
+    let gradient = Gradient { grad_y, y: (layer.activation != Activation::Identity).then_some(y) };
+    Ok((Pass { run, sizes, layer }, Plans::new(run, layer)?, gradient))
+}
+
 impl Run<'_> {
     /// The same for buffers that may start anywhere.
-    fn beside(self, layer: &Layer<'_>, others: &[&Handle]) -> Self {
+    pub(super) fn beside(self, layer: &Layer<'_>, others: &[&Handle]) -> Self {
         let aligned = |buffer: &Handle| buffer.offset_start.unwrap_or(0).is_multiple_of(VECTOR_BYTES);
         let all = self.shape.sizes().buffers(layer).into_iter().all(|(_, buffer, _)| aligned(buffer));
         Self { aligned: all && others.iter().all(|buffer| aligned(buffer)), ..self }
@@ -157,12 +181,12 @@ impl Run<'_> {
 }
 
 /// Every launch of a backward pass, checked before the first.
-struct Plans {
-    input: LibraryProduct,
-    weight: LibraryProduct,
-    input_factor: Option<SegmentSum>,
+pub(super) struct Plans {
+    pub(super) input: LibraryProduct,
+    pub(super) weight: LibraryProduct,
+    pub(super) input_factor: Option<SegmentSum>,
     /// The product is computed again where the factor multiplies.
-    output_factor: Option<(SegmentSum, Option<LibraryProduct>)>,
+    pub(super) output_factor: Option<(SegmentSum, Option<LibraryProduct>)>,
     bias: Option<SegmentSum>,
 }
 
@@ -196,36 +220,37 @@ impl Plans {
 
 /// The gradient of the outputs, and the outputs where an activation needs them.
 #[derive(Clone, Copy)]
-struct Gradient<'a> {
+pub(super) struct Gradient<'a> {
     grad_y: &'a Handle,
     y: Option<&'a Handle>,
 }
 
 /// A pass whose buffers were checked against the shape.
-struct Pass<'a> {
+pub(super) struct Pass<'a> {
     run: Run<'a>,
     sizes: Sizes,
     layer: &'a Layer<'a>,
 }
 
 impl Pass<'_> {
-    /// Gradients of the inputs and of their factor, from one product.
-    fn input<S: Float>(
+    /// Gradients of the inputs, into `grad`, and of their factor, from one product.
+    pub(super) fn input<S: Float>(
         &self,
         plan: LibraryProduct,
         sum: Option<SegmentSum>,
         x: &Handle,
         gradient: Gradient<'_>,
-    ) -> Result<(Handle, Option<Handle>), Error> {
+        grad: &Handle,
+    ) -> Result<Option<Handle>, Error> {
         let Self { run: Run { client, precision, .. }, sizes, layer } = self;
         let elements = sizes.in_rows() * sizes.c_in;
-        let grad = client.empty(precision.bytes() * elements);
+        assert_eq!(grad.size_in_used(), (precision.bytes() * elements) as u64, "a place for other gradients");
         let multiplies = layer.perturbation == Perturbation::Multiplicative;
         let factor = layer.input_factor.filter(|_| multiplies);
         // Of each row, in f32; added up where rows share a factor.
         let factor_rows = layer.input_factor.map(|_| client.empty(4 * elements));
         let store = Out::<S, S>::new(
-            buffer_arg(&grad),
+            buffer_arg(grad),
             factor.map(|factor| buffer_arg(factor.values)).into(),
             None.into(),
             factor_rows
@@ -246,16 +271,12 @@ impl Pass<'_> {
         // SAFETY: gradients and weight may be read at all of the product; `grad`, `x` and the factor's rows have an entry
         // for each input row and channel, the factor a row for each group of rows.
         unsafe { plan.launch::<S, S>(client, self.gradients(gradient), self.weight(true), store)? };
-        let factor_grad = match (sum, factor_rows) {
-            // SAFETY: it holds a float for each input row and channel.
-            (Some(sum), Some(rows)) => Some(unsafe { sum.launch_on(client, rows) }),
-            _ => None,
-        };
-        Ok((grad, factor_grad))
+        // SAFETY: they hold a float for each input row and channel.
+        Ok(sum.zip(factor_rows).map(|(sum, rows)| unsafe { sum.launch_on(client, rows) }))
     }
 
     /// Gradient of the weight, in f32.
-    fn weight_gradient<S: Float>(
+    pub(super) fn weight_gradient<S: Float>(
         &self,
         plan: LibraryProduct,
         x: &Handle,
@@ -273,7 +294,7 @@ impl Pass<'_> {
     ///
     /// A multiplicative one needs the product before the factor. It is computed again: dividing `z - bias` by the factor
     /// fails where the factor is 0, and `z` itself is lost behind a ReLU and blunted by a tanh near one.
-    fn output_factor<S: Float>(
+    pub(super) fn output_factor<S: Float>(
         &self,
         product: Option<LibraryProduct>,
         sum: SegmentSum,
