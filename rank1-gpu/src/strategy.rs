@@ -128,14 +128,16 @@ pub(crate) fn in_parts(
 /// Rows that a linear map with drawn factors does at a time: as few as give each of its products by rows, `d_out` and `d_in`
 /// wide, a large tile for every multiprocessor.
 ///
-/// A layer holds two draws of its rows and, backward, one gradient of them at a time: `4 n (2 d_in + d_out)` bytes for `n`
-/// rows, beside activations of all `R` rows in several layers, a few times `4 R (d_in + d_out)`. On a device of 16
-/// multiprocessors and with widths of 512 these are 128 rows. Fewer rows would leave multiprocessors idle, more would hold
-/// draws that nobody reads yet.
+/// A part of `n` rows holds two draws and, backward, one gradient of a draw at a time, at most `12 n max(d_in, d_out)` bytes.
+/// On a device of 16 multiprocessors and with widths of 512 that is 0.8 MB for 128 rows, beside activations of all rows, of
+/// which 512 take 1 MB in each layer. Fewer rows would leave multiprocessors idle, more would hold draws that nobody reads
+/// yet. A product narrower than a tile does not count beside a wide one, as the last map of a classifier: it takes little of
+/// the layer's time at any number of rows, and would ask for many times as many.
 pub(crate) fn rows_that_fill([d_in, d_out]: [usize; 2], multiprocessors: Option<u32>) -> usize {
     let multiprocessors = multiprocessors.map_or(UNKNOWN_MULTIPROCESSORS, |n| n.max(1) as usize);
-    let across = d_in.min(d_out).div_ceil(Tile::LARGE.n as usize);
-    multiprocessors.div_ceil(across) * Tile::LARGE.m as usize
+    let (Tile { m, n, .. }, [narrow, wide]) = (Tile::LARGE, [d_in.min(d_out), d_in.max(d_out)]);
+    let columns = if narrow < n as usize { wide } else { narrow };
+    multiprocessors.div_ceil(columns.div_ceil(n as usize)) * m as usize
 }
 
 /// Engines for a linear map and its backward pass, best first; the first that the device takes is used.
@@ -239,9 +241,11 @@ mod tests {
     }
 
     #[test]
-    fn a_part_has_a_large_tile_for_every_multiprocessor_in_its_narrowest_product() {
+    fn a_part_has_a_large_tile_for_every_multiprocessor_in_its_narrower_product_if_that_is_wide() {
         assert_eq!(rows_that_fill([784, 512], None), 128);
-        assert_eq!(rows_that_fill([512, 10], None), 1024);
+        assert_eq!(rows_that_fill([784, 64], None), 1024);
+        assert_eq!(rows_that_fill([784, 63], None), 128);
+        assert_eq!(rows_that_fill([512, 10], None), 128);
         assert_eq!(rows_that_fill([512, 784], Some(132)), 1088);
         assert_eq!(rows_that_fill([4096, 4096], Some(132)), 192);
         assert_eq!(rows_that_fill([1, 1], Some(0)), 64);
