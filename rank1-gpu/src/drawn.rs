@@ -221,7 +221,8 @@ mod tests {
                     assert_eq!(first, next, "{shape:?} {rows} {alignment}: {parts:?}");
                     assert!(part.n_members == 1 || part.n_examples == shape.batch_size);
                     for width in [shape.d_in, shape.d_out] {
-                        assert!((4 * first * width) as u64 % alignment == 0, "{shape:?} {rows} {alignment}");
+                        let start = (4 * first * width) as u64;
+                        assert!(start.is_multiple_of(alignment), "{shape:?} {rows} {alignment}");
                     }
                     next += part.n_rows();
                 }
