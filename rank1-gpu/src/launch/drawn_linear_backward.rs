@@ -119,12 +119,12 @@ impl Sums<'_> {
                 let linear = Linear(shape.sizes());
                 let (pass, plans) = layer::prepare(op, client, &linear, &layer, x, y, grad_y)?;
                 self.take_output_factor(part, factors, pass.output_factor(&plans))?;
+                self.take_input_factor(part, factors, pass.input(&plans, grad_x))?;
                 let weight = match self.weight.so_far() {
                     Some(total) => pass.weight_added(&plans, total),
                     None => Some(pass.weight(&plans)),
                 };
-                self.take_weight(weight)?;
-                self.take_input_factor(part, factors, pass.input(&plans, grad_x))
+                self.take_weight(weight)
             }
             Chosen::Library(run) => {
                 let run = run.beside(&layer, &[x, y, grad_y, grad_x]);
@@ -133,9 +133,9 @@ impl Sums<'_> {
                     let rows = pass.output_factor::<f32>(product, sum, x, gradient)?;
                     self.take_output_factor(part, factors, Some(rows))?;
                 }
-                self.take_weight(Some(pass.weight_gradient::<f32>(plans.weight, x, gradient)?))?;
                 let rows = pass.input::<f32>(plans.input, plans.input_factor, x, gradient, grad_x)?;
-                self.take_input_factor(part, factors, rows)
+                self.take_input_factor(part, factors, rows)?;
+                self.take_weight(Some(pass.weight_gradient::<f32>(plans.weight, x, gradient)?))
             }
         }
     }
