@@ -102,18 +102,21 @@ pub struct Draw {
     pub step: u32,
     /// Number of the first example (of the first draw of a divergence): row `e` takes the noise of `first_example + e`.
     pub first_example: u32,
+    /// Number of the first member: member `k` takes the noise of `first_member + k`, so that some of a layer's members draw
+    /// what they have in the whole.
+    pub first_member: u32,
     /// Bounds of the drawn factor, not of the noise.
     pub clip: Option<Clip>,
 }
 
 impl Draw {
-    /// A draw of `location + scale * noise` from positive scales, from example 0 on, without a clip.
+    /// A draw of `location + scale * noise` from positive scales, from member and example 0 on, without a clip.
     ///
     /// # Source
     /// Definition.
     pub fn new(kind: NoiseKind, key: [u32; 2], step: u32) -> Self {
         let (family, scale) = (Family::default(), ScaleParameter::default());
-        Self { kind, family, scale, key, step, first_example: 0, clip: None }
+        Self { kind, family, scale, key, step, first_example: 0, first_member: 0, clip: None }
     }
 
     pub(crate) fn form(&self) -> Form {

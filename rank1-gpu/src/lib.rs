@@ -14,6 +14,7 @@
 //! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
 //! | [`prior`] | priors of factor entries, [`Prior`] |
 //! | [`linear`], [`convolution`] | arguments and shapes of perturbed layers: [`PerturbedLayer`], [`LinearShape`], [`ConvShape`] |
+//! | [`drawn`] | linear layers that draw their factors, [`DrawnLayer`], and their [`Parts`] |
 //! | [`Arithmetic`] | [`Precision`] of large buffers and the [`Engine`] of a layer's products |
 //! | [`outputs`] | [`OutputShape`], [`Likelihood`] and [`NllForm`] of a network's outputs |
 //! | [`gradients`] | what backward passes of draws return |
@@ -44,6 +45,7 @@
 mod arithmetic;
 pub mod convolution;
 pub mod draw;
+pub mod drawn;
 mod error;
 pub mod gradients;
 pub mod host;
@@ -61,6 +63,7 @@ pub mod transfer;
 pub use arithmetic::{Arithmetic, Engine, Precision};
 pub use convolution::{ConvShape, Pads};
 pub use draw::{Clip, Draw, Family, NoiseKind, ScaleParameter};
+pub use drawn::{DrawnFactor, DrawnLayer, FactorGradients, FactorSource, Parts};
 pub use error::Error;
 pub use gradients::{KlGradients, ParameterGradients, ScaleGradients};
 pub use layout::{ImageLayout, ImageShape};

@@ -82,16 +82,18 @@ pub struct PerturbedLayer<'a, T: ?Sized> {
 }
 
 /// Gradients of a scalar with respect to everything a [`PerturbedLayer`] reads, in the shapes of the originals.
+///
+/// Those of factors have a type of their own where a layer draws them: [`crate::FactorGradients`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct LayerGrads<T> {
+pub struct LayerGrads<T, F = T> {
     /// Gradient of the layer's input.
     pub x: T,
     /// Summed over all rows of all members.
     pub weight: T,
     /// Per example, or summed over the batch where a member's examples share a row; absent where the factor is.
-    pub input_factor: Option<T>,
+    pub input_factor: Option<F>,
     /// As `input_factor`.
-    pub output_factor: Option<T>,
+    pub output_factor: Option<F>,
     /// Per member; absent where the bias is.
     pub bias: Option<T>,
 }

@@ -18,6 +18,9 @@ const LIBRARY_CUBES: u64 = ENOUGH_CUBES / 2;
 const SLICES_PER_PART: u64 = 16;
 /// Most parts of a depth.
 const MAX_PARTS: u64 = 64;
+/// Multiprocessors of a device that does not tell their number, as none does through wgpu: a small one's, so that parts of a
+/// layer stay small where memory is scarce.
+const UNKNOWN_MULTIPROCESSORS: usize = 16;
 
 /// The part of a product that one cube computes, `m` rows by `n` columns, in slices of depth `k`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -138,6 +141,21 @@ fn parts(tile: Tile, rows: u64, columns: u64, depth: u64) -> (u64, u64) {
     (depth.div_ceil(depth_per_part), depth_per_part)
 }
 
+/// Rows that a linear map with drawn factors does at a time: as few as give each of its products by rows, `d_out` and `d_in`
+/// wide, a large tile for every multiprocessor.
+///
+/// A part of `n` rows holds two draws and, backward, one gradient of a draw at a time, at most `12 n max(d_in, d_out)` bytes.
+/// On a device of 16 multiprocessors and with widths of 512 that is 0.8 MB for 128 rows, beside activations of all rows, of
+/// which 512 take 1 MB in each layer. Fewer rows would leave multiprocessors idle, more would hold draws that nobody reads
+/// yet. A product narrower than a tile does not count beside a wide one, as the last map of a classifier: it takes little of
+/// the layer's time at any number of rows, and would ask for many times as many.
+pub(crate) fn rows_that_fill([d_in, d_out]: [usize; 2], multiprocessors: Option<u32>) -> usize {
+    let multiprocessors = multiprocessors.map_or(UNKNOWN_MULTIPROCESSORS, |n| n.max(1) as usize);
+    let (Tile { m, n, .. }, [narrow, wide]) = (Tile::LARGE, [d_in.min(d_out), d_in.max(d_out)]);
+    let columns = if narrow < n as usize { wide } else { narrow };
+    multiprocessors.div_ceil(columns.div_ceil(n as usize)) * m as usize
+}
+
 /// Engines for a layer and its backward pass, best first; the first that the device takes is used.
 ///
 /// In f32 the library gets layers all of whose three products have enough large tiles, that of the weight's gradient in parts.
@@ -247,6 +265,17 @@ mod tests {
         assert_eq!(engines(Precision::Bf16.into(), &sizes([1, 1, 1])), [Engine::TensorCores, Engine::Units]);
         let forced = Arithmetic { precision: Precision::F32, engine: Some(Engine::Units) };
         assert_eq!(engines(forced, &sizes([1, 1, 1])), [Engine::Units]);
+    }
+
+    #[test]
+    fn a_part_has_a_large_tile_for_every_multiprocessor_in_its_narrower_product_if_that_is_wide() {
+        assert_eq!(rows_that_fill([784, 512], None), 128);
+        assert_eq!(rows_that_fill([784, 64], None), 1024);
+        assert_eq!(rows_that_fill([784, 63], None), 128);
+        assert_eq!(rows_that_fill([512, 10], None), 128);
+        assert_eq!(rows_that_fill([512, 784], Some(132)), 1088);
+        assert_eq!(rows_that_fill([4096, 4096], Some(132)), 192);
+        assert_eq!(rows_that_fill([1, 1], Some(0)), 64);
     }
 
     #[test]

@@ -84,7 +84,8 @@ pub(super) fn factors<'a>(
         let (row, index) = (position / width, position % width);
         let (member, example) = (row / n_examples, row % n_examples);
         let example = draw.first_example.wrapping_add(example as u32);
-        let at = At { step: draw.step, member: member as u32, example, index: index as u32 };
+        let place = draw.first_member.wrapping_add(member as u32);
+        let at = At { step: draw.step, member: place, example, index: index as u32 };
         let from = member * width + index;
         let noise = noise(draw.kind, draw.key, at);
         factor(draw, f64::from(location[from]), f64::from(scale[from]), noise)

@@ -57,6 +57,7 @@ pub fn kl_monte_carlo(
     prior.check_posterior(op, draw.kind, draw.family)?;
     sum_entries(op, draw.scale, shape, location, scale, |i, location, scale| {
         let (member, index) = ((i / shape.width) as u32, (i % shape.width) as u32);
+        let member = draw.first_member.wrapping_add(member);
         let weight = 1.0 / shape.n_examples as f64;
         (0..shape.n_examples as u32).fold([0.0; 3], |sum, example| {
             let example = draw.first_example.wrapping_add(example);

@@ -18,6 +18,7 @@ pub(crate) fn draw_factors<F: Float>(
     key_1: u32,
     step: u32,
     first_example: u32,
+    first_member: u32,
     n_rows: u32,
     n_examples: u32,
     width: u32,
@@ -32,7 +33,8 @@ pub(crate) fn draw_factors<F: Float>(
         let row = unit / quads;
         let quad = unit % quads;
         let member = row / n_examples;
-        let words = philox_block(quad, first_example + row % n_examples, member, step, key_0, key_1);
+        let words =
+            philox_block(quad, first_example + row % n_examples, first_member + member, step, key_0, key_1);
         let noise = noise_of(words, comptime!(form.kind));
         #[unroll]
         for lane in 0..4usize {

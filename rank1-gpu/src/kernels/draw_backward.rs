@@ -20,6 +20,7 @@ pub(crate) fn draw_backward<F: Float>(
     key_1: u32,
     step: u32,
     first_example: u32,
+    first_member: u32,
     n_members: u32,
     n_examples: u32,
     examples_per_unit: u32,
@@ -40,7 +41,8 @@ pub(crate) fn draw_backward<F: Float>(
         let end = (first + examples_per_unit).min(n_examples);
         let mut lanes = Lanes::new(location, scale, member, quad, width, form);
         for example in first..end {
-            let words = philox_block(quad, first_example + example, member, step, key_0, key_1);
+            let words =
+                philox_block(quad, first_example + example, first_member + member, step, key_0, key_1);
             let noise = noise_of(words, comptime!(form.kind));
             #[unroll]
             for lane in 0..4usize {

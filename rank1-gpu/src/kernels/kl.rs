@@ -100,6 +100,7 @@ pub(crate) fn kl_monte_carlo(
     key_1: u32,
     step: u32,
     first_example: u32,
+    first_member: u32,
     n_members: u32,
     n_draws: u32,
     width: u32,
@@ -124,7 +125,7 @@ pub(crate) fn kl_monte_carlo(
             sum_scale[lane] = 0.0f32;
         }
         for draw in 0..n_draws {
-            let words = philox_block(quad, first_example + draw, member, step, key_0, key_1);
+            let words = philox_block(quad, first_example + draw, first_member + member, step, key_0, key_1);
             let noise = noise_of(words, comptime!(form.kind));
             #[unroll]
             for lane in 0..4usize {

@@ -120,12 +120,14 @@ impl Epilogue for OutputFactorGradient {
     }
 }
 
-/// Sums as they are, the parts of the depth one after another.
+/// Sums as they are, the parts of the depth one after another, or added to what is there.
 #[derive(CubeType, CubeLaunch)]
 pub(crate) struct Parts {
     pub(crate) out: Box<[f32]>,
     pub(crate) n_rows: u32,
     pub(crate) width: u32,
+    #[cube(comptime)]
+    pub(crate) add: bool,
 }
 
 #[cube]
@@ -137,6 +139,11 @@ impl Epilogue for Parts {
     }
 
     fn store(&mut self, row: &Self::Row, column: u32, sum: f32) {
-        self.out[(*row + column) as usize] = sum;
+        let at = (*row + column) as usize;
+        if comptime!(self.add) {
+            self.out[at] += sum;
+        } else {
+            self.out[at] = sum;
+        }
     }
 }

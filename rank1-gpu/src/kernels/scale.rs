@@ -53,6 +53,7 @@ pub(crate) fn scale_by_draw<F: Float>(
     key_1: u32,
     step: u32,
     first_example: u32,
+    first_member: u32,
     n_draws: u32,
     n_examples: u32,
     width: u32,
@@ -70,8 +71,14 @@ pub(crate) fn scale_by_draw<F: Float>(
     if unit < n_draws * tiles * quads {
         let place = place(unit, tiles, quads, planar);
         let member = place.row / n_examples;
-        let words =
-            philox_block(place.quad, first_example + place.row % n_examples, member, step, key_0, key_1);
+        let words = philox_block(
+            place.quad,
+            first_example + place.row % n_examples,
+            first_member + member,
+            step,
+            key_0,
+            key_1,
+        );
         let noise = noise_of(words, comptime!(form.kind));
         let mut factors = Array::<f32>::new(4usize);
         #[unroll]

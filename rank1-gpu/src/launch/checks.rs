@@ -58,8 +58,18 @@ pub(super) fn check_parameters(
     scale: &Handle,
 ) -> Result<(), Error> {
     let expected = [shape.n_members, shape.width];
-    check_buffer(op, client, "location", location, &expected)?;
-    check_buffer(op, client, "scale", scale, &expected)
+    check_parameters_as(op, client, ["location", "scale"], expected, [location, scale])
+}
+
+/// The same under other names.
+pub(super) fn check_parameters_as(
+    op: &'static str,
+    client: &Client,
+    names: [&'static str; 2],
+    expected: [usize; 2],
+    parameters: [&Handle; 2],
+) -> Result<(), Error> {
+    names.into_iter().zip(parameters).try_for_each(|(name, of)| check_buffer(op, client, name, of, &expected))
 }
 
 pub(super) fn check_buffer(

@@ -79,7 +79,7 @@ pub fn perturbed_convolution_in(
 ) -> Result<Handle, Error> {
     let op = "perturbed_convolution";
     shape.check(op)?;
-    engine::forward(op, client, arithmetic.into(), Map::Convolution(shape), &shape, layer, x)
+    engine::forward(op, client, arithmetic.into(), Map::Convolution(shape), &shape, layer, (x, None))
 }
 
 /// Gradients of a scalar with respect to `x` and everything in `layer`, from its gradient with respect to the outputs.

@@ -87,6 +87,7 @@ pub fn draw_factors_in(
             draw.key[1],
             draw.step,
             draw.first_example,
+            draw.first_member,
             (shape.n_members * shape.n_examples) as u32,
             shape.n_examples as u32,
             shape.width as u32,

@@ -103,6 +103,7 @@ pub fn draw_factors_backward_in(
             draw.key[1],
             draw.step,
             draw.first_example,
+            draw.first_member,
             n_members as u32,
             n_examples as u32,
             EXAMPLES_PER_UNIT as u32,

@@ -51,7 +51,7 @@ pub fn convolution_engine(
     choose(op, client, arithmetic.into(), Map::Convolution(shape)).map(Chosen::engine)
 }
 
-/// Outputs of a layer whose shape was checked, on the engine of the strategy.
+/// Outputs of a layer whose shape was checked, on the engine of the strategy, in `out` if it is given.
 pub(super) fn forward<G: Geometry>(
     op: &'static str,
     client: &Client,
@@ -59,11 +59,11 @@ pub(super) fn forward<G: Geometry>(
     map: Map,
     tiles: &G,
     layer: &Layer<'_>,
-    x: &Handle,
+    (x, out): (&Handle, Option<Handle>),
 ) -> Result<Handle, Error> {
     match choose(op, client, arithmetic, map)? {
-        Chosen::Tiles => layer::forward(op, client, tiles, layer, x),
-        Chosen::Library(run) => layer_library::forward(run, layer, x),
+        Chosen::Tiles => layer::forward(op, client, tiles, layer, x, out),
+        Chosen::Library(run) => layer_library::forward(run, layer, x, out),
     }
 }
 
@@ -83,7 +83,8 @@ pub(super) fn backward<G: Geometry>(
     }
 }
 
-enum Chosen<'a> {
+/// Whose kernels compute a layer.
+pub(super) enum Chosen<'a> {
     Tiles,
     Library(Run<'a>),
 }
@@ -98,7 +99,7 @@ impl Chosen<'_> {
 }
 
 /// The first engine of the strategy that the device takes, or why it does not take the last.
-fn choose<'a>(
+pub(super) fn choose<'a>(
     op: &'static str,
     client: &'a Client,
     arithmetic: Arithmetic,

@@ -127,6 +127,7 @@ pub fn kl_monte_carlo(
             draw.key[1],
             draw.step,
             draw.first_example,
+            draw.first_member,
             n_members as u32,
             n_examples as u32,
             width as u32,

@@ -53,19 +53,22 @@ pub(super) unsafe trait Geometry {
     fn weight_by_input(&self, weight: &Handle) -> <Self::WeightByInput as LaunchArg>::RuntimeArg;
 }
 
+/// Outputs of a layer, in `out` if it is given.
 pub(super) fn forward<G: Geometry>(
     op: &'static str,
     client: &Client,
     geometry: &G,
     layer: &Layer<'_>,
     x: &Handle,
+    out: Option<Handle>,
 ) -> Result<Handle, Error> {
     let sizes = geometry.sizes();
     check(op, client, &sizes, layer, x, FORWARD_BUFFERS)?;
     let Sizes { c_in, c_out, taps, .. } = sizes;
     let elements = check_size(op, client, &[("output rows", sizes.out_rows()), ("output channels", c_out)])?;
     let product = Product::plan(op, client, [sizes.out_rows(), c_out, taps * c_in], Depth::Whole)?;
-    let out = client.empty(4 * elements);
+    let out = out.unwrap_or_else(|| client.empty(4 * elements));
+    check_buffer(op, client, "out", &out, &[sizes.out_rows(), c_out])?;
     // SAFETY: `check` compared every buffer with `sizes`, so patches and weight may be read at all of the product; the
     // output factor and the bias have a row for each group of rows, and `out` has a float for each row and channel.
     unsafe {
@@ -97,15 +100,11 @@ pub(super) fn backward<G: Geometry>(
     y: &Handle,
     grad_y: &Handle,
 ) -> Result<LayerGrads<Handle>, Error> {
-    let sizes = geometry.sizes();
-    check(op, client, &sizes, layer, x, BACKWARD_BUFFERS)?;
-    check_buffer(op, client, "y", y, &[sizes.out_rows(), sizes.c_out])?;
-    check_buffer(op, client, "grad_y", grad_y, &[sizes.out_rows(), sizes.c_out])?;
-    let pass = Backward { client, geometry, sizes, layer, x, y, grad_y };
-    let plans = Plans::new(op, client, &sizes, Present::of(layer))?;
-    let (x, input_factor) = pass.input(&plans);
+    let (pass, plans) = prepare(op, client, geometry, layer, x, y, grad_y)?;
+    let grad_x = client.empty(4 * pass.sizes.in_rows() * pass.sizes.c_in);
+    let input_factor = pass.input(&plans, &grad_x);
     Ok(LayerGrads {
-        x,
+        x: grad_x,
         weight: pass.weight(&plans),
         input_factor,
         output_factor: pass.output_factor(&plans),
@@ -115,6 +114,25 @@ pub(super) fn backward<G: Geometry>(
             .bias
             .map(|sum| unsafe { sum.launch::<f32>(client, grad_y, pass.y_if_read(), layer.activation) }),
     })
+}
+
+/// A backward pass whose gradients can be asked for one by one, after all checks.
+pub(super) fn prepare<'a, G: Geometry>(
+    op: &'static str,
+    client: &'a Client,
+    geometry: &'a G,
+    layer: &'a Layer<'a>,
+    x: &'a Handle,
+    y: &'a Handle,
+    grad_y: &'a Handle,
+) -> Result<(Backward<'a, G>, Plans), Error> {
+    let sizes = geometry.sizes();
+    check(op, client, &sizes, layer, x, BACKWARD_BUFFERS)?;
+    check_buffer(op, client, "y", y, &[sizes.out_rows(), sizes.c_out])?;
+    check_buffer(op, client, "grad_y", grad_y, &[sizes.out_rows(), sizes.c_out])?;
+    let pass = Backward { client, geometry, sizes, layer, x, y, grad_y };
+    let plans = Plans::new(op, client, &sizes, Present::of(layer))?;
+    Ok((pass, plans))
 }
 
 /// What a layer has beside its weight, as far as launches depend on it.
@@ -144,13 +162,13 @@ pub(super) fn fits(op: &'static str, client: &Client, sizes: &Sizes, present: Pr
 }
 
 /// Sums of the gradients of factors and biases over the rows that share them, checked before the first launch.
-pub(super) struct FactorSums {
+pub(super) struct RowSums {
     pub(super) input_factor: Option<SegmentSum>,
     pub(super) output_factor: Option<SegmentSum>,
     pub(super) bias: Option<SegmentSum>,
 }
 
-impl FactorSums {
+impl RowSums {
     pub(super) fn plan(
         op: &'static str,
         client: &Client,
@@ -173,12 +191,12 @@ impl FactorSums {
 }
 
 /// Every launch of a backward pass, checked before the first.
-struct Plans {
+pub(super) struct Plans {
     input: Product,
     weight: Product,
     weight_parts: SegmentSum,
     product_again: Product,
-    sums: FactorSums,
+    sums: RowSums,
 }
 
 impl Plans {
@@ -193,13 +211,13 @@ impl Plans {
             weight,
             weight_parts: SegmentSum::plan(op, client, [1, weight.cut.parts as usize, taps * c_in * c_out])?,
             product_again: product([sizes.out_rows(), c_out, taps * c_in], Depth::Whole)?,
-            sums: FactorSums::plan(op, client, sizes, present)?,
+            sums: RowSums::plan(op, client, sizes, present)?,
         })
     }
 }
 
 /// A backward pass whose buffers were checked against `sizes`.
-struct Backward<'a, G> {
+pub(super) struct Backward<'a, G> {
     client: &'a Client,
     geometry: &'a G,
     sizes: Sizes,
@@ -210,11 +228,11 @@ struct Backward<'a, G> {
 }
 
 impl<G: Geometry> Backward<'_, G> {
-    /// Gradients of the inputs and of their factor, from one product.
-    fn input(&self, plans: &Plans) -> (Handle, Option<Handle>) {
+    /// Gradients of the inputs, into `grad`, and of their factor, from one product.
+    pub(super) fn input(&self, plans: &Plans, grad: &Handle) -> Option<Handle> {
         let (client, sizes, layer) = (self.client, &self.sizes, self.layer);
         let elements = sizes.in_rows() * sizes.c_in;
-        let grad = client.empty(4 * elements);
+        assert_floats(grad, elements);
         // Of each row; added up where rows share a factor.
         let factor_grad = layer.input_factor.map(|_| match layer.perturbation {
             Perturbation::Multiplicative => client.empty(4 * elements),
@@ -234,32 +252,54 @@ impl<G: Geometry> Backward<'_, G> {
                 self.geometry.gradients(self.product_gradient(), self.factor_of_gradient()),
                 self.geometry.weight_by_input(layer.weight),
                 InputGradientLaunch::new(
-                    floats(&grad),
+                    floats(grad),
                     factor.into(),
                     sizes.c_in as u32,
                     rows_per_factor(layer.input_factor, sizes, sizes.in_positions),
                 ),
             );
         }
-        let factor_grad = match (plans.sums.input_factor, factor_grad) {
-            // SAFETY: they hold a float for each input row and channel.
-            (Some(sum), Some(rows)) => Some(unsafe {
-                match layer.perturbation {
-                    Perturbation::Multiplicative => sum.launch_on(client, rows),
-                    // The gradient of the inputs, which stays a buffer of its own.
-                    Perturbation::Additive => sum.launch::<f32>(client, &rows, None, Activation::Identity),
-                }
-            }),
-            _ => None,
-        };
-        (grad, factor_grad)
+        let (sum, rows) = (plans.sums.input_factor?, factor_grad?);
+        // SAFETY: they hold a float for each input row and channel.
+        Some(unsafe {
+            match layer.perturbation {
+                Perturbation::Multiplicative => sum.launch_on(client, rows),
+                // The gradient of the inputs, which stays a buffer of its own.
+                Perturbation::Additive => sum.launch::<f32>(client, &rows, None, Activation::Identity),
+            }
+        })
     }
 
     /// Gradient of the weight: a product whose depth is all rows, cut into parts that are added in order.
-    fn weight(&self, plans: &Plans) -> Handle {
+    pub(super) fn weight(&self, plans: &Plans) -> Handle {
+        let (client, sizes) = (self.client, &self.sizes);
+        let n_parts = plans.weight.cut.parts as usize;
+        let parts = client.empty(4 * n_parts * sizes.taps * sizes.c_in * sizes.c_out);
+        // SAFETY: `parts` was made with as many floats as the plan has.
+        unsafe {
+            self.weight_parts(plans, &parts, false);
+            plans.weight_parts.launch_on(client, parts)
+        }
+    }
+
+    /// Adds the gradient of the weight to `total` while sums are stored; returns it where its depth is cut into parts.
+    pub(super) fn weight_added(&self, plans: &Plans, total: &Handle) -> Option<Handle> {
+        if plans.weight.cut.parts > 1 {
+            return Some(self.weight(plans));
+        }
+        assert_floats(total, self.sizes.taps * self.sizes.c_in * self.sizes.c_out);
+        // SAFETY: there is one part, for which `total` has as many floats as the weight.
+        unsafe { self.weight_parts(plans, total, true) };
+        None
+    }
+
+    /// The parts of the weight's gradient, stored or added.
+    ///
+    /// # Safety
+    /// `parts` must hold a float for each part and entry of the weight.
+    unsafe fn weight_parts(&self, plans: &Plans, parts: &Handle, add: bool) {
         let (client, sizes, layer) = (self.client, &self.sizes, self.layer);
         let n_rows = sizes.taps * sizes.c_in;
-        let parts = client.empty(4 * plans.weight.cut.parts as usize * n_rows * sizes.c_out);
         // SAFETY: `Geometry` vouches for the patches; `grad_y` and `y` hold a float for each output row and channel,
         // `parts` one for each part and entry of the weight.
         unsafe {
@@ -267,18 +307,16 @@ impl<G: Geometry> Backward<'_, G> {
                 client,
                 SwappedLaunch::new(self.geometry.patches(self.x, layer.input_factor, layer.perturbation)),
                 SwappedLaunch::new(self.product_gradient()),
-                PartsLaunch::new(floats(&parts), n_rows as u32, sizes.c_out as u32),
+                PartsLaunch::new(floats(parts), n_rows as u32, sizes.c_out as u32, add),
             );
         }
-        // SAFETY: `parts` was made with as many floats as the plan has.
-        unsafe { plans.weight_parts.launch_on(client, parts) }
     }
 
     /// Gradient of the output factor.
     ///
     /// A multiplicative one needs the product before the factor. It is computed again: dividing `z - bias` by the factor
     /// fails where the factor is 0, and `z` itself is lost behind a ReLU and blunted by a tanh near one.
-    fn output_factor(&self, plans: &Plans) -> Option<Handle> {
+    pub(super) fn output_factor(&self, plans: &Plans) -> Option<Handle> {
         let (client, sizes, layer) = (self.client, &self.sizes, self.layer);
         let sum = plans.sums.output_factor?;
         if layer.perturbation == Perturbation::Additive {
@@ -327,6 +365,11 @@ impl<G: Geometry> Backward<'_, G> {
     fn y_if_read(&self) -> Option<&Handle> {
         (self.layer.activation != Activation::Identity).then_some(self.y)
     }
+}
+
+/// A buffer that this crate made or cut for a result.
+fn assert_floats(buffer: &Handle, elements: usize) {
+    assert_eq!(buffer.size_in_used(), 4 * elements as u64, "a result has another size than its place");
 }
 
 /// Consecutive examples that share a row of the factor.

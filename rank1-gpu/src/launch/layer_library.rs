@@ -7,7 +7,7 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::checks::{check_buffer, check_buffer_of};
-use super::layer::{BACKWARD_BUFFERS, FORWARD_BUFFERS, FactorSums, Layer, Present, check_device};
+use super::layer::{BACKWARD_BUFFERS, FORWARD_BUFFERS, Layer, Present, RowSums, check_device};
 use super::layer_operands::{Gradient, Reads};
 use super::library::{Extent, LibraryProduct, Stored, VECTOR_BYTES};
 use super::product::{SegmentSum, check_size};
@@ -52,12 +52,19 @@ pub(super) fn fits(run: Run<'_>) -> Result<(), Error> {
         .try_for_each(|extent| run.plan(extent).map(|_| ()))
 }
 
-pub(super) fn forward(run: Run<'_>, layer: &Layer<'_>, x: &Handle) -> Result<Handle, Error> {
-    let run = run.beside(layer, &[x]);
+/// Outputs of a layer, in `out` if it is given.
+pub(super) fn forward(
+    run: Run<'_>,
+    layer: &Layer<'_>,
+    x: &Handle,
+    out: Option<Handle>,
+) -> Result<Handle, Error> {
+    let buffers: Vec<&Handle> = [Some(x), out.as_ref()].into_iter().flatten().collect();
+    let run = run.beside(layer, &buffers);
     match run.precision {
-        Precision::F32 | Precision::Tf32 => forward_as::<f32>(run, layer, x),
-        Precision::F16 => forward_as::<half::f16>(run, layer, x),
-        Precision::Bf16 => forward_as::<half::bf16>(run, layer, x),
+        Precision::F32 | Precision::Tf32 => forward_as::<f32>(run, layer, x, out),
+        Precision::F16 => forward_as::<half::f16>(run, layer, x, out),
+        Precision::Bf16 => forward_as::<half::bf16>(run, layer, x, out),
     }
 }
 
@@ -76,13 +83,19 @@ pub(super) fn backward(
     }
 }
 
-fn forward_as<S: Float>(run: Run<'_>, layer: &Layer<'_>, x: &Handle) -> Result<Handle, Error> {
+fn forward_as<S: Float>(
+    run: Run<'_>,
+    layer: &Layer<'_>,
+    x: &Handle,
+    out: Option<Handle>,
+) -> Result<Handle, Error> {
     run.check(layer, x, FORWARD_BUFFERS)?;
     let pass = Pass { run, sizes: run.map.sizes(), layer };
     let [rows, width] = [pass.sizes.out_rows(), pass.sizes.c_out];
     let elements = check_size(run.op, run.client, &[("output rows", rows), ("output channels", width)])?;
     let plan = run.plan(run.outputs())?;
-    let out = run.client.empty(run.precision.bytes() * elements);
+    let out = out.unwrap_or_else(|| run.client.empty(run.precision.bytes() * elements));
+    check_buffer_of(run.op, run.client, "out", &out, &[rows, width], run.precision.bytes())?;
     // SAFETY: `check` compared every buffer with the sizes and the precision, whose type is `S`; `out` has an entry for
     // each row and channel.
     unsafe {
@@ -98,15 +111,9 @@ fn backward_as<S: Float>(
     y: &Handle,
     grad_y: &Handle,
 ) -> Result<LayerGrads<Handle>, Error> {
-    run.check(layer, x, BACKWARD_BUFFERS)?;
-    let sizes = run.map.sizes();
-    let outputs = [sizes.out_rows(), sizes.c_out];
-    check_buffer_of(run.op, run.client, "y", y, &outputs, run.precision.bytes())?;
-    check_buffer_of(run.op, run.client, "grad_y", grad_y, &outputs, run.precision.bytes())?;
-    let plans = Plans::new(run, layer)?;
-    let pass = Pass { run, sizes, layer };
-    let gradient = Gradient { grad_y, y: (layer.activation != Activation::Identity).then_some(y) };
-    let (grad_x, input_factor) = pass.input::<S>(plans.input, plans.sums.input_factor, x, gradient)?;
+    let (pass, plans, gradient) = prepare(run, layer, x, y, grad_y)?;
+    let grad_x = run.client.empty(run.precision.bytes() * pass.sizes.in_rows() * pass.sizes.c_in);
+    let input_factor = pass.input::<S>(plans.input, plans.sums.input_factor, x, gradient, &grad_x)?;
     let weight = pass.weight_gradient::<S>(plans.weight, plans.weight_parts, x, gradient)?;
     let output_factor = match plans.sums.output_factor {
         Some(sum) => Some(pass.output_factor::<S>(plans.product_again, sum, x, gradient)?),
@@ -117,9 +124,26 @@ fn backward_as<S: Float>(
     Ok(LayerGrads { x: grad_x, weight, input_factor, output_factor, bias: plans.sums.bias.map(sum) })
 }
 
+/// A backward pass whose gradients can be asked for one by one, after all checks; `run` knows its buffers.
+pub(super) fn prepare<'a>(
+    run: Run<'a>,
+    layer: &'a Layer<'a>,
+    x: &Handle,
+    y: &'a Handle,
+    grad_y: &'a Handle,
+) -> Result<(Pass<'a>, Plans, Gradient<'a>), Error> {
+    run.check(layer, x, BACKWARD_BUFFERS)?;
+    let sizes = run.map.sizes();
+    let outputs = [sizes.out_rows(), sizes.c_out];
+    check_buffer_of(run.op, run.client, "y", y, &outputs, run.precision.bytes())?;
+    check_buffer_of(run.op, run.client, "grad_y", grad_y, &outputs, run.precision.bytes())?;
+    let gradient = Gradient { grad_y, y: (layer.activation != Activation::Identity).then_some(y) };
+    Ok((Pass { run, sizes, layer }, Plans::new(run, layer)?, gradient))
+}
+
 impl Run<'_> {
     /// The same for buffers that may start anywhere.
-    fn beside(self, layer: &Layer<'_>, others: &[&Handle]) -> Self {
+    pub(super) fn beside(self, layer: &Layer<'_>, others: &[&Handle]) -> Self {
         let aligned = |buffer: &Handle| buffer.offset_start.unwrap_or(0).is_multiple_of(VECTOR_BYTES);
         let all = self.map.sizes().buffers(layer).into_iter().all(|(_, buffer, _)| aligned(buffer));
         Self { aligned: all && others.iter().all(|buffer| aligned(buffer)), ..self }
@@ -183,13 +207,13 @@ impl Run<'_> {
 }
 
 /// Every launch of a backward pass, checked before the first.
-struct Plans {
-    input: LibraryProduct,
-    weight: LibraryProduct,
-    weight_parts: SegmentSum,
+pub(super) struct Plans {
+    pub(super) input: LibraryProduct,
+    pub(super) weight: LibraryProduct,
+    pub(super) weight_parts: SegmentSum,
     /// For the gradient of an output factor that multiplies.
-    product_again: Option<LibraryProduct>,
-    sums: FactorSums,
+    pub(super) product_again: Option<LibraryProduct>,
+    pub(super) sums: RowSums,
 }
 
 impl Plans {
@@ -207,7 +231,7 @@ impl Plans {
             weight: run.plan(weights)?,
             weight_parts: SegmentSum::plan(op, client, [1, weights.parts, entries])?,
             product_again: again.then(|| run.plan(run.outputs())).transpose()?,
-            sums: FactorSums::plan(op, client, &sizes, Present::of(layer))?,
+            sums: RowSums::plan(op, client, &sizes, Present::of(layer))?,
         })
     }
 }
@@ -220,36 +244,33 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Gradients of the inputs and of their factor, from one product.
-    fn input<S: Float>(
+    /// Gradients of the inputs, into `grad`, and of their factor, from one product.
+    pub(super) fn input<S: Float>(
         &self,
         plan: LibraryProduct,
         sum: Option<SegmentSum>,
         x: &Handle,
         gradient: Gradient<'_>,
-    ) -> Result<(Handle, Option<Handle>), Error> {
+        grad: &Handle,
+    ) -> Result<Option<Handle>, Error> {
         let Self { run: Run { client, precision, .. }, sizes, layer } = self;
         let elements = sizes.in_rows() * sizes.c_in;
-        let grad = client.empty(precision.bytes() * elements);
+        assert_eq!(grad.size_in_used(), (precision.bytes() * elements) as u64, "a place for other gradients");
         // Of each row, in f32; added up where rows share a factor.
         let factor_rows = layer.input_factor.map(|_| client.empty(4 * elements));
-        let store = self.input_gradients(&grad, factor_rows.as_ref(), x);
+        let store = self.input_gradients(grad, factor_rows.as_ref(), x);
         // SAFETY: gradients and weight may be read at all of the product; `grad`, `x` and the factor's rows have an entry
         // for each input row and channel, the factor a row for each group of rows.
         unsafe {
             let gradients = self.gradients(gradient, Reads::Gathered);
             plan.launch::<S, S>(client, gradients, self.weight_by_input(), store)?;
         }
-        let factor_grad = match (sum, factor_rows) {
-            // SAFETY: it holds a float for each input row and channel.
-            (Some(sum), Some(rows)) => Some(unsafe { sum.launch_on(client, rows) }),
-            _ => None,
-        };
-        Ok((grad, factor_grad))
+        // SAFETY: they hold a float for each input row and channel.
+        Ok(sum.zip(factor_rows).map(|(sum, rows)| unsafe { sum.launch_on(client, rows) }))
     }
 
     /// Gradient of the weight, in f32: parts of the depth that are added in order.
-    fn weight_gradient<S: Float>(
+    pub(super) fn weight_gradient<S: Float>(
         &self,
         plan: LibraryProduct,
         sum: SegmentSum,
@@ -274,7 +295,7 @@ impl Pass<'_> {
     ///
     /// A multiplicative one needs the product before the factor. It is computed again: dividing `z - bias` by the factor
     /// fails where the factor is 0, and `z` itself is lost behind a ReLU and blunted by a tanh near one.
-    fn output_factor<S: Float>(
+    pub(super) fn output_factor<S: Float>(
         &self,
         product: Option<LibraryProduct>,
         sum: SegmentSum,

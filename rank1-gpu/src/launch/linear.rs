@@ -76,8 +76,21 @@ pub fn perturbed_linear_in(
 ) -> Result<Handle, Error> {
     let op = "perturbed_linear";
     shape.check(op)?;
+    forward(op, client, arithmetic.into(), shape, layer, x, None)
+}
+
+/// Outputs by the engine of the shape, in `out` if it is given; `shape` was checked.
+pub(super) fn forward(
+    op: &'static str,
+    client: &Client,
+    arithmetic: Arithmetic,
+    shape: LinearShape,
+    layer: &Layer<'_>,
+    x: &Handle,
+    out: Option<Handle>,
+) -> Result<Handle, Error> {
     let tiles = Linear(shape.sizes());
-    engine::forward(op, client, arithmetic.into(), Map::Linear(shape), &tiles, layer, x)
+    engine::forward(op, client, arithmetic, Map::Linear(shape), &tiles, layer, (x, out))
 }
 
 /// Gradients of a scalar with respect to `x` and everything in `layer`, from its gradient with respect to the outputs.
@@ -168,7 +181,7 @@ pub fn linear_fits(
 }
 
 /// Every output sees the row of its own example.
-struct Linear(Sizes);
+pub(super) struct Linear(pub(super) Sizes);
 
 // SAFETY: one position and one tap, so that patches are the rows of `x`, gradients the rows of the outputs, and the
 // weight has a row for each input channel; factors have a row for each `rows_per_factor` of them.

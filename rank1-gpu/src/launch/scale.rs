@@ -177,6 +177,7 @@ fn scale_spread(
             draw.key[1],
             draw.step,
             draw.first_example,
+            draw.first_member,
             (n_members * n_examples) as u32,
             n_examples as u32,
             width as u32,

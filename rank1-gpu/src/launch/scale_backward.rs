@@ -194,6 +194,7 @@ fn backward(
             draw.key[1],
             draw.step,
             draw.first_example,
+            draw.first_member,
             n_members as u32,
             n_examples as u32,
             examples_per_unit as u32,

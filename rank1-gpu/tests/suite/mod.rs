@@ -1,6 +1,8 @@
 //! Claims about every kernel, as functions of a client: the same for each runtime, instantiated by [`on_runtime`].
 
 mod convolution;
+mod drawn;
+mod drawn_cases;
 mod draws;
 mod gradients;
 mod halves;
@@ -19,6 +21,12 @@ mod stream;
 pub(crate) use convolution::{
     convolution_arguments_that_do_not_fit_are_refused_by_name, convolutions_equal_the_host_at_every_shape,
     convolutions_equal_the_host_for_every_kind_of_layer, nan_pixels_reach_the_outputs_that_see_them_alone,
+};
+pub(crate) use drawn::{
+    drawn_arguments_that_do_not_fit_are_refused_by_name, drawn_layers_equal_the_host_at_every_shape,
+    drawn_layers_equal_the_host_for_every_kind_of_layer, nan_in_a_drawn_layer_stays_where_it_reaches,
+    parts_change_sums_by_rounding_and_nothing_else, parts_on_the_library_agree_with_parts_on_our_tiles,
+    some_members_and_examples_draw_what_they_have_in_the_whole,
 };
 pub(crate) use draws::{
     clipped_draws_end_on_the_bounds, device_normals_pass_a_kolmogorov_smirnov_test, draws_equal_the_host,
@@ -107,7 +115,7 @@ pub(crate) fn shape((n_members, n_examples, width): (usize, usize, usize)) -> Dr
 }
 
 pub(crate) fn draw(kind: NoiseKind, clip: Option<Clip>) -> Draw {
-    Draw { clip, first_example: 41, ..Draw::new(kind, KEY, 17) }
+    Draw { clip, first_example: 41, first_member: 29, ..Draw::new(kind, KEY, 17) }
 }
 
 /// Locations around one, scales in (0, 1), and rows of both signs: no two entries alike.
@@ -225,6 +233,13 @@ macro_rules! on_runtime {
             nan_gradients_reach_everything_they_touch,
             linear_arguments_of_the_wrong_length_are_refused_by_name,
             what_fits_is_told_before_there_are_buffers,
+            drawn_layers_equal_the_host_for_every_kind_of_layer,
+            drawn_layers_equal_the_host_at_every_shape,
+            parts_change_sums_by_rounding_and_nothing_else,
+            parts_on_the_library_agree_with_parts_on_our_tiles,
+            some_members_and_examples_draw_what_they_have_in_the_whole,
+            nan_in_a_drawn_layer_stays_where_it_reaches,
+            drawn_arguments_that_do_not_fit_are_refused_by_name,
             library_maps_and_gradients_equal_the_host,
             library_maps_whose_factors_add_equal_the_host,
             library_maps_with_axes_of_one_equal_the_host,

@@ -2,11 +2,13 @@
 
 use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeBackend;
-use burn_cubecl::cubecl::client::Client;
 use burn_cubecl::cubecl::server::Handle;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
-use rank1_gpu::{Activation, Factor, FactorRows, LayerGrads, Perturbation, PerturbedLayer, launch};
+use rank1_gpu::{
+    Activation, DrawnFactor, DrawnLayer, Factor, FactorRows, FactorSource, LayerGrads, Parts, Perturbation,
+    PerturbedLayer, launch,
+};
 
 use super::ops::{
     FactorArgument, FactorGradients, LayerArguments, LayerGradients, LayerShape, PerturbedLayerBackward,
@@ -18,10 +20,15 @@ const CHECKED: &str = "the callers check shapes, precision and limits before the
 impl PerturbedLayerOps for CubeBackend {
     fn perturbed_layer(arguments: LayerArguments<Self>) -> CubeTensor {
         let buffers = Buffers::new(arguments);
-        let (client, layer, x) = (&buffers.x.client, buffers.layer(), &buffers.x.handle);
+        let (client, x) = (&buffers.x.client, &buffers.x.handle);
         let y = match buffers.shape {
-            LayerShape::Linear(shape) => launch::perturbed_linear(client, shape, &layer, x),
-            LayerShape::Convolution(shape) => launch::perturbed_convolution(client, shape, &layer, x),
+            LayerShape::Linear(shape) => {
+                launch::drawn_linear(client, Parts::Auto, shape, &buffers.drawn_layer(), x)
+            }
+            LayerShape::Convolution(shape) => {
+                let values = buffers.draw();
+                launch::perturbed_convolution(client, shape, &buffers.layer(&values), x)
+            }
         };
         buffers.tensor(y.expect(CHECKED), output_shape(buffers.shape))
     }
@@ -33,15 +40,19 @@ impl PerturbedLayerBackward for CubeBackend {
         grad_output: CubeTensor,
     ) -> LayerGradients<Self> {
         let buffers = Buffers::new(arguments);
-        let (client, layer, x) = (&buffers.x.client, buffers.layer(), &buffers.x.handle);
+        let (client, x) = (&buffers.x.client, &buffers.x.handle);
         let grad_y = into_contiguous(grad_output).handle;
         // Outputs are read where there is an activation only; a tensor operation of its own follows here.
         let gradients = match buffers.shape {
             LayerShape::Linear(shape) => {
-                launch::perturbed_linear_backward(client, shape, &layer, x, &grad_y, &grad_y)
+                let layer = buffers.drawn_layer();
+                launch::drawn_linear_backward(client, Parts::Auto, shape, &layer, x, &grad_y, &grad_y)
             }
             LayerShape::Convolution(shape) => {
+                let values = buffers.draw();
+                let layer = buffers.layer(&values);
                 launch::perturbed_convolution_backward(client, shape, &layer, x, &grad_y, &grad_y)
+                    .map(|gradients| buffers.through_draws(gradients))
             }
         };
         let LayerGrads { x, weight, input_factor, output_factor, bias } = gradients.expect(CHECKED);
@@ -65,102 +76,149 @@ fn output_shape(shape: LayerShape) -> Shape {
     }
 }
 
-/// The arguments in contiguous memory, factors drawn.
+/// The arguments in contiguous memory.
 struct Buffers {
     shape: LayerShape,
+    n_members: usize,
     x: CubeTensor,
     weight: CubeTensor,
-    input_factor: Option<Values>,
-    output_factor: Option<Values>,
+    input_factor: FactorArgument<CubeBackend>,
+    output_factor: FactorArgument<CubeBackend>,
     bias: Option<CubeTensor>,
     perturbation: Perturbation,
 }
 
-/// The values of a factor and where they come from.
-struct Values {
-    handle: Handle,
-    rows: FactorRows,
-    source: FactorArgument<CubeBackend>,
-}
-
-impl Values {
-    fn new(source: FactorArgument<CubeBackend>, client: &Client, n_members: usize) -> Option<Self> {
-        // With one example a row for each example and one for each member are the same.
-        let kind = |n_rows: usize| {
-            if n_rows == n_members { FactorRows::PerMember } else { FactorRows::PerExample }
-        };
-        let (handle, rows, source) = match source {
-            FactorArgument::Absent => return None,
-            FactorArgument::Given(values) => {
-                let values = into_contiguous(values);
-                (values.handle.clone(), kind(values.meta.shape()[0]), FactorArgument::Given(values))
-            }
-            FactorArgument::Drawn { location, raw_scale, draw, shape } => {
-                let (location, raw_scale) = (into_contiguous(location), into_contiguous(raw_scale));
-                let drawn = launch::draw_factors(client, &draw, shape, &location.handle, &raw_scale.handle);
-                let rows = kind(shape.n_members * shape.n_examples);
-                (drawn.expect(CHECKED), rows, FactorArgument::Drawn { location, raw_scale, draw, shape })
-            }
-        };
-        Some(Self { handle, rows, source })
-    }
-
-    fn factor(&self) -> Factor<'_, Handle> {
-        Factor { values: &self.handle, rows: self.rows }
-    }
-}
+/// Values of the input factor and of the output factor.
+type Values = [Option<Handle>; 2];
 
 impl Buffers {
     fn new(arguments: LayerArguments<CubeBackend>) -> Self {
         let LayerArguments { x, weight, input_factor, output_factor, bias, shape, perturbation } = arguments;
-        let n_members = match shape {
-            LayerShape::Linear(shape) => shape.n_members,
-            LayerShape::Convolution(shape) => shape.n_members,
+        let factor = |source| match source {
+            FactorArgument::Absent => FactorArgument::Absent,
+            FactorArgument::Given(values) => FactorArgument::Given(into_contiguous(values)),
+            FactorArgument::Drawn { location, raw_scale, draw, shape } => {
+                let (location, raw_scale) = (into_contiguous(location), into_contiguous(raw_scale));
+                FactorArgument::Drawn { location, raw_scale, draw, shape }
+            }
         };
-        let x = into_contiguous(x);
-        let factor = |source| Values::new(source, &x.client, n_members);
-        let (input_factor, output_factor) = (factor(input_factor), factor(output_factor));
         Self {
             shape,
-            x,
+            n_members: match shape {
+                LayerShape::Linear(shape) => shape.n_members,
+                LayerShape::Convolution(shape) => shape.n_members,
+            },
+            x: into_contiguous(x),
             weight: into_contiguous(weight),
-            input_factor,
-            output_factor,
+            input_factor: factor(input_factor),
+            output_factor: factor(output_factor),
             bias: bias.into_option().map(into_contiguous),
             perturbation,
         }
     }
 
-    fn layer(&self) -> PerturbedLayer<'_, Handle> {
-        PerturbedLayer {
+    /// With one example a row for each example and one for each member are the same.
+    fn rows(&self, n_rows: usize) -> FactorRows {
+        if n_rows == self.n_members { FactorRows::PerMember } else { FactorRows::PerExample }
+    }
+
+    /// The layer whose factors are drawn while it is computed.
+    fn drawn_layer(&self) -> DrawnLayer<'_, Handle> {
+        DrawnLayer {
             weight: &self.weight.handle,
-            input_factor: self.input_factor.as_ref().map(Values::factor),
-            output_factor: self.output_factor.as_ref().map(Values::factor),
+            input_factor: self.source(&self.input_factor),
+            output_factor: self.source(&self.output_factor),
             bias: self.bias.as_ref().map(|bias| &bias.handle),
             perturbation: self.perturbation,
             activation: Activation::Identity,
         }
     }
 
-    /// Gradients of what a factor is made of, from those of its values.
-    fn factor_gradients(
-        &self,
-        values: &Option<Values>,
-        gradient: Option<Handle>,
-    ) -> FactorGradients<CubeBackend> {
-        let (Some(values), Some(gradient)) = (values, gradient) else { return [None, None] };
-        match &values.source {
-            FactorArgument::Absent => [None, None],
-            FactorArgument::Given(tensor) => [Some(self.like(gradient, tensor)), None],
+    fn source<'a>(&self, factor: &'a FactorArgument<CubeBackend>) -> Option<FactorSource<'a, Handle>> {
+        match factor {
+            FactorArgument::Absent => None,
+            FactorArgument::Given(values) => {
+                let rows = self.rows(values.meta.shape()[0]);
+                Some(FactorSource::Given(Factor { values: &values.handle, rows }))
+            }
+            FactorArgument::Drawn { location, raw_scale, draw, shape } => {
+                let rows = self.rows(shape.n_members * shape.n_examples);
+                let (location, scale) = (&location.handle, &raw_scale.handle);
+                Some(FactorSource::Drawn(DrawnFactor { location, scale, draw: *draw, rows }))
+            }
+        }
+    }
+
+    /// The values of both factors, drawn at once where they are not given.
+    fn draw(&self) -> Values {
+        [&self.input_factor, &self.output_factor].map(|factor| match factor {
+            FactorArgument::Absent => None,
+            FactorArgument::Given(values) => Some(values.handle.clone()),
             FactorArgument::Drawn { location, raw_scale, draw, shape } => {
                 let (client, at, scale) = (&self.x.client, &location.handle, &raw_scale.handle);
-                let gradients =
-                    launch::draw_factors_backward(client, draw, *shape, at, scale, &gradient).expect(CHECKED);
-                [
-                    Some(self.like(gradients.d_location, location)),
-                    Some(self.like(gradients.d_scale, raw_scale)),
-                ]
+                Some(launch::draw_factors(client, draw, *shape, at, scale).expect(CHECKED))
             }
+        })
+    }
+
+    /// The layer under factors that were drawn before.
+    fn layer<'a>(&'a self, [input_factor, output_factor]: &'a Values) -> PerturbedLayer<'a, Handle> {
+        let factor = |values: &'a Option<Handle>, source| {
+            values
+                .as_ref()
+                .zip(self.source(source))
+                .map(|(values, source)| Factor { values, rows: source.rows() })
+        };
+        PerturbedLayer {
+            weight: &self.weight.handle,
+            input_factor: factor(input_factor, &self.input_factor),
+            output_factor: factor(output_factor, &self.output_factor),
+            bias: self.bias.as_ref().map(|bias| &bias.handle),
+            perturbation: self.perturbation,
+            activation: Activation::Identity,
+        }
+    }
+
+    /// Gradients of what the factors are made of, from those of their values.
+    fn through_draws(
+        &self,
+        gradients: LayerGrads<Handle>,
+    ) -> LayerGrads<Handle, rank1_gpu::FactorGradients<Handle>> {
+        let through = |source: &FactorArgument<CubeBackend>, gradient: Handle| match source {
+            FactorArgument::Drawn { location, raw_scale, draw, shape } => {
+                let (client, at, scale) = (&self.x.client, &location.handle, &raw_scale.handle);
+                let parameters = launch::draw_factors_backward(client, draw, *shape, at, scale, &gradient);
+                rank1_gpu::FactorGradients::Parameters(parameters.expect(CHECKED))
+            }
+            FactorArgument::Absent | FactorArgument::Given(_) => rank1_gpu::FactorGradients::Values(gradient),
+        };
+        let LayerGrads { x, weight, input_factor, output_factor, bias } = gradients;
+        LayerGrads {
+            x,
+            weight,
+            input_factor: input_factor.map(|gradient| through(&self.input_factor, gradient)),
+            output_factor: output_factor.map(|gradient| through(&self.output_factor, gradient)),
+            bias,
+        }
+    }
+
+    fn factor_gradients(
+        &self,
+        source: &FactorArgument<CubeBackend>,
+        gradients: Option<rank1_gpu::FactorGradients<Handle>>,
+    ) -> FactorGradients<CubeBackend> {
+        match (source, gradients) {
+            (FactorArgument::Given(tensor), Some(rank1_gpu::FactorGradients::Values(gradient))) => {
+                [Some(self.like(gradient, tensor)), None]
+            }
+            (
+                FactorArgument::Drawn { location, raw_scale, .. },
+                Some(rank1_gpu::FactorGradients::Parameters(gradients)),
+            ) => [
+                Some(self.like(gradients.d_location, location)),
+                Some(self.like(gradients.d_scale, raw_scale)),
+            ],
+            _ => [None, None],
         }
     }
 
