@@ -120,7 +120,7 @@ pub(crate) fn weight_gradients_in_parts_equal_those_of_the_tiles(client: &Client
         dilation: (1, 1),
         pads: Pads { top: 1, bottom: 1, left: 1, right: 1 },
     };
-    assert_eq!(launch::convolution_engine(client, Precision::F32, shape).unwrap(), Engine::Tiles);
+    assert_eq!(launch::convolution_engine(client, Precision::F32, shape).unwrap(), Engine::Units);
     let variant = Variant { activation: Activation::Identity, ..Variant::FULL };
     let numbers = numbers(&variant, shape);
     let x = transfer::upload(client, "x", &values(in_len(shape), 0.3)).unwrap();
