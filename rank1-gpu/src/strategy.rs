@@ -12,8 +12,7 @@ pub(crate) const REGISTERS: u32 = 4;
 /// multiprocessor of a mid-size device.
 const ENOUGH_CUBES: u64 = 64;
 /// Products with fewer large tiles than this stay with our own tiles: a quarter as many as those need, because the library's
-/// kernels read whole vectors. On a software adapter they are ahead of ours at a
-/// fraction of that; on a card nobody has looked.
+/// kernels read whole vectors. On a software adapter they are ahead with half of that; on a card nobody has looked.
 const LIBRARY_CUBES: u64 = ENOUGH_CUBES / 4;
 /// Slices of depth that a part must at least have, so that the second pass over the parts stays small beside the first.
 const SLICES_PER_PART: u64 = 16;

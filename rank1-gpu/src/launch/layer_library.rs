@@ -278,17 +278,54 @@ impl Pass<'_> {
         gradient: Gradient<'_>,
     ) -> Result<Handle, Error> {
         let Self { run: Run { client, .. }, sizes, .. } = self;
-        let extent = self.run.weights();
-        let rows = sizes.taps * sizes.c_in;
-        let parts = client.empty(4 * extent.parts * rows * sizes.c_out);
-        let store = self.plain::<S>(&parts, rows, None);
-        let cut = Reads::Depth { parts: extent.parts, rows_per_part: extent.depth };
-        // SAFETY: inputs and gradients may be read at all rows; `parts` has a float for each part and entry of the weight,
-        // which is what the plan of their sum was made for.
+        let n_parts = self.run.weights().parts;
+        let parts = client.empty(4 * n_parts * sizes.taps * sizes.c_in * sizes.c_out);
+        // SAFETY: `parts` has a float for each part and entry of the weight, which is what the plan of their sum was made for.
         unsafe {
-            plan.launch::<S, f32>(client, self.inputs(x, cut), self.gradients(gradient, cut), store)?;
+            self.weight_parts::<S>(plan, x, gradient, &parts, false)?;
             Ok(sum.launch_on(client, parts))
         }
+    }
+
+    /// Adds the gradient of the weight to `total` while sums are stored; returns it where its depth is cut into parts.
+    pub(super) fn weight_added<S: Float>(
+        &self,
+        plan: LibraryProduct,
+        sum: SegmentSum,
+        x: &Handle,
+        gradient: Gradient<'_>,
+        total: &Handle,
+    ) -> Result<Option<Handle>, Error> {
+        let sizes = &self.sizes;
+        if self.run.weights().parts > 1 {
+            return self.weight_gradient::<S>(plan, sum, x, gradient).map(Some);
+        }
+        let bytes = 4 * sizes.taps * sizes.c_in * sizes.c_out;
+        assert_eq!(total.size_in_used(), bytes as u64, "a total of other gradients");
+        // SAFETY: there is one part, for which `total` has as many floats as the weight.
+        unsafe { self.weight_parts::<S>(plan, x, gradient, total, true)? };
+        Ok(None)
+    }
+
+    /// The parts of the weight's gradient, stored or added.
+    ///
+    /// # Safety
+    /// `parts` must hold a float for each part and entry of the weight.
+    unsafe fn weight_parts<S: Float>(
+        &self,
+        plan: LibraryProduct,
+        x: &Handle,
+        gradient: Gradient<'_>,
+        parts: &Handle,
+        add: bool,
+    ) -> Result<(), Error> {
+        let Self { run, sizes, .. } = self;
+        let extent = run.weights();
+        let store = self.plain::<S>(parts, sizes.taps * sizes.c_in, None, add);
+        let cut = Reads::Depth { parts: extent.parts, rows_per_part: extent.depth };
+        let (x, gradients) = (self.inputs(x, cut), self.gradients(gradient, cut));
+        // SAFETY: inputs and gradients may be read at all rows; the caller vouches for `parts`.
+        unsafe { plan.launch::<S, f32>(run.client, x, gradients, store) }
     }
 
     /// Gradient of the output factor.
@@ -308,7 +345,7 @@ impl Pass<'_> {
             return Ok(unsafe { sum.launch::<S>(client, gradient.grad_y, gradient.y, layer.activation) });
         };
         let rows = client.empty(4 * sizes.out_rows() * sizes.c_out);
-        let store = self.plain::<S>(&rows, sizes.out_rows(), Some(gradient));
+        let store = self.plain::<S>(&rows, sizes.out_rows(), Some(gradient), false);
         // SAFETY: as in a forward pass; `rows` has a float for each output row and channel, as `grad_y` and `y` have
         // entries.
         unsafe {

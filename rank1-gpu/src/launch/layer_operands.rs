@@ -149,6 +149,7 @@ impl Pass<'_> {
             (sizes.batch_size * sizes.out_positions) as u32,
             layer.perturbation,
             layer.activation,
+            false,
         )
     }
 
@@ -177,15 +178,17 @@ impl Pass<'_> {
             1,
             layer.perturbation,
             Activation::Identity,
+            false,
         )
     }
 
-    /// `[rows, C_out]` sums in f32, times a gradient if there is one.
+    /// `[rows, C_out]` sums in f32, times a gradient if there is one, stored or added.
     pub(super) fn plain<S: Float>(
         &self,
         out: &Handle,
         rows: usize,
         gradient: Option<Gradient<'_>>,
+        add: bool,
     ) -> Out<S, f32> {
         let product = |Gradient { grad_y, y }: Gradient<'_>| {
             OutputGradientLaunch::new(buffer_arg(grad_y), y.map(buffer_arg).into())
@@ -203,6 +206,7 @@ impl Pass<'_> {
             1,
             self.layer.perturbation,
             activation,
+            add,
         )
     }
 

@@ -50,6 +50,9 @@ pub(crate) struct Store<S: Float, O: Float, N: Size> {
     /// Of the outputs, or of the gradient.
     #[cube(comptime)]
     pub(crate) activation: Activation,
+    /// To what is there.
+    #[cube(comptime)]
+    pub(crate) add: bool,
 }
 
 /// A store with the bounds that the library wants checked.
@@ -140,7 +143,12 @@ impl<S: Float, O: Float, N: Size> StoreView<S, O, N> {
             }
             ComptimeOption::None => activate_vector::<N>(value, store.activation),
         };
-        store.out[at] = Vector::<O, N>::cast_from(value);
+        let value = Vector::<O, N>::cast_from(value);
+        if comptime!(store.add) {
+            store.out[at] += value;
+        } else {
+            store.out[at] = value;
+        }
     }
 }
 
