@@ -47,7 +47,7 @@ pub(super) struct Run<'a> {
 
 /// Whether the library takes all three products of both passes.
 pub(super) fn fits(run: Run<'_>) -> Result<(), Error> {
-    [run.outputs(), run.inputs(), run.weights()]
+    [run.outputs(), run.inputs(), run.weights()?]
         .into_iter()
         .try_for_each(|extent| run.plan(extent).map(|_| ()))
 }
@@ -107,7 +107,8 @@ fn backward_as<S: Float>(
     let pass = Pass { run, sizes, layer };
     let gradient = Gradient { grad_y, y: (layer.activation != Activation::Identity).then_some(y) };
     let (grad_x, input_factor) = pass.input::<S>(plans.input, plans.sums.input_factor, x, gradient)?;
-    let weight = pass.weight_gradient::<S>(plans.weight, plans.weight_parts, x, gradient)?;
+    let weight =
+        pass.weight_gradient::<S>(plans.weight, plans.weight_extent, plans.weight_parts, x, gradient)?;
     let output_factor = match plans.sums.output_factor {
         Some(sum) => Some(pass.output_factor::<S>(plans.product_again, sum, x, gradient)?),
         None => None,
@@ -156,18 +157,21 @@ impl Run<'_> {
     }
 
     /// `xᵀ G`, whose depth is all output rows, in parts.
-    fn weights(&self) -> Extent {
+    fn weights(&self) -> Result<Extent, Error> {
         let sizes = self.map.sizes();
-        let (rows, columns) = (sizes.taps * sizes.c_in, sizes.c_out);
-        let (parts, depth) = strategy::library_parts(rows, columns, sizes.out_rows());
-        Extent {
-            rows,
-            depth,
-            columns,
-            parts,
+        let whole = Extent {
+            rows: sizes.taps * sizes.c_in,
+            depth: sizes.out_rows(),
+            columns: sizes.c_out,
+            parts: 1,
             left: Stored { swapped: true, neighbors: sizes.c_in },
             right: Stored { swapped: false, neighbors: sizes.c_out },
-        }
+        };
+        // Where buffers start must not change the order of a sum.
+        let cubes = Self { aligned: true, ..*self }.plan(whole)?.cubes(&whole);
+        let multiprocessors = self.client.properties().hardware.num_streaming_multiprocessors;
+        let (parts, depth) = strategy::library_parts(cubes, whole.depth, multiprocessors);
+        Ok(Extent { depth, parts, ..whole })
     }
 
     fn check(&self, layer: &Layer<'_>, x: &Handle, buffers: u32) -> Result<(), Error> {
@@ -186,6 +190,7 @@ impl Run<'_> {
 struct Plans {
     input: LibraryProduct,
     weight: LibraryProduct,
+    weight_extent: Extent,
     weight_parts: SegmentSum,
     /// For the gradient of an output factor that multiplies.
     product_again: Option<LibraryProduct>,
@@ -198,13 +203,14 @@ impl Plans {
         let sizes = run.map.sizes();
         check_size(op, client, &[("input rows", sizes.in_rows()), ("input channels", sizes.c_in)])?;
         check_size(op, client, &[("output rows", sizes.out_rows()), ("output channels", sizes.c_out)])?;
-        let weights = run.weights();
+        let weights = run.weights()?;
         let entries = sizes.taps * sizes.c_in * sizes.c_out;
         check_size(op, client, &[("parts", weights.parts), ("weight", entries)])?;
         let again = layer.output_factor.is_some() && layer.perturbation == Perturbation::Multiplicative;
         Ok(Self {
             input: run.plan(run.inputs())?,
             weight: run.plan(weights)?,
+            weight_extent: weights,
             weight_parts: SegmentSum::plan(op, client, [1, weights.parts, entries])?,
             product_again: again.then(|| run.plan(run.outputs())).transpose()?,
             sums: FactorSums::plan(op, client, &sizes, Present::of(layer))?,
@@ -252,12 +258,12 @@ impl Pass<'_> {
     fn weight_gradient<S: Float>(
         &self,
         plan: LibraryProduct,
+        extent: Extent,
         sum: SegmentSum,
         x: &Handle,
         gradient: Gradient<'_>,
     ) -> Result<Handle, Error> {
         let Self { run: Run { client, .. }, sizes, .. } = self;
-        let extent = self.run.weights();
         let rows = sizes.taps * sizes.c_in;
         let parts = client.empty(4 * extent.parts * rows * sizes.c_out);
         let store = self.plain::<S>(&parts, rows, None);
