@@ -1,6 +1,7 @@
 //! Whose kernel computes a product, with which tile, and into how many parts its depth is cut.
 //!
-//! Chosen from shapes alone, never from timings, so that the same call sums in the same order everywhere.
+//! Chosen from shapes and from what the device reports, never from timings, so that the same call sums in the same order
+//! on every device of a kind.
 
 use crate::Error;
 use crate::arithmetic::{Arithmetic, Engine, Precision};
@@ -14,6 +15,10 @@ const ENOUGH_CUBES: u64 = 64;
 /// Products with fewer large tiles than this stay with our own tiles: a quarter as many as those need, because the library's
 /// kernels read whole vectors. On a software adapter they are ahead with half of that; on a card nobody has looked.
 const LIBRARY_CUBES: u64 = ENOUGH_CUBES / 4;
+/// Columns of a tile of tensor cores, and its rows and depth.
+pub(crate) const TENSOR_TILE: u32 = 16;
+/// Most tiles of a row that a plane keeps sums of: with so many each unit of 32 has 80 of them, and 255 registers.
+const MAX_PLANE_TILES: u32 = 10;
 /// Slices of depth that a part must at least have, so that the second pass over the parts stays small beside the first.
 const SLICES_PER_PART: u64 = 16;
 /// Most parts of a depth.
@@ -120,23 +125,32 @@ pub(crate) fn in_parts(
     limits: CubeLimits,
 ) -> Result<Strategy, Error> {
     let tile = tile(op, rows as u64, columns as u64, limits)?;
-    let (parts, depth_per_part) = parts(tile, rows as u64, columns as u64, depth as u64);
+    let cubes = tile.cubes(rows as u64, columns as u64);
+    let (parts, depth_per_part) = parts(cubes, ENOUGH_CUBES, u64::from(tile.k), depth as u64);
     Ok(Strategy { tile, parts: parts as u32, depth_per_part: depth_per_part as u32 })
 }
 
-/// Parts of the depth for a product on the makers' library, and the depth of each but the last.
-pub(crate) fn library_parts(rows: usize, columns: usize, depth: usize) -> (usize, usize) {
-    // The library does not tell its tiles; in size they are like our largest.
-    let (parts, depth_per_part) = parts(Tile::LARGE, rows as u64, columns as u64, depth as u64);
+/// Parts of the depth for a product on the makers' library whose result has `cubes` cubes, and the depth of each but the
+/// last. Two cubes for each multiprocessor are enough, where the device tells how many it has.
+pub(crate) fn library_parts(cubes: u64, depth: usize, multiprocessors: Option<u32>) -> (usize, usize) {
+    let enough = multiprocessors.map_or(ENOUGH_CUBES, |n| 2 * u64::from(n));
+    let (parts, depth_per_part) = parts(cubes, enough, u64::from(Tile::LARGE.k), depth as u64);
     if parts == 1 { (1, depth) } else { (parts as usize, depth_per_part as usize) }
 }
 
-/// As many parts as give enough cubes, none shorter than is worth a second pass.
-fn parts(tile: Tile, rows: u64, columns: u64, depth: u64) -> (u64, u64) {
-    let slices = depth.div_ceil(u64::from(tile.k));
-    let wanted = ENOUGH_CUBES.div_ceil(tile.cubes(rows, columns));
+/// Tiles of a row that a plane of tensor cores keeps sums of: few columns in vain and few cubes along a row, each of which
+/// reads the left operand anew; that counts as two tiles, which nobody measured.
+pub(crate) fn plane_tiles(columns: usize) -> u32 {
+    let all = columns.div_ceil(TENSOR_TILE as usize) as u32;
+    (1..=MAX_PLANE_TILES).min_by_key(|tiles| all.div_ceil(*tiles) * (tiles + 2)).unwrap_or(1)
+}
+
+/// As many parts as give enough cubes, none shorter than is worth a second pass; all but the last of whole slices.
+fn parts(cubes: u64, enough: u64, slice: u64, depth: u64) -> (u64, u64) {
+    let slices = depth.div_ceil(slice);
+    let wanted = enough.div_ceil(cubes);
     let parts = wanted.min(slices / SLICES_PER_PART).clamp(1, MAX_PARTS);
-    let depth_per_part = slices.div_ceil(parts) * u64::from(tile.k);
+    let depth_per_part = slices.div_ceil(parts) * slice;
     // Rounding up to whole slices can leave the last part without any.
     (depth.div_ceil(depth_per_part), depth_per_part)
 }
@@ -159,7 +173,8 @@ pub(crate) fn rows_that_fill([d_in, d_out]: [usize; 2], multiprocessors: Option<
 /// Engines for a layer and its backward pass, best first; the first that the device takes is used.
 ///
 /// In f32 the library gets layers all of whose three products have enough large tiles, that of the weight's gradient in parts.
-/// Others stay with our own tiles, which are smaller there. Halves have no tiles of ours.
+/// Others stay with our own tiles, which are smaller there, as do those for which the library plans fewer tiles than the
+/// device has multiprocessors. Halves have no tiles of ours.
 pub(crate) fn engines(arithmetic: Arithmetic, sizes: &Sizes) -> Vec<Engine> {
     if let Some(engine) = arithmetic.engine {
         return vec![engine];
@@ -169,7 +184,8 @@ pub(crate) fn engines(arithmetic: Arithmetic, sizes: &Sizes) -> Vec<Engine> {
         rows > 16 && columns > 16 && cubes >= LIBRARY_CUBES
     };
     let weight = [sizes.taps * sizes.c_in, sizes.c_out];
-    let (parts, _) = library_parts(weight[0], weight[1], sizes.out_rows());
+    let cubes = Tile::LARGE.cubes(weight[0] as u64, weight[1] as u64);
+    let (parts, _) = library_parts(cubes, sizes.out_rows(), None);
     let all_fill = fills(sizes.out_rows(), sizes.c_out, 1)
         && fills(sizes.in_rows(), sizes.c_in, 1)
         && fills(weight[0], weight[1], parts);
@@ -246,6 +262,26 @@ mod tests {
         }
         assert_eq!(in_parts("test", 7, 11, 15, WEBGPU).unwrap().parts, 1);
         assert!(in_parts("test", 27, 16, 1 << 20, WEBGPU).unwrap().parts > 30);
+    }
+
+    #[test]
+    fn the_library_gets_as_many_parts_as_the_device_has_work_for() {
+        // 1,440 by 160 in 12 cubes over the pixels of 64 images.
+        assert_eq!(library_parts(12, 65_536, None), (6, 10_928));
+        assert_eq!(library_parts(12, 65_536, Some(132)), (22, 2_992));
+        assert_eq!(library_parts(264, 65_536, Some(132)), (1, 65_536));
+        // Parts of fewer than 256 are not worth it.
+        assert_eq!(library_parts(1, 1_000, Some(132)).0, 3);
+        assert_eq!(library_parts(1, 200, Some(132)), (1, 200));
+    }
+
+    #[test]
+    fn planes_compute_few_columns_in_vain_and_many_at_once() {
+        for (columns, tiles) in
+            [(1, 1), (16, 1), (17, 2), (160, 10), (320, 10), (128, 8), (512, 8), (176, 6), (4096, 10)]
+        {
+            assert_eq!(plane_tiles(columns), tiles, "{columns}");
+        }
     }
 
     #[test]

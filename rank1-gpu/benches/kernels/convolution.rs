@@ -7,7 +7,7 @@ use rank1_gpu::{
     launch,
 };
 
-use super::linear::{ARITHMETICS, note, product, waves_as};
+use super::linear::{ARITHMETICS, has_product, note, product, waves_as};
 use super::{Setting, unfused};
 
 /// Layers of wide residual networks: padded 3x3 windows on square images.
@@ -87,10 +87,12 @@ pub(super) fn perturbed_convolution(setting: &Setting, c: &mut Criterion) {
                     unfused::multiply_channels(client, &sums, &buffers.output, (rows, pixels, c_out))
                 });
             }
-            let patches = waves("patches", rows * depth);
-            setting.time_product(&mut group, format!("product/{sizes}"), operations, || {
-                product(client, arithmetic, [rows, depth, c_out], &patches, &buffers.weight);
-            });
+            if has_product(arithmetic) {
+                let patches = waves("patches", rows * depth);
+                setting.time_product(&mut group, format!("product/{sizes}"), operations, || {
+                    product(client, arithmetic, [rows, depth, c_out], &patches, &buffers.weight);
+                });
+            }
             group.finish();
             let mut group = setting.group(c, "perturbed_convolution_backward");
             setting.time_product(&mut group, sizes, 3 * operations, || {

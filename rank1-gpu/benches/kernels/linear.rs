@@ -78,9 +78,11 @@ pub(super) fn perturbed_linear(setting: &Setting, c: &mut Criterion) {
                     unfused::multiply(client, &map(&scaled, &bare), &output, n_out)
                 });
             }
-            setting.time_product(&mut group, format!("product/{sizes}"), operations, || {
-                product(client, arithmetic, [rows, d_in, d_out], &x, &weight);
-            });
+            if has_product(arithmetic) {
+                setting.time_product(&mut group, format!("product/{sizes}"), operations, || {
+                    product(client, arithmetic, [rows, d_in, d_out], &x, &weight);
+                });
+            }
         }
     }
     group.finish();
@@ -96,9 +98,15 @@ pub(super) fn waves_as(setting: &Setting, name: &'static str, n: usize, precisio
     transfer::upload_as(&setting.client, name, &values, precision).expect("a buffer that fits the device")
 }
 
+/// Whether [`product`] is worth its compilation: CUDA's compiler takes minutes over the library's halves without tensor cores.
+pub(super) fn has_product(Arithmetic { precision, engine }: Arithmetic) -> bool {
+    precision.bytes() == 4 || engine != Some(Engine::Units)
+}
+
 /// The library's own product with its own arguments, on the routine that the fused map is built on.
 ///
-/// Its result has the operands' type. Without tensor cores it multiplies halves as f32, as the fused map does.
+/// Its result has the operands' type. For halves with at least four times as many rows as columns its own tiling keeps sums in
+/// memory on tensor cores, where the fused map has another (`src/launch/library.rs`): a share above 1 there is no merit.
 pub(super) fn product(
     client: &Client,
     arithmetic: Arithmetic,

@@ -137,10 +137,9 @@ impl Sums<'_> {
                 }
                 let rows = pass.input::<f32>(plans.input, plans.sums.input_factor, x, gradient, grad_x)?;
                 self.take_input_factor(part, factors, rows)?;
-                let (plan, sum) = (plans.weight, plans.weight_parts);
                 let weight = match self.weight.so_far() {
-                    Some(total) => pass.weight_added::<f32>(plan, sum, x, gradient, total)?,
-                    None => Some(pass.weight_gradient::<f32>(plan, sum, x, gradient)?),
+                    Some(total) => pass.weight_added::<f32>(plans.weight, x, gradient, total)?,
+                    None => Some(pass.weight_gradient::<f32>(plans.weight, x, gradient)?),
                 };
                 self.take_weight(weight)
             }

@@ -113,7 +113,13 @@ pub(super) fn choose<'a>(
         }
         (engine, _) => {
             let run = Run { op, client, map, engine, precision, aligned: true };
-            layer_library::fits(run).map(|()| Chosen::Library(run))
+            layer_library::fits(run)?;
+            // Its tiles are its own affair, and there may be fewer than the strategy counts on. Our own come next.
+            if arithmetic == Arithmetic::default() && !layer_library::fills(run)? {
+                let what = "a layer with fewer tiles of the library than multiprocessors";
+                return Err(Error::Undefined { op, what });
+            }
+            Ok(Chosen::Library(run))
         }
     };
     let mut chosen = Err(Error::Undefined { op, what: "a map without an engine" });

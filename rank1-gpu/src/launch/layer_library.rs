@@ -47,9 +47,22 @@ pub(super) struct Run<'a> {
 
 /// Whether the library takes all three products of both passes.
 pub(super) fn fits(run: Run<'_>) -> Result<(), Error> {
-    [run.outputs(), run.inputs(), run.weights()]
+    [run.outputs(), run.inputs(), run.weights()?]
         .into_iter()
         .try_for_each(|extent| run.plan(extent).map(|_| ()))
+}
+
+/// Whether each of the three products has a cube for every multiprocessor, where the device tells how many there are.
+pub(super) fn fills(run: Run<'_>) -> Result<bool, Error> {
+    let Some(multiprocessors) = run.client.properties().hardware.num_streaming_multiprocessors else {
+        return Ok(true);
+    };
+    for extent in [run.outputs(), run.inputs(), run.weights()?] {
+        if run.plan(extent)?.cubes(&extent) * (extent.parts as u64) < u64::from(multiprocessors) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Outputs of a layer, in `out` if it is given.
@@ -114,7 +127,7 @@ fn backward_as<S: Float>(
     let (pass, plans, gradient) = prepare(run, layer, x, y, grad_y)?;
     let grad_x = run.client.empty(run.precision.bytes() * pass.sizes.in_rows() * pass.sizes.c_in);
     let input_factor = pass.input::<S>(plans.input, plans.sums.input_factor, x, gradient, &grad_x)?;
-    let weight = pass.weight_gradient::<S>(plans.weight, plans.weight_parts, x, gradient)?;
+    let weight = pass.weight_gradient::<S>(plans.weight, x, gradient)?;
     let output_factor = match plans.sums.output_factor {
         Some(sum) => Some(pass.output_factor::<S>(plans.product_again, sum, x, gradient)?),
         None => None,
@@ -180,18 +193,21 @@ impl Run<'_> {
     }
 
     /// `xᵀ G`, whose depth is all output rows, in parts.
-    fn weights(&self) -> Extent {
+    fn weights(&self) -> Result<Extent, Error> {
         let sizes = self.map.sizes();
-        let (rows, columns) = (sizes.taps * sizes.c_in, sizes.c_out);
-        let (parts, depth) = strategy::library_parts(rows, columns, sizes.out_rows());
-        Extent {
-            rows,
-            depth,
-            columns,
-            parts,
+        let whole = Extent {
+            rows: sizes.taps * sizes.c_in,
+            depth: sizes.out_rows(),
+            columns: sizes.c_out,
+            parts: 1,
             left: Stored { swapped: true, neighbors: sizes.c_in },
             right: Stored { swapped: false, neighbors: sizes.c_out },
-        }
+        };
+        // Where buffers start must not change the order of a sum.
+        let cubes = Self { aligned: true, ..*self }.plan(whole)?.cubes(&whole);
+        let multiprocessors = self.client.properties().hardware.num_streaming_multiprocessors;
+        let (parts, depth) = strategy::library_parts(cubes, whole.depth, multiprocessors);
+        Ok(Extent { depth, parts, ..whole })
     }
 
     fn check(&self, layer: &Layer<'_>, x: &Handle, buffers: u32) -> Result<(), Error> {
@@ -206,11 +222,17 @@ impl Run<'_> {
     }
 }
 
+/// The product of a weight's gradient and the sum of its parts.
+pub(super) struct WeightPlan {
+    product: LibraryProduct,
+    extent: Extent,
+    sum: SegmentSum,
+}
+
 /// Every launch of a backward pass, checked before the first.
 pub(super) struct Plans {
     pub(super) input: LibraryProduct,
-    pub(super) weight: LibraryProduct,
-    pub(super) weight_parts: SegmentSum,
+    pub(super) weight: WeightPlan,
     /// For the gradient of an output factor that multiplies.
     pub(super) product_again: Option<LibraryProduct>,
     pub(super) sums: RowSums,
@@ -222,14 +244,17 @@ impl Plans {
         let sizes = run.map.sizes();
         check_size(op, client, &[("input rows", sizes.in_rows()), ("input channels", sizes.c_in)])?;
         check_size(op, client, &[("output rows", sizes.out_rows()), ("output channels", sizes.c_out)])?;
-        let weights = run.weights();
+        let weights = run.weights()?;
         let entries = sizes.taps * sizes.c_in * sizes.c_out;
         check_size(op, client, &[("parts", weights.parts), ("weight", entries)])?;
         let again = layer.output_factor.is_some() && layer.perturbation == Perturbation::Multiplicative;
         Ok(Self {
             input: run.plan(run.inputs())?,
-            weight: run.plan(weights)?,
-            weight_parts: SegmentSum::plan(op, client, [1, weights.parts, entries])?,
+            weight: WeightPlan {
+                product: run.plan(weights)?,
+                extent: weights,
+                sum: SegmentSum::plan(op, client, [1, weights.parts, entries])?,
+            },
             product_again: again.then(|| run.plan(run.outputs())).transpose()?,
             sums: RowSums::plan(op, client, &sizes, Present::of(layer))?,
         })
@@ -272,17 +297,16 @@ impl Pass<'_> {
     /// Gradient of the weight, in f32: parts of the depth that are added in order.
     pub(super) fn weight_gradient<S: Float>(
         &self,
-        plan: LibraryProduct,
-        sum: SegmentSum,
+        plan: WeightPlan,
         x: &Handle,
         gradient: Gradient<'_>,
     ) -> Result<Handle, Error> {
         let Self { run: Run { client, .. }, sizes, .. } = self;
-        let n_parts = self.run.weights().parts;
-        let parts = client.empty(4 * n_parts * sizes.taps * sizes.c_in * sizes.c_out);
+        let WeightPlan { product, extent, sum } = plan;
+        let parts = client.empty(4 * extent.parts * sizes.taps * sizes.c_in * sizes.c_out);
         // SAFETY: `parts` has a float for each part and entry of the weight, which is what the plan of their sum was made for.
         unsafe {
-            self.weight_parts::<S>(plan, x, gradient, &parts, false)?;
+            self.weight_parts::<S>((product, extent), x, gradient, &parts, false)?;
             Ok(sum.launch_on(client, parts))
         }
     }
@@ -290,20 +314,18 @@ impl Pass<'_> {
     /// Adds the gradient of the weight to `total` while sums are stored; returns it where its depth is cut into parts.
     pub(super) fn weight_added<S: Float>(
         &self,
-        plan: LibraryProduct,
-        sum: SegmentSum,
+        plan: WeightPlan,
         x: &Handle,
         gradient: Gradient<'_>,
         total: &Handle,
     ) -> Result<Option<Handle>, Error> {
-        let sizes = &self.sizes;
-        if self.run.weights().parts > 1 {
-            return self.weight_gradient::<S>(plan, sum, x, gradient).map(Some);
+        if plan.extent.parts > 1 {
+            return self.weight_gradient::<S>(plan, x, gradient).map(Some);
         }
-        let bytes = 4 * sizes.taps * sizes.c_in * sizes.c_out;
+        let bytes = 4 * self.sizes.taps * self.sizes.c_in * self.sizes.c_out;
         assert_eq!(total.size_in_used(), bytes as u64, "a total of other gradients");
         // SAFETY: there is one part, for which `total` has as many floats as the weight.
-        unsafe { self.weight_parts::<S>(plan, x, gradient, total, true)? };
+        unsafe { self.weight_parts::<S>((plan.product, plan.extent), x, gradient, total, true)? };
         Ok(None)
     }
 
@@ -313,19 +335,17 @@ impl Pass<'_> {
     /// `parts` must hold a float for each part and entry of the weight.
     unsafe fn weight_parts<S: Float>(
         &self,
-        plan: LibraryProduct,
+        (product, extent): (LibraryProduct, Extent),
         x: &Handle,
         gradient: Gradient<'_>,
         parts: &Handle,
         add: bool,
     ) -> Result<(), Error> {
-        let Self { run, sizes, .. } = self;
-        let extent = run.weights();
-        let store = self.plain::<S>(parts, sizes.taps * sizes.c_in, None, add);
+        let store = self.plain::<S>(parts, self.sizes.taps * self.sizes.c_in, None, add);
         let cut = Reads::Depth { parts: extent.parts, rows_per_part: extent.depth };
         let (x, gradients) = (self.inputs(x, cut), self.gradients(gradient, cut));
         // SAFETY: inputs and gradients may be read at all rows; the caller vouches for `parts`.
-        unsafe { plan.launch::<S, f32>(run.client, x, gradients, store) }
+        unsafe { product.launch::<S, f32>(self.run.client, x, gradients, store) }
     }
 
     /// Gradient of the output factor.

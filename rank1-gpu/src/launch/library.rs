@@ -9,7 +9,8 @@ use cubek_matmul::definition::{
     MatmulVectorSizes,
 };
 use cubek_matmul::multi_level::args::{AccSize, LhsSize, RhsSize};
-use cubek_matmul::multi_level::definition::BatchMatmulBlueprint;
+use cubek_matmul::multi_level::components::tile::TileMatmulKind;
+use cubek_matmul::multi_level::definition::{BatchMatmulBlueprint, TilingScheme};
 use cubek_matmul::multi_level::routines::batch::double_buffering::CyclicDoubleBufferingAlgorithm;
 use cubek_matmul::multi_level::routines::batch::simple::SimpleAlgorithm;
 use cubek_matmul::multi_level::routines::batch::simple_unit::SimpleUnitAlgorithm;
@@ -18,12 +19,18 @@ use cubek_matmul::routine::BlueprintStrategy;
 use cubek_std::MatrixLayout;
 
 use super::checks::check_precision;
-use crate::Error;
 use crate::arithmetic::{Engine, Precision};
 use crate::kernels::library::{Fused, OperandLaunch, OperandsLaunch, StoreLaunch};
+use crate::strategy::TENSOR_TILE;
+use crate::{Error, strategy};
 
 /// Bytes of the widest vector: eight f32 of a factor beside eight halves.
 pub(super) const VECTOR_BYTES: u64 = 32;
+
+/// Sums of a cube that would take every register of a multiprocessor.
+const ALL_REGISTERS: u32 = 65_536;
+/// Planes of a cube in our own tiling.
+const PLANES: u32 = 8;
 
 pub(super) type Left<S> = OperandLaunch<S, LhsSize>;
 pub(super) type Right<S> = OperandLaunch<S, RhsSize>;
@@ -116,6 +123,13 @@ impl LibraryProduct {
         Ok(Self { op, routine, info: info.map_err(refused)? })
     }
 
+    /// Cubes of the result, one for each of its tiles.
+    pub(super) fn cubes(&self, extent: &Extent) -> u64 {
+        let tiling = &self.info.blueprint.tiling_scheme;
+        let rows = (extent.rows as u64).div_ceil(u64::from(tiling.elements_per_stage_along_m()));
+        rows * (extent.columns as u64).div_ceil(u64::from(tiling.elements_per_stage_along_n()))
+    }
+
     /// # Safety
     /// The operands must have the extent of the plan and be readable at all of it, `out` be writable at all of its rows
     /// and columns; the buffers of both must have types `S` and `O`.
@@ -168,8 +182,34 @@ fn plan<A: BatchMatmulRoutine<(), Blueprint = BatchMatmulBlueprint>>(
     vectors: MatmulVectorSizes,
 ) -> Result<LaunchInfo<BatchMatmulBlueprint>, MatmulSetupError> {
     let settings = A::device_settings(client, vectors);
-    let expanded = A::expand_blueprint(problem, &settings, &BlueprintStrategy::default())?;
+    let mut expanded = A::expand_blueprint(problem, &settings, &BlueprintStrategy::default())?;
+    let inferred = &expanded.blueprint;
+    if let Some(tiling) = fewer_sums(inferred, problem.n) {
+        expanded.blueprint =
+            BatchMatmulBlueprint::builder(inferred.tile_matmul, tiling, inferred.plane_dim, problem)
+                .partition_buffering(inferred.partition_buffering)
+                .stage_buffering(A::num_stages().stage_buffering())
+                .hypercube_blueprint(inferred.hypercube_blueprint.clone())
+                .shared_swizzle(inferred.swizzle_modes)
+                .build();
+    }
     A::prepare(problem, &settings, expanded)
+}
+
+/// A tiling of ours for tensor cores where the library's own has sums for all registers and would keep them in memory: in
+/// a half it gives four times as many rows as columns 32 by 128 sums to each of 16 planes.
+fn fewer_sums(inferred: &BatchMatmulBlueprint, columns: usize) -> Option<TilingScheme> {
+    let tiling = &inferred.tiling_scheme;
+    let sums = tiling.elements_per_stage_along_m() * tiling.elements_per_stage_along_n();
+    if inferred.tile_matmul != TileMatmulKind::Cmma || sums < ALL_REGISTERS {
+        return None;
+    }
+    TilingScheme::builder()
+        .with_tile_size((TENSOR_TILE, TENSOR_TILE, TENSOR_TILE).into())
+        .with_partition_size((1, strategy::plane_tiles(columns), inferred.plane_dim / TENSOR_TILE).into())
+        .with_stage_size((PLANES, 1, 1).into())
+        .build()
+        .ok()
 }
 
 /// Why the library has no kernel, in our words where they have a place for the numbers.
@@ -204,4 +244,44 @@ fn refusal(op: &'static str, client: &Client, precision: Precision, error: Matmu
 
 fn refused(op: &'static str, error: MatmulSetupError) -> Error {
     Error::Library { op, reason: error.to_string().trim_end().to_owned() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// What the library infers for halves on a device with 32 units to a plane and 1,024 to a cube.
+    fn inferred(
+        kind: TileMatmulKind,
+        tile: (u32, u32, u32),
+        tiles: u32,
+        planes: u32,
+    ) -> BatchMatmulBlueprint {
+        let tiling = TilingScheme::builder()
+            .with_tile_size(tile.into())
+            .with_partition_size((1, tiles, 2).into())
+            .with_stage_size((planes, 1, 1).into());
+        let stored = Stored { swapped: false, neighbors: 160 };
+        let extent =
+            Extent { rows: 65_536, depth: 1_440, columns: 160, parts: 1, left: stored, right: stored };
+        let half = Precision::F16.stored();
+        let types = MatmulGlobalElems { lhs: half, rhs: half, out: f32::elem_type_native() };
+        BatchMatmulBlueprint::builder(kind, tiling.build().unwrap(), 32, &problem(extent, types)).build()
+    }
+
+    #[test]
+    fn a_tiling_with_sums_for_all_registers_is_replaced() {
+        let tall = inferred(TileMatmulKind::Cmma, (32, 8, 16), 16, 16);
+        let ours = fewer_sums(&tall, 160).unwrap();
+        let rows_columns_depth = (
+            ours.elements_per_stage_along_m(),
+            ours.elements_per_stage_along_n(),
+            ours.elements_per_stage_along_k(),
+        );
+        assert_eq!(rows_columns_depth, (128, 160, 32));
+        // A square one has a quarter of them, and units are not counted in tiles of tensor cores.
+        assert!(fewer_sums(&inferred(TileMatmulKind::Cmma, (16, 16, 16), 8, 8), 160).is_none());
+        assert!(fewer_sums(&inferred(TileMatmulKind::Register, (32, 8, 16), 16, 16), 160).is_none());
+    }
 }
