@@ -12,9 +12,9 @@ pub(crate) const REGISTERS: u32 = 4;
 /// Products with fewer cubes than this take smaller tiles, or cut their depth: about two cubes for each
 /// multiprocessor of a mid-size device.
 const ENOUGH_CUBES: u64 = 64;
-/// Products with fewer large tiles than this stay with our own tiles: a quarter as many as those need, because the library's
-/// kernels read whole vectors. On a software adapter they are ahead with half of that; on a card nobody has looked.
-const LIBRARY_CUBES: u64 = ENOUGH_CUBES / 4;
+/// Products with fewer large tiles than this stay with our own tiles: few, because the library's kernels read whole vectors. A
+/// software adapter was three times as fast with so many; on a card nobody has looked.
+const LIBRARY_CUBES: u64 = 8;
 /// Columns of a tile of tensor cores, and its rows and depth.
 pub(crate) const TENSOR_TILE: u32 = 16;
 /// Most tiles of a row that a plane keeps sums of: with so many each unit of 32 has 80 of them, and 255 registers.
@@ -23,9 +23,10 @@ const MAX_PLANE_TILES: u32 = 10;
 const SLICES_PER_PART: u64 = 16;
 /// Most parts of a depth.
 const MAX_PARTS: u64 = 64;
-/// Multiprocessors of a device that does not tell their number, as none does through wgpu: a small one's, so that parts of a
-/// layer stay small where memory is scarce.
-const UNKNOWN_MULTIPROCESSORS: usize = 16;
+/// Multiprocessors of a card that does not tell their number, as none does through wgpu.
+pub(crate) const UNKNOWN_MULTIPROCESSORS: u32 = 32;
+/// What stands for them where there is no card: a software adapter has the cores of its machine.
+pub(crate) const SOFTWARE_MULTIPROCESSORS: u32 = 8;
 
 /// The part of a product that one cube computes, `m` rows by `n` columns, in slices of depth `k`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -159,12 +160,12 @@ fn parts(cubes: u64, enough: u64, slice: u64, depth: u64) -> (u64, u64) {
 /// wide, a large tile for every multiprocessor.
 ///
 /// A part of `n` rows holds two draws and, backward, one gradient of a draw at a time, at most `12 n max(d_in, d_out)` bytes.
-/// On a device of 16 multiprocessors and with widths of 512 that is 0.8 MB for 128 rows, beside activations of all rows, of
+/// On a device of 8 multiprocessors and with widths of 512 that is 0.4 MB for 64 rows, beside activations of all rows, of
 /// which 512 take 1 MB in each layer. Fewer rows would leave multiprocessors idle, more would hold draws that nobody reads
 /// yet. A product narrower than a tile does not count beside a wide one, as the last map of a classifier: it takes little of
 /// the layer's time at any number of rows, and would ask for many times as many.
-pub(crate) fn rows_that_fill([d_in, d_out]: [usize; 2], multiprocessors: Option<u32>) -> usize {
-    let multiprocessors = multiprocessors.map_or(UNKNOWN_MULTIPROCESSORS, |n| n.max(1) as usize);
+pub(crate) fn rows_that_fill([d_in, d_out]: [usize; 2], multiprocessors: u32) -> usize {
+    let multiprocessors = multiprocessors.max(1) as usize;
     let (Tile { m, n, .. }, [narrow, wide]) = (Tile::LARGE, [d_in.min(d_out), d_in.max(d_out)]);
     let columns = if narrow < n as usize { wide } else { narrow };
     multiprocessors.div_ceil(columns.div_ceil(n as usize)) * m as usize
@@ -292,9 +293,9 @@ mod tests {
         let best = |precision: Precision, axes| engines(precision.into(), &sizes(axes))[0];
         assert_eq!(best(Precision::F32, [512, 512, 512]), Engine::Units);
         // The weight's gradient has one tile, but enough rows for parts.
-        assert_eq!(best(Precision::F32, [4096, 64, 64]), Engine::Units);
+        assert_eq!(best(Precision::F32, [2048, 64, 64]), Engine::Units);
         // Products without enough tiles: the outputs', the weight's gradient's even in parts, or narrow ones.
-        for axes in [[63, 512, 960], [2048, 64, 64], [100_000, 16, 512], [1, 1, 1]] {
+        for axes in [[64, 448, 960], [1024, 64, 64], [100_000, 16, 512], [1, 1, 1]] {
             assert_eq!(best(Precision::F32, axes), Engine::Tiles, "{axes:?}");
         }
         assert_eq!(best(Precision::Tf32, [1, 1, 1]), Engine::TensorCores);
@@ -305,13 +306,14 @@ mod tests {
 
     #[test]
     fn a_part_has_a_large_tile_for_every_multiprocessor_in_its_narrower_product_if_that_is_wide() {
-        assert_eq!(rows_that_fill([784, 512], None), 128);
-        assert_eq!(rows_that_fill([784, 64], None), 1024);
-        assert_eq!(rows_that_fill([784, 63], None), 128);
-        assert_eq!(rows_that_fill([512, 10], None), 128);
-        assert_eq!(rows_that_fill([512, 784], Some(132)), 1088);
-        assert_eq!(rows_that_fill([4096, 4096], Some(132)), 192);
-        assert_eq!(rows_that_fill([1, 1], Some(0)), 64);
+        assert_eq!(rows_that_fill([784, 512], 8), 64);
+        assert_eq!(rows_that_fill([784, 512], 16), 128);
+        assert_eq!(rows_that_fill([784, 64], 16), 1024);
+        assert_eq!(rows_that_fill([784, 63], 16), 128);
+        assert_eq!(rows_that_fill([512, 10], 16), 128);
+        assert_eq!(rows_that_fill([512, 784], 132), 1088);
+        assert_eq!(rows_that_fill([4096, 4096], 132), 192);
+        assert_eq!(rows_that_fill([1, 1], 0), 64);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use crate::shape::Limits;
+use crate::strategy;
 use crate::{Clip, DrawShape, Error, Precision};
 
 /// Bounds for the kernel, which ignores them where nothing is clipped.
@@ -19,6 +20,16 @@ pub(super) fn limits_of(client: &Client) -> Limits {
     let (x, y, _) = properties.hardware.max_cube_count;
     let units = properties.hardware.max_units_per_cube.min(properties.hardware.max_cube_dim.0);
     Limits { bytes: properties.memory.max_page_size, cubes: (x, y), units }
+}
+
+/// Multiprocessors of a device, or what stands for them where it does not tell.
+pub(super) fn multiprocessors(client: &Client) -> u32 {
+    let properties = client.properties();
+    match (properties.hardware.num_streaming_multiprocessors, &properties.identity.physical) {
+        (Some(n), _) => n,
+        (None, Some(_)) => strategy::UNKNOWN_MULTIPROCESSORS,
+        (None, None) => strategy::SOFTWARE_MULTIPROCESSORS,
+    }
 }
 
 pub(super) fn check_types(op: &'static str, client: &Client) -> Result<(), Error> {

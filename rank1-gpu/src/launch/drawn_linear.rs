@@ -5,7 +5,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::checks::{check_buffer, check_parameters_as};
+use super::checks::{check_buffer, check_parameters_as, multiprocessors};
 use super::draw::draw_factors;
 use super::layer::{self, Present};
 use super::linear;
@@ -155,9 +155,7 @@ impl<'a> Whole<'a> {
         let properties = client.properties();
         let rows = match parts {
             Parts::Rows(rows) => rows,
-            Parts::Auto if large => {
-                strategy::rows_that_fill([d_in, d_out], properties.hardware.num_streaming_multiprocessors)
-            }
+            Parts::Auto if large => strategy::rows_that_fill([d_in, d_out], multiprocessors(client)),
             Parts::Auto => usize::MAX,
         };
         Ok(Self {
