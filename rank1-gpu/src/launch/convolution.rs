@@ -6,9 +6,10 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::engine;
-use super::layer::{self, Geometry, Layer, Present, images_per_factor};
+use super::layer::{self, Geometry, Layer, images_per_factor};
 use super::layer_library::Map;
 use super::product::floats;
+use super::row_sums::Present;
 use crate::Error;
 use crate::arithmetic::Arithmetic;
 use crate::convolution::ConvShape;

@@ -7,9 +7,10 @@ use cubecl::server::Handle;
 
 use super::checks::{check_buffer, check_parameters_as, multiprocessors};
 use super::draw::draw_factors;
-use super::layer::{self, Present};
+use super::layer;
 use super::linear;
 use super::parts::{bindable_rows_of, rows_of};
+use super::row_sums::Present;
 use crate::arithmetic::Arithmetic;
 use crate::drawn::{DrawnFactor, DrawnLayer, FactorSource, Part, Parts};
 use crate::linear::{Factor, FactorRows, LinearShape, PerturbedLayer};

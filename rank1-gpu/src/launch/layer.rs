@@ -7,6 +7,7 @@ use cubecl::server::Handle;
 
 use super::checks::{check_buffer, check_types};
 use super::product::{Depth, Product, SegmentSum, check_size, floats};
+use super::row_sums::{Present, RowSums};
 use crate::Error;
 use crate::kernels::linear::{Outputs, OutputsLaunch, Plain, PlainLaunch};
 use crate::kernels::linear_backward::{
@@ -14,7 +15,7 @@ use crate::kernels::linear_backward::{
     Parts, PartsLaunch, ProductGradient, ProductGradientLaunch,
 };
 use crate::kernels::matrix::{Matrix, Swapped, SwappedLaunch};
-use crate::linear::{Activation, Factor, FactorRows, LayerGrads, Perturbation, PerturbedLayer, Sizes};
+use crate::linear::{Activation, Factor, LayerGrads, Perturbation, PerturbedLayer, Sizes};
 
 /// Most buffers of a forward kernel: x, weight, both factors, bias, outputs, and the scalars.
 pub(super) const FORWARD_BUFFERS: u32 = 7;
@@ -135,59 +136,11 @@ pub(super) fn prepare<'a, G: Geometry>(
     Ok((pass, plans))
 }
 
-/// What a layer has beside its weight, as far as launches depend on it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Present {
-    pub(super) input_factor: Option<FactorRows>,
-    pub(super) output_factor: Option<FactorRows>,
-    pub(super) bias: bool,
-}
-
-impl Present {
-    pub(super) fn of(layer: &Layer<'_>) -> Self {
-        let rows = |factor: Option<Factor<'_, Handle>>| factor.map(|factor| factor.rows);
-        Self {
-            input_factor: rows(layer.input_factor),
-            output_factor: rows(layer.output_factor),
-            bias: layer.bias.is_some(),
-        }
-    }
-}
-
 /// Whether a device takes both passes of a layer, before there are buffers.
 pub(super) fn fits(op: &'static str, client: &Client, sizes: &Sizes, present: Present) -> Result<(), Error> {
     check_device(op, client, BACKWARD_BUFFERS)?;
     // The forward product is the one that a backward pass repeats.
     Plans::new(op, client, sizes, present).map(|_| ())
-}
-
-/// Sums of the gradients of factors and biases over the rows that share them, checked before the first launch.
-pub(super) struct RowSums {
-    pub(super) input_factor: Option<SegmentSum>,
-    pub(super) output_factor: Option<SegmentSum>,
-    pub(super) bias: Option<SegmentSum>,
-}
-
-impl RowSums {
-    pub(super) fn plan(
-        op: &'static str,
-        client: &Client,
-        sizes: &Sizes,
-        present: Present,
-    ) -> Result<Self, Error> {
-        let &Sizes { n_members, batch_size, in_positions, out_positions, c_in, c_out, .. } = sizes;
-        let sum = |extent| SegmentSum::plan(op, client, extent);
-        let shared = |factor: Option<FactorRows>, positions: usize, width: usize| {
-            let rows =
-                |rows: FactorRows| [rows.count(n_members, batch_size), rows.examples_per_row(batch_size)];
-            factor.map(rows).map(|[segments, length]| sum([segments, length * positions, width])).transpose()
-        };
-        Ok(Self {
-            input_factor: shared(present.input_factor, in_positions, c_in)?,
-            output_factor: shared(present.output_factor, out_positions, c_out)?,
-            bias: present.bias.then(|| sum([n_members, batch_size * out_positions, c_out])).transpose()?,
-        })
-    }
 }
 
 /// Every launch of a backward pass, checked before the first.

@@ -7,10 +7,11 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::checks::{check_buffer, check_buffer_of};
-use super::layer::{BACKWARD_BUFFERS, FORWARD_BUFFERS, Layer, Present, RowSums, check_device};
+use super::layer::{BACKWARD_BUFFERS, FORWARD_BUFFERS, Layer, check_device};
 use super::layer_operands::{Gradient, Reads};
 use super::library::{Extent, LibraryProduct, Stored, VECTOR_BYTES};
 use super::product::{SegmentSum, check_size};
+use super::row_sums::{Present, RowSums};
 use crate::Error;
 use crate::arithmetic::{Engine, Precision};
 use crate::convolution::ConvShape;

@@ -6,9 +6,10 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::engine;
-use super::layer::{self, Geometry, Layer, Present, rows_per_factor};
+use super::layer::{self, Geometry, Layer, rows_per_factor};
 use super::layer_library::Map;
 use super::product::floats;
+use super::row_sums::Present;
 use crate::Error;
 use crate::arithmetic::Arithmetic;
 use crate::kernels::linear::{Factored, FactoredLaunch, Plain, PlainLaunch};

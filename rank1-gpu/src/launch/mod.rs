@@ -21,6 +21,7 @@ mod linear;
 mod parts;
 mod predictive;
 mod product;
+mod row_sums;
 mod scale;
 mod scale_backward;
 

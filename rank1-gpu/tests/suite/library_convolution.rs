@@ -108,18 +108,10 @@ pub(crate) fn library_convolutions_equal_the_host_at_every_shape(client: &Client
 /// A sum over positions that is cut into parts, the last of them short, too large for the host's loops: the tiles, tested
 /// elsewhere, are the reference.
 pub(crate) fn weight_gradients_in_parts_equal_those_of_the_tiles(client: &Client) {
-    let shape = ConvShape {
-        n_members: 1,
-        batch_size: 11,
-        height: 17,
-        width: 13,
-        c_in: 20,
-        c_out: 20,
-        kernel: (3, 3),
-        stride: (1, 1),
-        dilation: (1, 1),
-        pads: Pads { top: 1, bottom: 1, left: 1, right: 1 },
-    };
+    let pads = Pads { top: 1, bottom: 1, left: 1, right: 1 };
+    let (kernel, c_in, c_out) = ((3, 3), 20, 20);
+    let shape =
+        ConvShape { n_members: 1, batch_size: 11, height: 17, width: 13, c_in, c_out, kernel, pads, ..SMALL };
     assert_eq!(launch::convolution_engine(client, Precision::F32, shape).unwrap(), Engine::Units);
     let variant = Variant { activation: Activation::Identity, ..Variant::FULL };
     let numbers = numbers(&variant, shape);

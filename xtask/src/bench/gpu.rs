@@ -198,9 +198,10 @@ fn split(id: &str) -> (String, String) {
 }
 
 fn print(cases: &BTreeMap<String, Variants>, as_json: bool) {
+    let name = cases.keys().map(String::len).max().unwrap_or(0);
     if !as_json {
         println!(
-            "{:<48}{:>12}{:>9}{:>18}{:>11}{:>9}{:>12}",
+            "{:<name$}{:>12}{:>9}{:>18}{:>11}{:>9}{:>12}",
             "case", "median us", "spread", "rate", "unfused /", "of copy", "of product"
         );
     }
@@ -223,7 +224,7 @@ fn print(cases: &BTreeMap<String, Variants>, as_json: bool) {
         let rate = rate.map_or_else(String::new, |(value, unit)| format!("{value:.2} {unit}"));
         let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
         println!(
-            "{case:<48}{micros:>12.1}{:>9}{rate:>18}{:>11}{:>9}{:>12}",
+            "{case:<name$}{micros:>12.1}{:>9}{rate:>18}{:>11}{:>9}{:>12}",
             format!("{:.0} %", 100.0 * spread),
             number(unfused),
             number(copy),
