@@ -3,17 +3,20 @@
 //! Not for convolutions: a factor of theirs has an entry per channel and is small beside their images.
 
 use crate::linear::{Activation, Factor, FactorRows, LinearShape, Perturbation};
-use crate::{Draw, DrawShape, ParameterGradients};
+use crate::{Draw, DrawShape, Error, ParameterGradients};
 
 /// A factor that a layer draws, forward and once more backward.
+///
+/// Of S samples a layer of K members has `K / S` members each, the samples behind each other: its member `s * K / S + k` has
+/// the factor of member `k` in `draws[s]`.
 #[derive(Debug)]
 pub struct DrawnFactor<'a, T: ?Sized> {
-    /// `[K, D]`.
+    /// `[K / S, D]`.
     pub location: &'a T,
-    /// `[K, D]`; scales as [`Draw::scale`] says.
+    /// `[K / S, D]`; scales as [`Draw::scale`] says.
     pub scale: &'a T,
-    /// Noise, family and clip.
-    pub draw: Draw,
+    /// Noise, family and clip of each of S samples.
+    pub draws: &'a [Draw],
     /// One draw for each example, or one for all examples of a member.
     pub rows: FactorRows,
 }
@@ -25,6 +28,19 @@ impl<T: ?Sized> Clone for DrawnFactor<'_, T> {
 }
 
 impl<T: ?Sized> Copy for DrawnFactor<'_, T> {}
+
+impl<T: ?Sized> DrawnFactor<'_, T> {
+    /// Members of a sample in a layer of `n_members`.
+    pub(crate) fn members_per_sample(&self, op: &'static str, n_members: usize) -> Result<usize, Error> {
+        match self.draws.len() {
+            0 => Err(Error::Empty { op, axis: "draws" }),
+            n_samples if !n_members.is_multiple_of(n_samples) => {
+                Err(Error::SampleMismatch { op, n_members, n_samples })
+            }
+            n_samples => Ok(n_members / n_samples),
+        }
+    }
+}
 
 /// Where the values of a factor come from.
 #[derive(Debug)]
@@ -64,8 +80,8 @@ impl<T: ?Sized> FactorSource<'_, T> {
 /// | field | shape |
 /// | --- | --- |
 /// | `weight` | `[D_in, D_out]` |
-/// | `input_factor` | given: `[K or K * B, D_in]`; location and scale: `[K, D_in]` |
-/// | `output_factor` | given: `[K or K * B, D_out]`; location and scale: `[K, D_out]` |
+/// | `input_factor` | given: `[K or K * B, D_in]`; location and scale: `[K / S, D_in]` |
+/// | `output_factor` | given: `[K or K * B, D_out]`; location and scale: `[K / S, D_out]` |
 /// | `bias` | `[K, D_out]` |
 #[derive(Debug)]
 pub struct DrawnLayer<'a, T: ?Sized> {
@@ -88,7 +104,7 @@ pub struct DrawnLayer<'a, T: ?Sized> {
 pub enum FactorGradients<T> {
     /// Of given values, in their shape.
     Values(T),
-    /// Of the location and the scale parameter of a draw, `[K, D]`.
+    /// Of the location and the scale parameter, added over samples, `[K / S, D]`.
     Parameters(ParameterGradients<T>),
 }
 
@@ -158,15 +174,41 @@ impl Part {
         LinearShape { n_members: self.n_members, batch_size: self.n_examples, ..whole }
     }
 
-    /// The draw that has in a part what `draw` has in the whole, one for each example.
-    pub(crate) fn draw(&self, draw: Draw, width: usize) -> (Draw, DrawShape) {
+    /// Its members by the sample that they belong to, in the order of the rows, where a sample has `per_sample` of them.
+    pub(crate) fn samples(&self, per_sample: usize) -> impl Iterator<Item = SamplePart> {
+        let (first, end, n_examples) =
+            (self.first_member, self.first_member + self.n_members, self.n_examples);
+        (first / per_sample..end.div_ceil(per_sample)).map(move |sample| {
+            let start = first.max(sample * per_sample);
+            SamplePart {
+                sample,
+                first_member: start - sample * per_sample,
+                n_members: end.min((sample + 1) * per_sample) - start,
+                first_row: (start - first) * n_examples,
+            }
+        })
+    }
+
+    /// What `draw` of a sample has for the members of the sample in this part, one for each example.
+    pub(crate) fn draw(&self, draw: Draw, members: &SamplePart, width: usize) -> (Draw, DrawShape) {
         let draw = Draw {
-            first_member: draw.first_member.wrapping_add(self.first_member as u32),
+            first_member: draw.first_member.wrapping_add(members.first_member as u32),
             first_example: draw.first_example.wrapping_add(self.first_example as u32),
             ..draw
         };
-        (draw, DrawShape { n_members: self.n_members, n_examples: self.n_examples, width })
+        (draw, DrawShape { n_members: members.n_members, n_examples: self.n_examples, width })
     }
+}
+
+/// Consecutive members of one sample in a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SamplePart {
+    pub(crate) sample: usize,
+    /// Among those of the sample.
+    pub(crate) first_member: usize,
+    pub(crate) n_members: usize,
+    /// Among the rows of the part.
+    pub(crate) first_row: usize,
 }
 
 /// Rows of `width` floats between two places at multiples of `alignment` bytes.
@@ -236,6 +278,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_part_has_its_members_sample_by_sample() {
+        let part =
+            |first_member, n_members| Part { first_member, n_members, first_example: 0, n_examples: 5 };
+        let members = |part: Part, per_sample| {
+            let of = |of: SamplePart| (of.sample, of.first_member, of.n_members, of.first_row);
+            part.samples(per_sample).map(of).collect::<Vec<_>>()
+        };
+        assert_eq!(members(part(0, 6), 6), [(0, 0, 6, 0)]);
+        assert_eq!(members(part(0, 6), 2), [(0, 0, 2, 0), (1, 0, 2, 10), (2, 0, 2, 20)]);
+        assert_eq!(members(part(1, 4), 3), [(0, 1, 2, 0), (1, 0, 2, 10)]);
+        assert_eq!(members(part(5, 1), 2), [(2, 1, 1, 0)]);
+        assert_eq!(members(part(3, 2), 1), [(3, 0, 1, 0), (4, 0, 1, 5)]);
     }
 
     #[test]

@@ -30,6 +30,16 @@ pub enum Error {
         /// Examples per member.
         batch_size: usize,
     },
+    /// Members of a layer that are not as many for each sample.
+    #[error("{op}: {n_members} members are not {n_samples} samples of as many members each")]
+    SampleMismatch {
+        /// The refusing function.
+        op: &'static str,
+        /// Members of the layer, those of all samples together.
+        n_members: usize,
+        /// Draws, one a sample.
+        n_samples: usize,
+    },
     /// An axis or a buffer of length zero: there is nothing to launch.
     #[error("{op}: `{axis}` is 0")]
     Empty {

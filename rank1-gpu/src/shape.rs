@@ -7,7 +7,7 @@ use cubecl::prelude::{CubeCount, CubeDim};
 use crate::Error;
 
 /// Entries of one buffer: the kernels compute positions in 32 bits, and half of them keep every sum from wrapping.
-const MAX_ELEMENTS: u64 = 1 << 31;
+pub(crate) const MAX_ELEMENTS: u64 = 1 << 31;
 /// Units of a cube; a multiple of every plane size in use.
 const UNITS_PER_CUBE: u32 = 256;
 

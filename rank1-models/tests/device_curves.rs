@@ -28,6 +28,8 @@ struct Case {
     outputs: usize,
     likelihood: Likelihood,
     batch: usize,
+    /// Of every member in a step; a prediction has two.
+    samples: usize,
     /// Bound on the difference of the NLL of any step, in nats.
     tolerance: f64,
 }
@@ -42,7 +44,7 @@ fn with_device(claim: impl Fn(&Compute)) {
 
 impl Case {
     fn recipe(&self) -> Recipe {
-        let Self { set, model, batch, .. } = self;
+        let Self { set, model, batch, samples, .. } = self;
         let likelihood = if self.likelihood == Likelihood::Bernoulli { "bernoulli" } else { "categorical" };
         let text = format!(
             r#"
@@ -50,7 +52,7 @@ name = "test/device"
 data = {{ set = "{set}", validation = 0.0 }}
 model = {{ {model}, likelihood = "{likelihood}" }}
 method = {{ {RANK1} }}
-train = {{ epochs = 100, batch_size = {batch}, optimizer = {{ kind = "sgd", learning_rate = 0.05, momentum = 0.9, nesterov = true }}, l2 = 0.0003, clip_norm = 5.0 }}
+train = {{ epochs = 100, samples = {samples}, batch_size = {batch}, optimizer = {{ kind = "sgd", learning_rate = 0.05, momentum = 0.9, nesterov = true }}, l2 = 0.0003, clip_norm = 5.0 }}
 "#
         );
         recipe::parse(&text, &[]).unwrap().get().clone()
@@ -107,8 +109,9 @@ train = {{ epochs = 100, batch_size = {batch}, optimizer = {{ kind = "sgd", lear
         let worst = gaps.fold(0.0, f64::max);
         let worst_prob = probs.iter().zip(&expected_probs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         println!(
-            "{} on {}: {worst:.1e} nats, {worst_prob:.1e} in probability",
+            "{}, {} samples on {}: {worst:.1e} nats, {worst_prob:.1e} in probability",
             self.model,
+            self.samples,
             device.describe()
         );
         assert!(worst <= self.tolerance, "{}: {worst} nats\n{got:?}\n{expected:?}", self.model);
@@ -159,16 +162,17 @@ impl Case {
 #[test]
 fn a_perceptron_learns_on_a_device_as_on_the_processor() {
     with_device(|device| {
-        Case {
+        let case = |samples| Case {
             set: "boston",
             model: r#"kind = "mlp", hidden = [31, 17], activation = "relu""#,
             input: InputShape::Columns { width: 29 },
             outputs: 5,
             likelihood: Likelihood::Categorical,
             batch: 13,
+            samples,
             tolerance: 1e-5,
-        }
-        .check(device);
+        };
+        [1, 3].map(case).iter().for_each(|case| case.check(device));
     });
 }
 
@@ -182,6 +186,7 @@ fn every_step_of_a_residual_network_is_that_of_the_processor() {
             outputs: 5,
             likelihood: Likelihood::Categorical,
             batch: 7,
+            samples: 1,
             tolerance: 1e-5,
         };
         let gaps = case.gaps(device);
@@ -207,6 +212,7 @@ fn an_lstm_learns_on_a_device_as_on_the_processor() {
             outputs: 1,
             likelihood: Likelihood::Bernoulli,
             batch: 9,
+            samples: 1,
             tolerance: 1e-5,
         }
         .check(device);

@@ -8,7 +8,8 @@ use super::noise::noise_of;
 use crate::draw::Form;
 use crate::philox::philox_block;
 
-/// `out[k, e, i]` = factor of `location[k, i]`, `scale[k, i]` and the noise of (k, e, i), rows member-major: row `k * n_examples + e`.
+/// `out[k, e, i]` = factor of `location[k, i]`, `scale[k, i]` and the noise of (k, e, i), rows member-major: row `k * n_examples + e`
+/// behind `first_row` others, which are left alone.
 #[cube(launch_unchecked)]
 pub(crate) fn draw_factors<F: Float>(
     location: &[f32],
@@ -19,6 +20,7 @@ pub(crate) fn draw_factors<F: Float>(
     step: u32,
     first_example: u32,
     first_member: u32,
+    first_row: u32,
     n_rows: u32,
     n_examples: u32,
     width: u32,
@@ -42,7 +44,7 @@ pub(crate) fn draw_factors<F: Float>(
             if index < width {
                 let from = (member * width + index) as usize;
                 let value = factor(location[from], scale[from], noise[lane], clip_min, clip_max, form);
-                out[(row * width + index) as usize] = F::cast_from(value);
+                out[((first_row + row) * width + index) as usize] = F::cast_from(value);
             }
         }
     }

@@ -8,7 +8,8 @@ use super::noise::noise_of;
 use crate::draw::Form;
 use crate::philox::philox_block;
 
-/// Partial sums `[K, n_chunks, D]` over `examples_per_unit` consecutive examples each, in their order.
+/// Partial sums `[K, n_chunks, D]` over `examples_per_unit` consecutive examples each, in their order; the gradients lie behind
+/// `first_row` other rows.
 #[cube(launch_unchecked)]
 pub(crate) fn draw_backward<F: Float>(
     location: &[f32],
@@ -21,6 +22,7 @@ pub(crate) fn draw_backward<F: Float>(
     step: u32,
     first_example: u32,
     first_member: u32,
+    first_row: u32,
     n_members: u32,
     n_examples: u32,
     examples_per_unit: u32,
@@ -48,7 +50,7 @@ pub(crate) fn draw_backward<F: Float>(
             for lane in 0..4usize {
                 let index = quad * 4u32 + lane as u32;
                 if index < width {
-                    let at = ((member * n_examples + example) * width + index) as usize;
+                    let at = ((first_row + member * n_examples + example) * width + index) as usize;
                     let gradient = f32::cast_from(d_factors[at]);
                     let factor = lanes.draw(lane, noise[lane], clip_min, clip_max, form);
                     lanes.receive(lane, factor, noise[lane], gradient);

@@ -6,7 +6,7 @@ use cubecl::features::TypeUsage;
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use crate::shape::Limits;
+use crate::shape::{Limits, MAX_ELEMENTS};
 use crate::strategy;
 use crate::{Clip, DrawShape, Error, Precision};
 
@@ -111,4 +111,17 @@ pub(super) fn check_buffer_of(
         return Err(Error::ShapeMismatch { op, argument, expected: expected.to_vec(), got });
     }
     Ok(())
+}
+
+/// Entries of `entry` bytes in a buffer that has `n` of them from entry `at` on.
+///
+/// # Panics
+/// If it ends before, or lies beyond 32-bit positions: the callers made or checked it.
+pub(super) fn check_rows(op: &'static str, (buffer, entry): (&Handle, usize), at: usize, n: usize) -> usize {
+    let entries = buffer.size_in_used() / entry as u64;
+    assert!(
+        (at + n) as u64 <= entries && entries <= MAX_ELEMENTS,
+        "{op}: {n} entries from {at} on of {entries}"
+    );
+    entries as usize
 }

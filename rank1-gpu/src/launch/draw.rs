@@ -5,7 +5,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::checks::{bounds, check_parameters, check_types, check_types_in, limits_of};
+use super::checks::{bounds, check_parameters, check_rows, check_types, check_types_in, limits_of};
 use crate::kernels::{draw, stream};
 use crate::shape::Plan;
 use crate::{Draw, DrawShape, Error, Precision};
@@ -67,14 +67,31 @@ pub fn draw_factors_in(
     check_types_in(op, client, precision)?;
     let plan = shape.plan(op, precision.bytes(), limits_of(client))?;
     check_parameters(op, client, shape, location, scale)?;
-    let n_parameters = shape.n_members * shape.width;
     let out = client.empty(precision.bytes() * plan.elements);
+    draw_rows(op, client, precision, draw, shape, [location, scale], (&out, 0))?;
+    Ok(out)
+}
+
+/// Draws into the rows of a buffer from `first_row` on; the types were checked.
+pub(super) fn draw_rows(
+    op: &'static str,
+    client: &Client,
+    precision: Precision,
+    draw: &Draw,
+    shape: DrawShape,
+    [location, scale]: [&Handle; 2],
+    (out, first_row): (&Handle, usize),
+) -> Result<(), Error> {
+    let plan = shape.plan(op, precision.bytes(), limits_of(client))?;
+    check_parameters(op, client, shape, location, scale)?;
+    let n_parameters = shape.n_members * shape.width;
+    let n_stored = check_rows(op, (out, precision.bytes()), first_row * shape.width, plan.elements);
     let (clip_min, clip_max) = bounds(draw.clip);
-    // SAFETY: `check_parameters` proved that `location` and `scale` hold `n_parameters` floats and `out` was made with
-    // `plan.elements` entries of the precision's type, which the kernel is compiled for. A unit returns unless its block
-    // lies in one of the `n_rows` rows and skips entries at or behind `width`, so positions stay below
-    // `n_rows * width = plan.elements` and, by member, below `n_parameters`; none wraps, because `plan` bounds them by
-    // 2^31.
+    // SAFETY: `check_parameters` proved that `location` and `scale` hold `n_parameters` floats and `check_rows` that `out` holds
+    // at least `first_row * width + plan.elements` entries of the precision's type, which the kernel is compiled for. A unit
+    // returns unless its block lies in one of the `n_rows` rows and skips entries at or behind `width`, so positions stay below
+    // `(first_row + n_rows) * width`, which is that number, and, by member, below `n_parameters`; none wraps, because
+    // `check_rows` bounds them by 2^31.
     unsafe {
         draw::draw_factors::launch_unchecked(
             client,
@@ -82,12 +99,13 @@ pub fn draw_factors_in(
             plan.dim,
             BufferArg::from_raw_parts(location.clone(), n_parameters),
             BufferArg::from_raw_parts(scale.clone(), n_parameters),
-            BufferArg::from_raw_parts(out.clone(), plan.elements),
+            BufferArg::from_raw_parts(out.clone(), n_stored),
             draw.key[0],
             draw.key[1],
             draw.step,
             draw.first_example,
             draw.first_member,
+            first_row as u32,
             (shape.n_members * shape.n_examples) as u32,
             shape.n_examples as u32,
             shape.width as u32,
@@ -97,7 +115,7 @@ pub fn draw_factors_in(
             precision.stored(),
         );
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Whether the device takes [`draw_factors`] and its backward pass at this shape, asked before there are buffers.

@@ -3,7 +3,7 @@
 use cubecl::prelude::*;
 use cubecl::server::Handle;
 
-use super::checks::{bounds, check_buffer_of, check_parameters, check_types_in, limits_of};
+use super::checks::{bounds, check_buffer_of, check_parameters, check_rows, check_types_in, limits_of};
 use super::fold::fold_rows;
 use crate::kernels::draw_backward;
 use crate::shape::{Plan, check_bytes};
@@ -73,22 +73,45 @@ pub fn draw_factors_backward_in(
 ) -> Result<ParameterGradients<Handle>, Error> {
     let op = "draw_factors_backward";
     check_types_in(op, client, precision)?;
-    let entry = precision.bytes();
+    plan(op, client, precision, shape)?;
+    let DrawShape { n_members, n_examples, width } = shape;
+    let expected = [n_members, n_examples, width];
+    check_buffer_of(op, client, "d_factors", d_factors, &expected, precision.bytes())?;
+    draw_rows_backward(op, client, precision, draw, shape, [location, scale], (d_factors, 0))
+}
+
+fn plan(op: &'static str, client: &Client, precision: Precision, shape: DrawShape) -> Result<Plan, Error> {
     let DrawShape { n_members, n_examples, width } = shape;
     let elements = shape.elements(op)?;
     let n_chunks = n_examples.div_ceil(EXAMPLES_PER_UNIT);
-    let (n_parameters, n_sums) = (n_members * width, n_members * n_chunks * width);
     let (n_units, limits) = (n_members * n_chunks * width.div_ceil(4), limits_of(client));
-    let plan = Plan::new(op, (elements, entry), n_units, limits)?;
-    check_bytes(op, (n_sums, 4), limits)?;
+    check_bytes(op, (n_members * n_chunks * width, 4), limits)?;
+    Plan::new(op, (elements, precision.bytes()), n_units, limits)
+}
+
+/// Gradients of a draw from the rows of a buffer from `first_row` on; the types were checked.
+pub(super) fn draw_rows_backward(
+    op: &'static str,
+    client: &Client,
+    precision: Precision,
+    draw: &Draw,
+    shape: DrawShape,
+    [location, scale]: [&Handle; 2],
+    (d_factors, first_row): (&Handle, usize),
+) -> Result<ParameterGradients<Handle>, Error> {
+    let DrawShape { n_members, n_examples, width } = shape;
+    let plan = plan(op, client, precision, shape)?;
     check_parameters(op, client, shape, location, scale)?;
-    check_buffer_of(op, client, "d_factors", d_factors, &[n_members, n_examples, width], entry)?;
+    let n_chunks = n_examples.div_ceil(EXAMPLES_PER_UNIT);
+    let (n_parameters, n_sums) = (n_members * width, n_members * n_chunks * width);
+    let n_stored = check_rows(op, (d_factors, precision.bytes()), first_row * width, plan.elements);
     let (d_location, d_scale) = (client.empty(4 * n_sums), client.empty(4 * n_sums));
     let (clip_min, clip_max) = bounds(draw.clip);
-    // SAFETY: the checks proved that `location` and `scale` hold `n_parameters` floats and `d_factors` `elements` entries
-    // of the precision's type, which the kernel is compiled for; the outputs were made with `n_sums` floats. A unit returns
-    // unless its block lies in one of the `n_members * n_chunks` chunks; examples stay below `n_examples` and entries below
-    // `width`, so positions stay below these lengths, which are at most 2^31, so none wraps.
+    // SAFETY: the checks proved that `location` and `scale` hold `n_parameters` floats and `d_factors` at least
+    // `first_row * width + plan.elements` entries of the precision's type, which the kernel is compiled for; the outputs were
+    // made with `n_sums` floats. A unit returns unless its block lies in one of the `n_members * n_chunks` chunks; examples
+    // stay below `n_examples` and entries below `width`, so positions stay below these lengths, which are at most 2^31, so
+    // none wraps.
     unsafe {
         draw_backward::draw_backward::launch_unchecked(
             client,
@@ -96,7 +119,7 @@ pub fn draw_factors_backward_in(
             plan.dim,
             BufferArg::from_raw_parts(location.clone(), n_parameters),
             BufferArg::from_raw_parts(scale.clone(), n_parameters),
-            BufferArg::from_raw_parts(d_factors.clone(), elements),
+            BufferArg::from_raw_parts(d_factors.clone(), n_stored),
             BufferArg::from_raw_parts(d_location.clone(), n_sums),
             BufferArg::from_raw_parts(d_scale.clone(), n_sums),
             draw.key[0],
@@ -104,6 +127,7 @@ pub fn draw_factors_backward_in(
             draw.step,
             draw.first_example,
             draw.first_member,
+            first_row as u32,
             n_members as u32,
             n_examples as u32,
             EXAMPLES_PER_UNIT as u32,

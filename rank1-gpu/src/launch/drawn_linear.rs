@@ -6,20 +6,21 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::checks::{check_buffer, check_parameters_as, multiprocessors};
-use super::draw::draw_factors;
+use super::draw::draw_rows;
+use super::draw_samples::draw_samples;
 use super::layer;
 use super::linear;
 use super::parts::{bindable_rows_of, rows_of};
 use super::row_sums::Present;
 use crate::arithmetic::Arithmetic;
-use crate::drawn::{DrawnFactor, DrawnLayer, FactorSource, Part, Parts};
+use crate::drawn::{DrawnFactor, DrawnLayer, FactorSource, Part, Parts, SamplePart};
 use crate::linear::{Factor, FactorRows, LinearShape, PerturbedLayer};
-use crate::{Draw, DrawShape, Error, strategy};
+use crate::{Draw, DrawShape, Error, Precision, strategy};
 
 /// Outputs of all members: `activation(((x ∘ s) W) ∘ r + bias)` with factors that are drawn here, or given.
 ///
 /// Rows are done in parts where a factor is drawn for each example, so that the draws of a part alone are in memory. A part
-/// draws exactly what its rows have in the whole.
+/// draws exactly what its rows have in the whole, those of each sample from the sample's own draw.
 ///
 /// # Shapes
 /// | value | shape | dtype |
@@ -29,8 +30,9 @@ use crate::{Draw, DrawShape, Error, strategy};
 /// | returns | `[K * B, D_out]` | f32 |
 ///
 /// # Errors
-/// As [`super::perturbed_linear`] and [`super::draw_factors`], before anything is launched; locations and scales are named
-/// `input_location`, `output_scale` and so on. Values are not looked at: NaN passes through.
+/// As [`super::perturbed_linear`] and [`super::draw_samples`], before anything is launched; locations and scales are named
+/// `input_location`, `output_scale` and so on. [`Error::SampleMismatch`] if the members are not as many for each draw of a
+/// factor. Values are not looked at: NaN passes through.
 ///
 /// # Numerics
 /// Draws as [`super::draw_factors`], outputs as [`super::perturbed_linear`] at a part's shape, which chooses the engine: on our
@@ -93,8 +95,9 @@ pub(super) fn check(
         Some(FactorSource::Given(Factor { values, rows })) => {
             check_buffer(op, client, name, values, &[rows.count(n_members, batch_size), width])
         }
-        Some(FactorSource::Drawn(DrawnFactor { location, scale, .. })) => {
-            check_parameters_as(op, client, names, [n_members, width], [location, scale])
+        Some(FactorSource::Drawn(drawn)) => {
+            let expected = [drawn.members_per_sample(op, n_members)?, width];
+            check_parameters_as(op, client, names, expected, [drawn.location, drawn.scale])
         }
     })
 }
@@ -127,16 +130,17 @@ pub(super) struct PartFactors {
 pub(super) struct PartFactor {
     values: Handle,
     rows: FactorRows,
-    /// How its rows were drawn, if each example has its own draw.
-    pub(super) draw: Option<PartDraw>,
+    /// How its rows were drawn, sample by sample; none if an example has no draw of its own.
+    pub(super) draws: Vec<PartDraw>,
 }
 
-/// A draw for each example of a part.
+/// A draw for each example of one sample's members in a part.
 pub(super) struct PartDraw {
+    pub(super) members: SamplePart,
     pub(super) draw: Draw,
     pub(super) shape: DrawShape,
-    pub(super) location: Handle,
-    pub(super) scale: Handle,
+    /// Location and scale of these members.
+    pub(super) parameters: [Handle; 2],
 }
 
 impl<'a> Whole<'a> {
@@ -149,7 +153,7 @@ impl<'a> Whole<'a> {
     ) -> Result<Self, Error> {
         let LinearShape { n_members, d_in, d_out, .. } = shape;
         let factor = |source: Option<FactorSource<'a, Handle>>, width| {
-            source.map(|source| WholeFactor::new(client, source, n_members, width)).transpose()
+            source.map(|source| WholeFactor::new(op, client, source, n_members, width)).transpose()
         };
         let drawn = [layer.input_factor, layer.output_factor];
         let large = drawn.iter().flatten().any(FactorSource::is_drawn_per_example);
@@ -183,23 +187,38 @@ impl<'a> Whole<'a> {
         let given = match (source, values) {
             (FactorSource::Given(factor), _) => factor.values,
             (FactorSource::Drawn(_), Some(values)) => values,
-            (FactorSource::Drawn(DrawnFactor { location, scale, draw, .. }), None) => {
-                let (draw, shape) = part.draw(draw, width);
-                let location = self.rows_of_members(part, location, width)?;
-                let scale = self.rows_of_members(part, scale, width)?;
-                let values = draw_factors(self.client, &draw, shape, &location, &scale)?;
-                return Ok(PartFactor {
-                    values,
-                    rows,
-                    draw: Some(PartDraw { draw, shape, location, scale }),
-                });
+            (FactorSource::Drawn(drawn), None) => {
+                let values = self.client.empty(4 * part.n_rows() * width);
+                let draws = self.draw_examples(part, drawn, width, &values)?;
+                return Ok(PartFactor { values, rows, draws });
             }
         };
         let values = match rows {
             FactorRows::PerExample => self.rows(part, given, width),
             FactorRows::PerMember => self.rows_of_members(part, given, width)?,
         };
-        Ok(PartFactor { values, rows, draw: None })
+        Ok(PartFactor { values, rows, draws: vec![] })
+    }
+
+    /// Draws for each example of a part into a buffer of its rows.
+    fn draw_examples(
+        &self,
+        part: &Part,
+        drawn: DrawnFactor<'a, Handle>,
+        width: usize,
+        values: &Handle,
+    ) -> Result<Vec<PartDraw>, Error> {
+        let (op, client) = (self.op, self.client);
+        let of_sample = |members: SamplePart| {
+            let (draw, shape) = part.draw(drawn.draws[members.sample], &members, width);
+            let place = [members.first_member, members.n_members, width];
+            let location = bindable_rows_of(op, client, drawn.location, place)?;
+            let scale = bindable_rows_of(op, client, drawn.scale, place)?;
+            let rows = (values, members.first_row);
+            draw_rows(op, client, Precision::F32, &draw, shape, [&location, &scale], rows)?;
+            Ok(PartDraw { members, draw, shape, parameters: [location, scale] })
+        };
+        part.samples(drawn.members_per_sample(op, self.shape.n_members)?).map(of_sample).collect()
     }
 
     /// A part's rows of a buffer with a row for each example.
@@ -220,22 +239,24 @@ impl<'a> Whole<'a> {
 
 impl<'a> WholeFactor<'a> {
     fn new(
+        op: &'static str,
         client: &Client,
         source: FactorSource<'a, Handle>,
         n_members: usize,
         width: usize,
     ) -> Result<Self, Error> {
         let values = match source {
-            FactorSource::Drawn(DrawnFactor { location, scale, draw, rows: FactorRows::PerMember }) => {
-                Some(draw_factors(client, &draw, per_member(n_members, width), location, scale)?)
+            FactorSource::Drawn(drawn) if drawn.rows == FactorRows::PerMember => {
+                let shape = per_member(drawn.members_per_sample(op, n_members)?, width);
+                Some(draw_samples(client, drawn.draws, shape, drawn.location, drawn.scale)?)
             }
-            _ => None,
+            FactorSource::Drawn(_) | FactorSource::Given(_) => None,
         };
         Ok(Self { source, width, values })
     }
 }
 
-/// One draw for all examples of a member.
+/// One draw for all examples of a member, `n_members` to a sample.
 pub(super) fn per_member(n_members: usize, width: usize) -> DrawShape {
     DrawShape { n_members, n_examples: 1, width }
 }

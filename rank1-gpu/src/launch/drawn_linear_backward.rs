@@ -6,7 +6,8 @@ use cubecl::prelude::*;
 use cubecl::server::Handle;
 
 use super::checks::check_buffer;
-use super::draw_backward::draw_factors_backward;
+use super::draw_backward::draw_rows_backward;
+use super::draw_samples::draw_samples_backward;
 use super::drawn_linear::{PartDraw, PartFactor, PartFactors, Whole, WholeFactor, check, per_member};
 use super::engine::{Chosen, choose};
 use super::layer_library::Map;
@@ -15,9 +16,9 @@ use super::parts::Total;
 use super::product::SegmentSum;
 use super::{layer, layer_library};
 use crate::arithmetic::Arithmetic;
-use crate::drawn::{DrawnFactor, DrawnLayer, FactorGradients, FactorSource, Part, Parts};
+use crate::drawn::{DrawnLayer, FactorGradients, FactorSource, Part, Parts};
 use crate::linear::{Activation, FactorRows, LayerGrads, LinearShape};
-use crate::{Error, ParameterGradients};
+use crate::{Error, ParameterGradients, Precision};
 
 /// Gradients of a scalar with respect to `x` and everything in `layer`, from its gradient with respect to the outputs.
 ///
@@ -38,8 +39,8 @@ use crate::{Error, ParameterGradients};
 /// As [`super::drawn_linear`], also for `y` and `grad_y`.
 ///
 /// # Numerics
-/// As [`super::perturbed_linear_backward`] and [`super::draw_factors_backward`] for a part; sums over rows are those of the
-/// parts, added in their order, without atomics: two runs on one device agree to the bit.
+/// As [`super::perturbed_linear_backward`] and [`super::draw_samples_backward`] for a part; sums over rows and samples are those
+/// of the parts, added in their order, without atomics: two runs on one device agree to the bit.
 ///
 /// # Source
 /// Chain rule on [`super::drawn_linear`].
@@ -63,15 +64,15 @@ pub fn drawn_linear_backward(
     let whole = Whole::new(op, client, parts, shape, layer)?;
     let grad_x = client.empty(4 * n_rows * d_in);
     let total = |factor: &Option<WholeFactor<'_>>| {
-        factor.as_ref().map(|factor| FactorTotal::new(factor, n_members, batch_size))
+        factor.as_ref().map(|factor| FactorTotal::new(op, factor, n_members, batch_size)).transpose()
     };
     let mut sums = Sums {
         op,
         client,
         batch_size,
         weight: Total::new(d_in * d_out),
-        input_factor: total(&whole.input_factor),
-        output_factor: total(&whole.output_factor),
+        input_factor: total(&whole.input_factor)?,
+        output_factor: total(&whole.output_factor)?,
     };
     for part in &whole.parts {
         let factors = whole.draw(part)?;
@@ -81,7 +82,10 @@ pub fn drawn_linear_backward(
     }
     let y = (layer.activation != Activation::Identity).then_some(y);
     let finish = |total: Option<FactorTotal>, factor: &Option<WholeFactor<'_>>| {
-        total.zip(factor.as_ref()).map(|(total, factor)| total.finish(client, factor, n_members)).transpose()
+        total
+            .zip(factor.as_ref())
+            .map(|(total, factor)| total.finish(op, client, factor, n_members))
+            .transpose()
     };
     Ok(LayerGrads {
         x: grad_x,
@@ -196,15 +200,24 @@ enum FactorSums {
 }
 
 impl FactorTotal {
-    fn new(factor: &WholeFactor<'_>, n_members: usize, batch_size: usize) -> Self {
+    fn new(
+        op: &'static str,
+        factor: &WholeFactor<'_>,
+        n_members: usize,
+        batch_size: usize,
+    ) -> Result<Self, Error> {
         let (width, rows) = (factor.width, factor.source.rows());
-        let sums = if factor.source.is_drawn_per_example() {
-            let [d_location, d_scale] = [(); 2].map(|()| Total::new(n_members * width));
-            FactorSums::Parameters { d_location, d_scale }
-        } else {
-            FactorSums::Values(Total::new(rows.count(n_members, batch_size) * width))
+        let sums = match factor.source {
+            FactorSource::Drawn(drawn) if drawn.rows == FactorRows::PerExample => {
+                let elements = drawn.members_per_sample(op, n_members)? * width;
+                let [d_location, d_scale] = [(); 2].map(|()| Total::new(elements));
+                FactorSums::Parameters { d_location, d_scale }
+            }
+            FactorSource::Drawn(_) | FactorSource::Given(_) => {
+                FactorSums::Values(Total::new(rows.count(n_members, batch_size) * width))
+            }
         };
-        Self { width, rows, sums }
+        Ok(Self { width, rows, sums })
     }
 
     /// Takes the gradient of a part's rows of the factor.
@@ -216,33 +229,32 @@ impl FactorTotal {
         factor: &PartFactor,
         gradient: Handle,
     ) -> Result<(), Error> {
-        // The parts of a member follow each other.
-        let of_member = (part.first_member * self.width, part.first_example == 0);
-        match (&mut self.sums, &factor.draw) {
-            (
-                FactorSums::Parameters { d_location, d_scale },
-                Some(PartDraw { draw, shape, location, scale }),
-            ) => {
-                let got = draw_factors_backward(client, draw, *shape, location, scale, &gradient)?;
-                drop(gradient);
-                d_location.take(op, client, got.d_location, of_member.0, of_member.1)?;
-                d_scale.take(op, client, got.d_scale, of_member.0, of_member.1)
+        match &mut self.sums {
+            FactorSums::Parameters { d_location, d_scale } => {
+                for PartDraw { members, draw, shape, parameters: [location, scale] } in &factor.draws {
+                    let (parameters, rows) = ([location, scale], (&gradient, members.first_row));
+                    let got = draw_rows_backward(op, client, Precision::F32, draw, *shape, parameters, rows)?;
+                    // The parts of a member follow each other, and samples come in order.
+                    let (at, first) =
+                        (members.first_member * self.width, members.sample == 0 && part.first_example == 0);
+                    d_location.take(op, client, got.d_location, at, first)?;
+                    d_scale.take(op, client, got.d_scale, at, first)?;
+                }
+                Ok(())
             }
-            (FactorSums::Values(values), _) => {
+            FactorSums::Values(values) => {
                 let (at, first) = match self.rows {
-                    FactorRows::PerMember => of_member,
+                    FactorRows::PerMember => (part.first_member * self.width, part.first_example == 0),
                     FactorRows::PerExample => (part.first_row(batch_size) * self.width, true),
                 };
                 values.take(op, client, gradient, at, first)
-            }
-            (FactorSums::Parameters { .. }, None) => {
-                unreachable!("a part draws what has no values in the whole")
             }
         }
     }
 
     fn finish(
         self,
+        op: &'static str,
         client: &Client,
         factor: &WholeFactor<'_>,
         n_members: usize,
@@ -256,9 +268,9 @@ impl FactorTotal {
         };
         match factor.source {
             FactorSource::Given(_) => Ok(FactorGradients::Values(values)),
-            FactorSource::Drawn(DrawnFactor { location, scale, draw, .. }) => {
-                let shape = per_member(n_members, self.width);
-                draw_factors_backward(client, &draw, shape, location, scale, &values)
+            FactorSource::Drawn(drawn) => {
+                let shape = per_member(drawn.members_per_sample(op, n_members)?, self.width);
+                draw_samples_backward(client, drawn.draws, shape, drawn.location, drawn.scale, &values)
                     .map(FactorGradients::Parameters)
             }
         }

@@ -7,6 +7,7 @@ mod checks;
 mod convolution;
 mod draw;
 mod draw_backward;
+mod draw_samples;
 mod drawn_linear;
 mod drawn_linear_backward;
 mod engine;
@@ -31,6 +32,7 @@ pub use convolution::{
 };
 pub use draw::{draw_factors, draw_factors_in, draw_fits, stream_words};
 pub use draw_backward::{draw_factors_backward, draw_factors_backward_in};
+pub use draw_samples::{draw_samples, draw_samples_backward};
 pub use drawn_linear::drawn_linear;
 pub use drawn_linear_backward::drawn_linear_backward;
 pub use engine::{convolution_engine, engine};

@@ -10,7 +10,7 @@ use rank1_gpu::{
 
 use super::layers::values;
 use super::linear::n_rows;
-use super::{assert_close, draw, forms};
+use super::{assert_close, draw, forms, samples_of};
 
 use FactorRows::{PerExample, PerMember};
 
@@ -71,6 +71,8 @@ pub(super) struct Numbers(pub(super) Vec<Vec<f32>>);
 pub(super) struct Case {
     pub(super) kind: Kind,
     pub(super) shape: LinearShape,
+    /// Samples of every factor that is drawn.
+    pub(super) n_samples: usize,
     pub(super) weight: Vec<f32>,
     pub(super) input: Numbers,
     pub(super) output: Numbers,
@@ -81,20 +83,27 @@ pub(super) struct Case {
 
 impl Case {
     pub(super) fn new(kind: Kind, shape: LinearShape) -> Self {
+        Self::sampled(kind, shape, 1)
+    }
+
+    /// The members of `shape` are those of all samples.
+    pub(super) fn sampled(kind: Kind, shape: LinearShape, n_samples: usize) -> Self {
         let LinearShape { n_members, batch_size, d_in, d_out } = shape;
         let factor = |source, width: usize, phase| match source {
             Source::Absent => Numbers(vec![]),
             Source::Given(PerMember) => Numbers(vec![values(n_members * width, phase)]),
             Source::Given(PerExample) => Numbers(vec![values(n_members * batch_size * width, phase)]),
             Source::Drawn(..) => {
-                let location = values(n_members * width, phase).iter().map(|v| 0.9 + 0.4 * v).collect();
-                let scale = values(n_members * width, phase + 0.2).iter().map(|v| 0.15 + 0.1 * v).collect();
+                let n = n_members / n_samples * width;
+                let location = values(n, phase).iter().map(|v| 0.9 + 0.4 * v).collect();
+                let scale = values(n, phase + 0.2).iter().map(|v| 0.15 + 0.1 * v).collect();
                 Numbers(vec![location, scale])
             }
         };
         Self {
             kind,
             shape,
+            n_samples,
             weight: values(d_in * d_out, 0.1),
             input: factor(kind.input, d_in, 0.4),
             output: factor(kind.output, d_out, 0.5),
@@ -104,9 +113,10 @@ impl Case {
         }
     }
 
+    /// The shape of one sample.
     fn draw_shape(&self, rows: FactorRows, width: usize) -> DrawShape {
         let n_examples = if rows == PerMember { 1 } else { self.shape.batch_size };
-        DrawShape { n_members: self.shape.n_members, n_examples, width }
+        DrawShape { n_members: self.shape.n_members / self.n_samples, n_examples, width }
     }
 
     /// Outputs and gradients by the host: draws first, then the layer, then the gradients of the draws.
@@ -118,7 +128,9 @@ impl Case {
             Source::Given(rows) => Some((wide(&numbers.0[0]), rows)),
             Source::Drawn(rows, draw) => {
                 let shape = self.draw_shape(rows, width);
-                Some((host::draw_factors(&draw, shape, &numbers.0[0], &numbers.0[1]).unwrap(), rows))
+                let of_sample =
+                    |draw| host::draw_factors(&draw, shape, &numbers.0[0], &numbers.0[1]).unwrap();
+                Some((samples_of(draw, self.n_samples).into_iter().flat_map(of_sample).collect(), rows))
             }
         };
         let input = factor(self.kind.input, &self.input, d_in);
@@ -141,8 +153,15 @@ impl Case {
             Source::Drawn(rows, draw) => {
                 let (shape, [at, scale]) = (self.draw_shape(rows, width), [&numbers.0[0], &numbers.0[1]]);
                 let gradient: Vec<f32> = gradient.unwrap().iter().map(|v| *v as f32).collect();
-                let got = host::draw_factors_backward(&draw, shape, at, scale, &gradient).unwrap();
-                vec![got.d_location, got.d_scale]
+                let draws = samples_of(draw, self.n_samples);
+                let of_samples = gradient.chunks(gradient.len() / self.n_samples).zip(&draws);
+                of_samples.fold(vec![vec![0.0; at.len()]; 2], |mut sums, (gradient, draw)| {
+                    let got = host::draw_factors_backward(draw, shape, at, scale, gradient).unwrap();
+                    for (sum, of) in sums.iter_mut().zip([got.d_location, got.d_scale]) {
+                        sum.iter_mut().zip(of).for_each(|(sum, of)| *sum += of);
+                    }
+                    sums
+                })
             }
         };
         let gradients = Gradients {
@@ -163,21 +182,30 @@ impl Case {
     ) -> R {
         let upload = |values: &[f32]| transfer::upload(client, "values", values).unwrap();
         let factor = |numbers: &Numbers| numbers.0.iter().map(|of| upload(of)).collect::<Vec<_>>();
-        fn source(source: Source, buffers: &[Handle]) -> Option<FactorSource<'_, Handle>> {
+        let draws = |source| match source {
+            Source::Drawn(_, draw) => samples_of(draw, self.n_samples),
+            Source::Absent | Source::Given(_) => vec![],
+        };
+        fn source<'a>(
+            source: Source,
+            buffers: &'a [Handle],
+            draws: &'a [Draw],
+        ) -> Option<FactorSource<'a, Handle>> {
             match (source, buffers) {
                 (Source::Given(rows), [values]) => Some(FactorSource::Given(Factor { values, rows })),
-                (Source::Drawn(rows, draw), [location, scale]) => {
-                    Some(FactorSource::Drawn(DrawnFactor { location, scale, draw, rows }))
+                (Source::Drawn(rows, _), [location, scale]) => {
+                    Some(FactorSource::Drawn(DrawnFactor { location, scale, draws, rows }))
                 }
                 _ => None,
             }
         }
         let (weight, bias) = (upload(&self.weight), upload(&self.bias));
         let (input, output) = (factor(&self.input), factor(&self.output));
+        let [input_draws, output_draws] = [self.kind.input, self.kind.output].map(draws);
         let layer = DrawnLayer {
             weight: &weight,
-            input_factor: source(self.kind.input, &input),
-            output_factor: source(self.kind.output, &output),
+            input_factor: source(self.kind.input, &input, &input_draws),
+            output_factor: source(self.kind.output, &output, &output_draws),
             bias: self.kind.bias.then_some(&bias),
             perturbation: self.kind.perturbation,
             activation: self.kind.activation,

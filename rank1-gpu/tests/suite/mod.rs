@@ -3,6 +3,7 @@
 mod convolution;
 mod drawn;
 mod drawn_cases;
+mod drawn_samples;
 mod draws;
 mod gradients;
 mod halves;
@@ -27,6 +28,10 @@ pub(crate) use drawn::{
     drawn_layers_equal_the_host_for_every_kind_of_layer, nan_in_a_drawn_layer_stays_where_it_reaches,
     parts_change_sums_by_rounding_and_nothing_else, parts_on_the_library_agree_with_parts_on_our_tiles,
     some_members_and_examples_draw_what_they_have_in_the_whole,
+};
+pub(crate) use drawn_samples::{
+    layers_of_several_samples_equal_the_host, samples_drawn_at_once_equal_the_host_with_their_gradients,
+    samples_that_do_not_fit_are_refused_by_name,
 };
 pub(crate) use draws::{
     clipped_draws_end_on_the_bounds, device_normals_pass_a_kolmogorov_smirnov_test, draws_equal_the_host,
@@ -116,6 +121,12 @@ pub(crate) fn shape((n_members, n_examples, width): (usize, usize, usize)) -> Dr
 
 pub(crate) fn draw(kind: NoiseKind, clip: Option<Clip>) -> Draw {
     Draw { clip, first_example: 41, first_member: 29, ..Draw::new(kind, KEY, 17) }
+}
+
+/// A draw for each of `n` samples, with streams that have nothing in common.
+pub(crate) fn samples_of(draw: Draw, n: usize) -> Vec<Draw> {
+    let key = |s: usize| [draw.key[0] ^ (0x9e37 * s as u32), draw.key[1] + 5 * s as u32];
+    (0..n).map(|s| Draw { key: key(s), ..draw }).collect()
 }
 
 /// Locations around one, scales in (0, 1), and rows of both signs: no two entries alike.
@@ -235,6 +246,9 @@ macro_rules! on_runtime {
             what_fits_is_told_before_there_are_buffers,
             drawn_layers_equal_the_host_for_every_kind_of_layer,
             drawn_layers_equal_the_host_at_every_shape,
+            layers_of_several_samples_equal_the_host,
+            samples_drawn_at_once_equal_the_host_with_their_gradients,
+            samples_that_do_not_fit_are_refused_by_name,
             parts_change_sums_by_rounding_and_nothing_else,
             parts_on_the_library_agree_with_parts_on_our_tiles,
             some_members_and_examples_draw_what_they_have_in_the_whole,

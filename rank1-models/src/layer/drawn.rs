@@ -1,6 +1,6 @@
 //! Factors that the kernels of a device draw, from the counters that [`DrawRows::noise`] would have filled a tensor by.
 //!
-//! Not for passes of several samples, whose streams differ: those take noise from the host.
+//! Not for families that the kernels do not draw: those take noise from the host.
 
 use burn::module::Param;
 use burn::tensor::Tensor;
@@ -56,21 +56,16 @@ fn factor_of(factor: &Factor, rows: &DrawRows, site: Site) -> Option<LayerFactor
         Granularity::PerBatch => (0, 1),
         Granularity::PerExample => (rows.key.first_example, rows.n_examples),
     };
-    if rows.n_samples != 1 {
-        return None;
-    }
     let clip = match factor.clip {
         None => None,
         Some(ClipBounds { min, max }) => Some(Clip::new(min as f32, max as f32).ok()?),
     };
-    let key = site.stream(rows.key.seed, rows.layer, rows.key.first_sample).key();
-    let draw = Draw {
-        family,
-        scale: ScaleParameter::Softplus,
-        first_example,
-        clip,
-        ..Draw::new(kind, key, rows.key.step)
+    let draw = |s: usize| {
+        let stream = site.stream(rows.key.seed, rows.layer, rows.key.first_sample + s as u32);
+        let plain = Draw::new(kind, stream.key(), rows.key.step);
+        Draw { family, scale: ScaleParameter::Softplus, first_example, clip, ..plain }
     };
+    let draws = (0..rows.n_samples).map(draw).collect();
     let (location, raw_scale) = (factor.location.val(), factor.raw_scale.as_ref()?.val());
-    Some(LayerFactor::Drawn(DrawnFactor { location, raw_scale, draw, n_examples }))
+    Some(LayerFactor::Drawn(DrawnFactor { location, raw_scale, draws, n_examples }))
 }

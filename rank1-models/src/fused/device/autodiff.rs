@@ -63,10 +63,10 @@ fn inner<B: PerturbedLayerBackward, C: CheckpointStrategy>(
     let factor = |factor: FactorArgument<Autodiff<B, C>>| match factor {
         FactorArgument::Absent => FactorArgument::Absent,
         FactorArgument::Given(values) => FactorArgument::Given(values.into_primitive()),
-        FactorArgument::Drawn { location, raw_scale, draw, shape } => FactorArgument::Drawn {
+        FactorArgument::Drawn { location, raw_scale, draws, shape } => FactorArgument::Drawn {
             location: location.into_primitive(),
             raw_scale: raw_scale.into_primitive(),
-            draw,
+            draws,
             shape,
         },
     };

@@ -97,9 +97,9 @@ impl Buffers {
         let factor = |source| match source {
             FactorArgument::Absent => FactorArgument::Absent,
             FactorArgument::Given(values) => FactorArgument::Given(into_contiguous(values)),
-            FactorArgument::Drawn { location, raw_scale, draw, shape } => {
+            FactorArgument::Drawn { location, raw_scale, draws, shape } => {
                 let (location, raw_scale) = (into_contiguous(location), into_contiguous(raw_scale));
-                FactorArgument::Drawn { location, raw_scale, draw, shape }
+                FactorArgument::Drawn { location, raw_scale, draws, shape }
             }
         };
         Self {
@@ -141,10 +141,10 @@ impl Buffers {
                 let rows = self.rows(values.meta.shape()[0]);
                 Some(FactorSource::Given(Factor { values: &values.handle, rows }))
             }
-            FactorArgument::Drawn { location, raw_scale, draw, shape } => {
-                let rows = self.rows(shape.n_members * shape.n_examples);
+            FactorArgument::Drawn { location, raw_scale, draws, shape } => {
+                let rows = self.rows(draws.len() * shape.n_members * shape.n_examples);
                 let (location, scale) = (&location.handle, &raw_scale.handle);
-                Some(FactorSource::Drawn(DrawnFactor { location, scale, draw: *draw, rows }))
+                Some(FactorSource::Drawn(DrawnFactor { location, scale, draws, rows }))
             }
         }
     }
@@ -154,9 +154,9 @@ impl Buffers {
         [&self.input_factor, &self.output_factor].map(|factor| match factor {
             FactorArgument::Absent => None,
             FactorArgument::Given(values) => Some(values.handle.clone()),
-            FactorArgument::Drawn { location, raw_scale, draw, shape } => {
+            FactorArgument::Drawn { location, raw_scale, draws, shape } => {
                 let (client, at, scale) = (&self.x.client, &location.handle, &raw_scale.handle);
-                Some(launch::draw_factors(client, draw, *shape, at, scale).expect(CHECKED))
+                Some(launch::draw_samples(client, draws, *shape, at, scale).expect(CHECKED))
             }
         })
     }
@@ -185,9 +185,9 @@ impl Buffers {
         gradients: LayerGrads<Handle>,
     ) -> LayerGrads<Handle, rank1_gpu::FactorGradients<Handle>> {
         let through = |source: &FactorArgument<CubeBackend>, gradient: Handle| match source {
-            FactorArgument::Drawn { location, raw_scale, draw, shape } => {
+            FactorArgument::Drawn { location, raw_scale, draws, shape } => {
                 let (client, at, scale) = (&self.x.client, &location.handle, &raw_scale.handle);
-                let parameters = launch::draw_factors_backward(client, draw, *shape, at, scale, &gradient);
+                let parameters = launch::draw_samples_backward(client, draws, *shape, at, scale, &gradient);
                 rank1_gpu::FactorGradients::Parameters(parameters.expect(CHECKED))
             }
             FactorArgument::Absent | FactorArgument::Given(_) => rank1_gpu::FactorGradients::Values(gradient),

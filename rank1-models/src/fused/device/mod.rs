@@ -24,23 +24,29 @@ pub use ops::{
     PerturbedLayerOps,
 };
 
-/// A factor that the kernels draw: its parameters and where its noise lies.
+/// A factor that the kernels draw: its parameters and where the noise of its samples lies.
 #[derive(Debug, Clone)]
 pub(crate) struct DrawnFactor {
-    /// `[K, D]`.
+    /// `[K / S, D]` of S samples.
     pub(crate) location: Tensor<2>,
-    /// Unconstrained scales, `[K, D]`.
+    /// Unconstrained scales, `[K / S, D]`.
     pub(crate) raw_scale: Tensor<2>,
-    /// Noise, family and clip.
-    pub(crate) draw: Draw,
+    /// Noise, family and clip of each sample.
+    pub(crate) draws: Vec<Draw>,
     /// A row per example, or per member.
     pub(crate) n_examples: usize,
 }
 
 impl DrawnFactor {
+    /// Of one sample.
     fn shape(&self) -> DrawShape {
         let [n_members, width] = self.location.dims();
         DrawShape { n_members, n_examples: self.n_examples, width }
+    }
+
+    fn shape_of_samples(&self) -> DrawShape {
+        let shape = self.shape();
+        DrawShape { n_members: self.draws.len() * shape.n_members, ..shape }
     }
 }
 
@@ -110,7 +116,9 @@ impl DeviceLayer {
             None => true,
             Some(LayerFactor::Given(values)) => [[rows, width], [n_members, width]].contains(&values.dims()),
             Some(LayerFactor::Drawn(drawn)) => {
-                [drawn.location.dims(), drawn.raw_scale.dims()] == [[n_members, width]; 2]
+                let all = drawn.shape_of_samples();
+                drawn.raw_scale.dims() == drawn.location.dims()
+                    && [all.n_members, all.width] == [n_members, width]
                     && [1, batch_size].contains(&drawn.n_examples)
             }
         };
@@ -126,7 +134,7 @@ impl DeviceLayer {
         let mut factors = [&self.input_factor, &self.output_factor].into_iter().flatten();
         factors.all(|factor| match factor {
             LayerFactor::Given(_) => true,
-            LayerFactor::Drawn(drawn) => launch::draw_fits(client, drawn.shape()).is_ok(),
+            LayerFactor::Drawn(drawn) => launch::draw_fits(client, drawn.shape_of_samples()).is_ok(),
         })
     }
 
@@ -153,7 +161,7 @@ impl DeviceLayer {
         [&self.input_factor, &self.output_factor].map(|factor| {
             let n_rows = match factor.as_ref()? {
                 LayerFactor::Given(values) => values.dims()[0],
-                LayerFactor::Drawn(drawn) => drawn.location.dims()[0] * drawn.n_examples,
+                LayerFactor::Drawn(drawn) => drawn.shape_of_samples().n_members * drawn.n_examples,
             };
             Some(if n_rows == n_members { FactorRows::PerMember } else { FactorRows::PerExample })
         })
@@ -184,7 +192,7 @@ fn argument(factor: Option<LayerFactor>) -> FactorArgument<Dispatch> {
             shape: drawn.shape(),
             location: drawn.location.into_dispatch(),
             raw_scale: drawn.raw_scale.into_dispatch(),
-            draw: drawn.draw,
+            draws: drawn.draws,
         },
     }
 }

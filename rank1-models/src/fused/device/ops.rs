@@ -26,13 +26,13 @@ pub enum FactorArgument<B: Backend> {
     Given(FloatTensor<B>),
     /// Drawn by the layer, forward and once more backward, so that no draw is kept between the passes.
     Drawn {
-        /// `[K, D]`.
+        /// `[K / S, D]` of S samples.
         location: FloatTensor<B>,
-        /// Unconstrained scales, `[K, D]`.
+        /// Unconstrained scales, `[K / S, D]`.
         raw_scale: FloatTensor<B>,
-        /// Noise, family and clip.
-        draw: Draw,
-        /// One row per example, or one per member.
+        /// Noise, family and clip of each sample.
+        draws: Vec<Draw>,
+        /// Of one sample: one row per example, or one per member.
         shape: DrawShape,
     },
 }

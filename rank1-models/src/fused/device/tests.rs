@@ -192,6 +192,15 @@ const ROWS: DrawRows = DrawRows {
     n_examples: 5,
 };
 
+/// The same pass of one sample and of several, whose streams differ.
+fn passes() -> [DrawRows; 2] {
+    [ROWS, DrawRows { n_samples: 3, ..ROWS }]
+}
+
+fn n_rows(rows: &DrawRows) -> usize {
+    rows.n_samples * rows.n_members * rows.n_examples
+}
+
 /// Both factors of the family, one per example and one per batch, spread wide enough that the clip cuts some draws.
 fn factors(family: PosteriorFamily) -> [Option<FactorConfig>; 2] {
     let clip = Some(ClipBounds { min: 0.3, max: 1.9 });
@@ -200,20 +209,21 @@ fn factors(family: PosteriorFamily) -> [Option<FactorConfig>; 2] {
 }
 
 /// Output and gradients of a linear layer; by the counters of the device, or with the noise of the host.
-fn linear(device: &Device, family: PosteriorFamily, drawn: bool) -> Vec<Vec<f32>> {
+fn linear(device: &Device, family: PosteriorFamily, rows: &DrawRows, drawn: bool) -> Vec<Vec<f32>> {
     let [input_factor, output_factor] = factors(family);
     let config = Rank1LinearConfig { input_factor, output_factor, ..Rank1LinearConfig::new(7, 11, 3) };
     let layer: Rank1Linear = config.init(device).unwrap();
-    let x = random([15, 7], 0, device).require_grad();
+    let x = random([n_rows(rows), 7], 0, device).require_grad();
     let y = if drawn {
-        layer.drawn_on_device(&x, &ROWS).expect("within the kernels' reach")
+        layer.drawn_on_device(&x, rows).expect("within the kernels' reach")
     } else {
-        layer.forward(x.clone(), &layer.noise(&ROWS).unwrap()).unwrap()
+        layer.forward(x.clone(), &layer.noise(rows).unwrap()).unwrap()
     };
-    let gradients = (y.clone() * random([15, 11], 5, device)).sum().backward();
+    let gradients = (y.clone() * random([n_rows(rows), 11], 5, device)).sum().backward();
     let mut results = vec![values(y.inner()), values(x.grad(&gradients).unwrap())];
     let mut add = |tensor: Tensor<2>| results.push(values(tensor.grad(&gradients).unwrap()));
     add(layer.weight.val());
+    layer.bias.iter().for_each(|bias| add(bias.val()));
     for factor in [&layer.input_factor, &layer.output_factor].into_iter().flatten() {
         add(factor.location.val());
         add(factor.raw_scale.as_ref().unwrap().val());
@@ -225,35 +235,45 @@ fn linear(device: &Device, family: PosteriorFamily, drawn: bool) -> Vec<Vec<f32>
 fn factors_drawn_inside_a_layer_equal_those_of_the_hosts_noise_with_all_gradients() {
     with_device(|device| {
         for family in [PosteriorFamily::Normal, PosteriorFamily::Cauchy, PosteriorFamily::LogNormal] {
-            let got = linear(device, family, true);
-            assert_close(&got, &linear(device, family, false), &format!("there, {family:?}"));
-            let processor = Device::flex().autodiff();
-            assert_close(&got, &linear(&processor, family, false), &format!("processor, {family:?}"));
+            for rows in passes() {
+                let got = linear(device, family, &rows, true);
+                let what = format!("{family:?}, {rows:?}");
+                assert_close(&got, &linear(device, family, &rows, false), &format!("there, {what}"));
+                let processor = Device::flex().autodiff();
+                assert_close(&got, &linear(&processor, family, &rows, false), &format!("processor, {what}"));
+            }
         }
     });
 }
 
 #[test]
 fn a_convolution_draws_its_factors_as_the_host_does() {
-    let run = |device: &Device, drawn: bool| {
+    let run = |device: &Device, rows: &DrawRows, drawn: bool| {
         let [input_factor, output_factor] = factors(PosteriorFamily::Normal);
         let new = Rank1Conv2dConfig::new(3, 5, [3, 3], 3);
         let layer: Rank1Conv2d =
             Rank1Conv2dConfig { input_factor, output_factor, ..new }.init(device).unwrap();
-        let x = random([15, 3, 4, 7], 0, device);
+        let x = random([n_rows(rows), 3, 4, 7], 0, device);
         let y = if drawn {
-            layer.drawn_on_device(&x, &ROWS).expect("within the kernels' reach")
+            layer.drawn_on_device(&x, rows).expect("within the kernels' reach")
         } else {
-            layer.forward(x, &layer.noise(&ROWS).unwrap()).unwrap()
+            layer.forward(x, &layer.noise(rows).unwrap()).unwrap()
         };
         let gradients = (y.clone() * random(y.dims(), 5, device)).sum().backward();
-        let input = layer.input_factor.as_ref().unwrap();
-        let of = |tensor: Tensor<2>| values(tensor.grad(&gradients).unwrap());
-        let raw_scale = input.raw_scale.as_ref().unwrap().val();
-        vec![values(y.inner()), of(layer.weight.val()), of(input.location.val()), of(raw_scale)]
+        let mut results = vec![values(y.inner())];
+        let mut add = |tensor: Tensor<2>| results.push(values(tensor.grad(&gradients).unwrap()));
+        add(layer.weight.val());
+        for factor in [&layer.input_factor, &layer.output_factor].into_iter().flatten() {
+            add(factor.location.val());
+            add(factor.raw_scale.as_ref().unwrap().val());
+        }
+        results
     };
     with_device(|device| {
-        assert_close(&run(device, true), &run(&Device::flex().autodiff(), false), "convolution");
+        for rows in passes() {
+            let expected = run(&Device::flex().autodiff(), &rows, false);
+            assert_close(&run(device, &rows, true), &expected, &format!("convolution, {rows:?}"));
+        }
     });
 }
 
@@ -263,13 +283,14 @@ fn draws_that_lie_elsewhere_are_left_to_the_host() {
         let layer = Rank1LinearConfig::new(7, 11, 3).init(device).unwrap();
         let x = |rows| random([rows, 7], 0, device);
         assert!(layer.drawn_on_device(&x(15), &ROWS).is_some());
-        assert!(layer.drawn_on_device(&x(30), &DrawRows { n_samples: 2, ..ROWS }).is_none());
+        assert!(layer.drawn_on_device(&x(30), &DrawRows { n_samples: 2, ..ROWS }).is_some());
+        assert!(layer.drawn_on_device(&x(15), &DrawRows { n_samples: 2, ..ROWS }).is_none());
         assert!(layer.drawn_on_device(&x(12), &ROWS).is_none());
         let [factor, _] = factors(PosteriorFamily::HalfCauchy);
         let config = Rank1LinearConfig { input_factor: factor, ..Rank1LinearConfig::new(7, 11, 3) };
         assert!(config.init(device).unwrap().drawn_on_device(&x(15), &ROWS).is_none());
-        // The layer itself takes all of them.
-        assert!(layer.forward_at(x(30), &DrawRows { n_samples: 2, ..ROWS }).is_ok());
+        // The layer itself takes what fits.
+        assert!(config.init(device).unwrap().forward_at(x(15), &ROWS).is_ok());
         assert!(layer.forward_at(x(15), &DrawRows { n_members: 5, n_examples: 3, ..ROWS }).is_err());
     });
 }
