@@ -118,14 +118,22 @@ impl Sums<'_> {
         [x, grad_x]: &[Handle; 2],
         [y, grad_y]: &[Handle; 2],
     ) -> Result<(), Error> {
-        let (op, client, shape) = (self.op, self.client, part.shape(shape));
+        let (op, client, batch_size, shape) = (self.op, self.client, self.batch_size, part.shape(shape));
         let layer = factors.layer(layer);
+        let take = |total: &mut Option<FactorTotal>, factor: &Option<PartFactor>, rows: Option<Handle>| match (
+            total, factor, rows,
+        ) {
+            (Some(total), Some(factor), Some(rows)) => {
+                total.take(op, client, (part, batch_size), factor, rows)
+            }
+            _ => Ok(()),
+        };
         match choose(op, client, Arithmetic::default(), Map::Linear(shape))? {
             Chosen::Tiles => {
                 let linear = Linear(shape.sizes());
                 let (pass, plans) = layer::prepare(op, client, &linear, &layer, x, y, grad_y)?;
-                self.take_output_factor(part, factors, pass.output_factor(&plans))?;
-                self.take_input_factor(part, factors, pass.input(&plans, grad_x))?;
+                take(&mut self.output_factor, &factors.output, pass.output_factor(&plans))?;
+                take(&mut self.input_factor, &factors.input, pass.input(&plans, grad_x))?;
                 let weight = match self.weight.so_far() {
                     Some(total) => pass.weight_added(&plans, total),
                     None => Some(pass.weight(&plans)),
@@ -137,10 +145,10 @@ impl Sums<'_> {
                 let (pass, plans, gradient) = layer_library::prepare(run, &layer, x, y, grad_y)?;
                 if let Some(sum) = plans.sums.output_factor {
                     let rows = pass.output_factor::<f32>(plans.product_again, sum, x, gradient)?;
-                    self.take_output_factor(part, factors, Some(rows))?;
+                    take(&mut self.output_factor, &factors.output, Some(rows))?;
                 }
                 let rows = pass.input::<f32>(plans.input, plans.sums.input_factor, x, gradient, grad_x)?;
-                self.take_input_factor(part, factors, rows)?;
+                take(&mut self.input_factor, &factors.input, rows)?;
                 let weight = match self.weight.so_far() {
                     Some(total) => pass.weight_added::<f32>(plans.weight, x, gradient, total)?,
                     None => Some(pass.weight_gradient::<f32>(plans.weight, x, gradient)?),
@@ -154,34 +162,6 @@ impl Sums<'_> {
     fn take_weight(&mut self, weight: Option<Handle>) -> Result<(), Error> {
         let first = self.weight.so_far().is_none();
         weight.map_or(Ok(()), |weight| self.weight.take(self.op, self.client, weight, 0, first))
-    }
-
-    fn take_input_factor(
-        &mut self,
-        part: &Part,
-        factors: &PartFactors,
-        rows: Option<Handle>,
-    ) -> Result<(), Error> {
-        match (&mut self.input_factor, &factors.input, rows) {
-            (Some(total), Some(factor), Some(rows)) => {
-                total.take(self.op, self.client, (part, self.batch_size), factor, rows)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn take_output_factor(
-        &mut self,
-        part: &Part,
-        factors: &PartFactors,
-        rows: Option<Handle>,
-    ) -> Result<(), Error> {
-        match (&mut self.output_factor, &factors.output, rows) {
-            (Some(total), Some(factor), Some(rows)) => {
-                total.take(self.op, self.client, (part, self.batch_size), factor, rows)
-            }
-            _ => Ok(()),
-        }
     }
 }
 
