@@ -23,6 +23,8 @@ const MAX_PLANE_TILES: u32 = 10;
 const SLICES_PER_PART: u64 = 16;
 /// Most parts of a depth.
 const MAX_PARTS: u64 = 64;
+/// Most parts of the rows of a layer that draws its factors.
+const MAX_LAYER_PARTS: usize = 16;
 /// Multiprocessors of a card that does not tell their number, as none does through wgpu.
 pub(crate) const UNKNOWN_MULTIPROCESSORS: u32 = 32;
 /// What stands for them where there is no card: a software adapter has the cores of its machine.
@@ -164,11 +166,19 @@ fn parts(cubes: u64, enough: u64, slice: u64, depth: u64) -> (u64, u64) {
 /// which 512 take 1 MB in each layer. Fewer rows would leave multiprocessors idle, more would hold draws that nobody reads
 /// yet. A product narrower than a tile does not count beside a wide one, as the last map of a classifier: it takes little of
 /// the layer's time at any number of rows, and would ask for many times as many.
-pub(crate) fn rows_that_fill([d_in, d_out]: [usize; 2], multiprocessors: u32) -> usize {
+fn rows_that_fill([d_in, d_out]: [usize; 2], multiprocessors: u32) -> usize {
     let multiprocessors = multiprocessors.max(1) as usize;
     let (Tile { m, n, .. }, [narrow, wide]) = (Tile::LARGE, [d_in.min(d_out), d_in.max(d_out)]);
     let columns = if narrow < n as usize { wide } else { narrow };
     multiprocessors.div_ceil(columns.div_ceil(n as usize)) * m as usize
+}
+
+/// Rows of a part of a layer that has `rows`: those that fill the device, or more, so that there are at most 16 parts.
+///
+/// Sixteen parts leave a sixteenth of the draws and of their gradients in memory, a few percent of a step; more parts would
+/// take time and save little.
+pub(crate) fn rows_of_a_part(rows: usize, widths: [usize; 2], multiprocessors: u32) -> usize {
+    rows_that_fill(widths, multiprocessors).max(rows.div_ceil(MAX_LAYER_PARTS))
 }
 
 /// Engines for a layer and its backward pass, best first; the first that the device takes is used.
@@ -306,6 +316,8 @@ mod tests {
 
     #[test]
     fn a_part_has_a_large_tile_for_every_multiprocessor_in_its_narrower_product_if_that_is_wide() {
+        assert_eq!(rows_of_a_part(512, [784, 512], 8), 64);
+        assert_eq!(rows_of_a_part(4096, [784, 512], 8), 256);
         assert_eq!(rows_that_fill([784, 512], 8), 64);
         assert_eq!(rows_that_fill([784, 512], 16), 128);
         assert_eq!(rows_that_fill([784, 64], 16), 1024);

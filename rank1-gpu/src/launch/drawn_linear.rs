@@ -160,7 +160,10 @@ impl<'a> Whole<'a> {
         let properties = client.properties();
         let rows = match parts {
             Parts::Rows(rows) => rows,
-            Parts::Auto if large => strategy::rows_that_fill([d_in, d_out], multiprocessors(client)),
+            Parts::Auto if large => {
+                let n_rows = n_members * shape.batch_size;
+                strategy::rows_of_a_part(n_rows, [d_in, d_out], multiprocessors(client))
+            }
             Parts::Auto => usize::MAX,
         };
         Ok(Self {
