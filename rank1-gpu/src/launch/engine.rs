@@ -113,9 +113,10 @@ pub(super) fn choose<'a>(
         }
         (engine, _) => {
             let run = Run { op, client, map, engine, precision, aligned: true };
-            layer_library::fits(run)?;
+            let cubes = layer_library::least_cubes(run)?;
+            let multiprocessors = client.properties().hardware.num_streaming_multiprocessors;
             // Its tiles are its own affair, and there may be fewer than the strategy counts on. Our own come next.
-            if arithmetic == Arithmetic::default() && !layer_library::fills(run)? {
+            if arithmetic == Arithmetic::default() && multiprocessors.is_some_and(|n| cubes < u64::from(n)) {
                 let what = "a layer with fewer tiles of the library than multiprocessors";
                 return Err(Error::Undefined { op, what });
             }

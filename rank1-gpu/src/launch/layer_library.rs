@@ -46,24 +46,13 @@ pub(super) struct Run<'a> {
     pub(super) aligned: bool,
 }
 
-/// Whether the library takes all three products of both passes.
-pub(super) fn fits(run: Run<'_>) -> Result<(), Error> {
-    [run.outputs(), run.inputs(), run.weights()?]
-        .into_iter()
-        .try_for_each(|extent| run.plan(extent).map(|_| ()))
-}
-
-/// Whether each of the three products has a cube for every multiprocessor, where the device tells how many there are.
-pub(super) fn fills(run: Run<'_>) -> Result<bool, Error> {
-    let Some(multiprocessors) = run.client.properties().hardware.num_streaming_multiprocessors else {
-        return Ok(true);
-    };
+/// Cubes of the product that has the fewest, if the library takes all three products of both passes.
+pub(super) fn least_cubes(run: Run<'_>) -> Result<u64, Error> {
+    let mut least = u64::MAX;
     for extent in [run.outputs(), run.inputs(), run.weights()?] {
-        if run.plan(extent)?.cubes(&extent) * (extent.parts as u64) < u64::from(multiprocessors) {
-            return Ok(false);
-        }
+        least = least.min(run.plan(extent)?.cubes(&extent) * extent.parts as u64);
     }
-    Ok(true)
+    Ok(least)
 }
 
 /// Outputs of a layer, in `out` if it is given.
@@ -169,41 +158,23 @@ impl Run<'_> {
 
     /// `x W`, the inputs gathered for each output.
     fn outputs(&self) -> Extent {
-        let sizes = self.map.sizes();
-        Extent {
-            rows: sizes.out_rows(),
-            depth: sizes.taps * sizes.c_in,
-            columns: sizes.c_out,
-            parts: 1,
-            left: Stored { swapped: false, neighbors: sizes.c_in },
-            right: Stored { swapped: false, neighbors: sizes.c_out },
-        }
+        let Sizes { c_in, c_out, taps, .. } = self.map.sizes();
+        let axes = [self.map.sizes().out_rows(), taps * c_in, c_out];
+        Extent::whole(axes, Stored::as_is(c_in), Stored::as_is(c_out))
     }
 
     /// `G Wᵀ`, the gradients gathered for each input.
     fn inputs(&self) -> Extent {
-        let sizes = self.map.sizes();
-        Extent {
-            rows: sizes.in_rows(),
-            depth: sizes.taps * sizes.c_out,
-            columns: sizes.c_in,
-            parts: 1,
-            left: Stored { swapped: false, neighbors: sizes.c_out },
-            right: Stored { swapped: true, neighbors: sizes.c_out },
-        }
+        let Sizes { c_in, c_out, taps, .. } = self.map.sizes();
+        let axes = [self.map.sizes().in_rows(), taps * c_out, c_in];
+        Extent::whole(axes, Stored::as_is(c_out), Stored::transposed(c_out))
     }
 
     /// `xᵀ G`, whose depth is all output rows, in parts.
     fn weights(&self) -> Result<Extent, Error> {
-        let sizes = self.map.sizes();
-        let whole = Extent {
-            rows: sizes.taps * sizes.c_in,
-            depth: sizes.out_rows(),
-            columns: sizes.c_out,
-            parts: 1,
-            left: Stored { swapped: true, neighbors: sizes.c_in },
-            right: Stored { swapped: false, neighbors: sizes.c_out },
-        };
+        let Sizes { c_in, c_out, taps, .. } = self.map.sizes();
+        let axes = [taps * c_in, self.map.sizes().out_rows(), c_out];
+        let whole = Extent::whole(axes, Stored::transposed(c_in), Stored::as_is(c_out));
         // Where buffers start must not change the order of a sum.
         let cubes = Self { aligned: true, ..*self }.plan(whole)?.cubes(&whole);
         let multiprocessors = self.client.properties().hardware.num_streaming_multiprocessors;

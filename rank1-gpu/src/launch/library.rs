@@ -58,6 +58,23 @@ pub(super) struct Stored {
     pub(super) neighbors: usize,
 }
 
+impl Extent {
+    /// A product in one part, of `rows` by `depth` by `columns`.
+    pub(super) fn whole([rows, depth, columns]: [usize; 3], left: Stored, right: Stored) -> Self {
+        Self { rows, depth, columns, parts: 1, left, right }
+    }
+}
+
+impl Stored {
+    pub(super) fn as_is(neighbors: usize) -> Self {
+        Self { swapped: false, neighbors }
+    }
+
+    pub(super) fn transposed(neighbors: usize) -> Self {
+        Self { swapped: true, neighbors }
+    }
+}
+
 /// A product that the library accepted for the device.
 #[derive(Debug)]
 pub(super) struct LibraryProduct {
@@ -262,9 +279,7 @@ mod tests {
             .with_tile_size(tile.into())
             .with_partition_size((1, tiles, 2).into())
             .with_stage_size((planes, 1, 1).into());
-        let stored = Stored { swapped: false, neighbors: 160 };
-        let extent =
-            Extent { rows: 65_536, depth: 1_440, columns: 160, parts: 1, left: stored, right: stored };
+        let extent = Extent::whole([65_536, 1_440, 160], Stored::as_is(160), Stored::as_is(160));
         let half = Precision::F16.stored();
         let types = MatmulGlobalElems { lhs: half, rhs: half, out: f32::elem_type_native() };
         BatchMatmulBlueprint::builder(kind, tiling.build().unwrap(), 32, &problem(extent, types)).build()
