@@ -7,16 +7,23 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+#[cfg(feature = "burn")]
 use burn::tensor::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::engine::Engine;
 use crate::engine::analytic::AnalyticEngine;
+#[cfg(feature = "burn")]
 use crate::engine::autodiff::AutodiffEngine;
 use crate::engine::sharded::ShardedEngine;
 use crate::error::Error;
 use crate::network::Network;
 use crate::recipe::EngineKind;
+
+/// Without Burn there is no device beside the processor.
+#[cfg(not(feature = "burn"))]
+#[derive(Debug, Clone, Copy)]
+enum Device {}
 
 /// A device as it is typed: `cpu`, `wgpu`, `cuda` or `cuda:1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -146,16 +153,32 @@ impl Compute {
         Ok(Self { devices, names, identities, threads })
     }
 
+    /// Whether this build can train with an engine.
+    ///
+    /// # Errors
+    /// [`Error::Device`] for Burn's autodiff in a build without it.
+    pub fn supports(kind: EngineKind) -> Result<(), Error> {
+        match kind {
+            EngineKind::Autodiff if cfg!(not(feature = "burn")) => Err(Error::Device {
+                device: "cpu".to_owned(),
+                reason: "train.engine = \"autodiff\" needs a build with `--features rank1-cli/burn`".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes an engine: on the processor the one that the recipe asks for, on a device the one on Burn, on several devices one
     /// for each and the rows shared among them.
     #[must_use]
     pub fn engine(&self, kind: EngineKind, network: &Network) -> Box<dyn Engine> {
-        let on = |device: &Device| -> Box<dyn Engine> {
-            Box::new(AutodiffEngine::new(network.clone(), device.clone()))
-        };
+        let on = |device: &Device| on_tensors(network, device);
         match (&self.devices[..], &self.threads, kind) {
             ([], _, EngineKind::Analytic) => Box::new(AnalyticEngine::<f32>::new(network.clone())),
+            #[cfg(feature = "burn")]
             ([], _, EngineKind::Autodiff) => on(&Device::flex()),
+            #[cfg(not(feature = "burn"))]
+            // Predictions of a run that was trained with it; training is refused by `supports`.
+            ([], _, EngineKind::Autodiff) => Box::new(AnalyticEngine::<f32>::new(network.clone())),
             (devices, Some(threads), _) => {
                 let engines = devices.iter().map(on).collect();
                 Box::new(ShardedEngine::new(engines, threads.clone()).expect("`open` made a thread for each"))
@@ -165,6 +188,7 @@ impl Compute {
     }
 
     /// The device of Burn's tensors, the first of several; none for the processor, where engines need no tensors.
+    #[cfg(feature = "burn")]
     #[must_use]
     pub fn burn_device(&self) -> Option<Device> {
         self.devices.first().cloned()
@@ -184,6 +208,16 @@ impl Compute {
             identities => format!("{} ({})", self.names, identities.join(", ")),
         }
     }
+}
+
+#[cfg(feature = "burn")]
+fn on_tensors(network: &Network, device: &Device) -> Box<dyn Engine> {
+    Box::new(AutodiffEngine::new(network.clone(), device.clone()))
+}
+
+#[cfg(not(feature = "burn"))]
+fn on_tensors(_: &Network, device: &Device) -> Box<dyn Engine> {
+    match *device {}
 }
 
 #[cfg(feature = "cube")]
@@ -212,7 +246,7 @@ mod wgpu {
 
 #[cfg(not(feature = "wgpu"))]
 mod wgpu {
-    use burn::tensor::Device;
+    use super::Device;
 
     pub(super) fn open() -> Result<Device, String> {
         Err(super::not_built("wgpu"))
@@ -234,7 +268,7 @@ mod cuda {
 
 #[cfg(not(feature = "cuda"))]
 mod cuda {
-    use burn::tensor::Device;
+    use super::Device;
 
     pub(super) fn open(_: usize) -> Result<Device, String> {
         Err(super::not_built("cuda"))
@@ -248,7 +282,7 @@ fn not_built(feature: &str) -> String {
         (_, true) => "`cpu` and `cuda`",
         _ => "`cpu`",
     };
-    format!("this build computes on {has} only; build with `--features {feature}`")
+    format!("this build computes on {has} only; build with `--features rank1-cli/{feature}`")
 }
 
 #[cfg(test)]
@@ -294,6 +328,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "burn")]
     #[test]
     fn several_devices_make_one_engine() {
         use ndarray::Array2;
@@ -332,6 +367,6 @@ mod tests {
     #[test]
     fn a_runtime_that_was_not_built_is_an_error_naming_its_feature() {
         let error = Compute::open(DeviceName::Cuda(1)).unwrap_err().to_string();
-        assert!(error.contains("cuda:1") && error.contains("--features cuda"), "{error}");
+        assert!(error.contains("cuda:1") && error.contains("--features rank1-cli/cuda"), "{error}");
     }
 }

@@ -125,6 +125,7 @@ pub fn fit(
     data: &TrainingData,
     options: FitOptions<'_>,
 ) -> Result<Fitted, Error> {
+    Compute::supports(recipe.get().train.engine)?;
     let parts = data.parts();
     let (trials, chosen) = search(recipe, shape, &parts, options)?;
     let network = Network::new(shape.clone(), &chosen.get().method)?;

@@ -8,9 +8,11 @@ pub mod device;
 pub mod engine;
 pub mod error;
 pub mod fit;
+#[cfg(feature = "burn")]
 pub mod fused;
 pub mod init;
 pub mod inputs;
+#[cfg(feature = "burn")]
 pub mod layer;
 pub mod method;
 pub mod network;

@@ -86,6 +86,7 @@ fn rank1_beats_the_constant_predictor_and_its_factors_learn() {
     assert!(last.input_spread[1].unwrap() > 2.0 * first.input_spread[1].unwrap());
 }
 
+#[cfg(feature = "burn")]
 #[test]
 fn the_two_engines_train_to_the_same_network() {
     let short = ["train.epochs=4"];

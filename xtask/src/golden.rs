@@ -22,7 +22,8 @@ fn arguments(dir: &Path, strict: bool) -> Result<Vec<String>> {
     }
     let dir = dir.to_str().with_context(|| format!("the path {} is not UTF-8", dir.display()))?;
     // Selecting the target over the workspace keeps the features of `cargo test --workspace`: nothing is rebuilt.
-    let words = ["test", "--quiet", "--workspace", "--test", "golden", "--", dir];
+    let words =
+        ["test", "--quiet", "--workspace", "--features", "rank1-models/burn", "--test", "golden", "--", dir];
     Ok(words.into_iter().chain(strict.then_some("--strict")).map(str::to_owned).collect())
 }
 

@@ -99,7 +99,7 @@ fn misspelt_words_of_the_command_line_are_refused_on_one_line() {
         (&["train", "recipe.toml", "--device", "gpu"], &["'gpu'", "--device", "cpu, wgpu, cuda or cuda:N"]),
         (&["train", "recipe.toml", "--device", "cuda:0,wgpu"], &["'cuda:0,wgpu'", "must be CUDA devices"]),
         #[cfg(not(feature = "cuda"))]
-        (&["train", "recipe.toml", "--device", "cuda"], &["`cuda:0`", "`cpu`", "--features cuda"]),
+        (&["train", "recipe.toml", "--device", "cuda"], &["`cuda:0`", "`cpu`", "--features rank1-cli/cuda"]),
         (&["predict", "run", "--input", "a", "--output", "b", "--samples", "0"], &["'0'", "--samples"]),
         (
             &["predict", "run", "--input", "a", "--output", "b", "--interval", "1.5"],

@@ -5,6 +5,7 @@
 //! draw the same noise and agree to rounding. [`sharded`] is several of one kind, each on a part of the rows.
 
 pub mod analytic;
+#[cfg(feature = "burn")]
 pub mod autodiff;
 pub mod sharded;
 
