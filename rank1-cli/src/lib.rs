@@ -4,6 +4,7 @@
 pub mod args;
 pub mod clinical;
 pub mod commands;
+pub mod constant;
 pub mod corrupted_set;
 pub mod data_facts;
 pub mod evaluation;
@@ -19,3 +20,4 @@ pub mod run_folder;
 pub mod shift;
 pub mod source;
 pub mod tables;
+pub mod validation;

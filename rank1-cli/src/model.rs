@@ -18,6 +18,7 @@ use rank1_models::recipe::{self, CheckedRecipe};
 use rank1_models::train::EpochRecord;
 use serde::{Deserialize, Serialize};
 
+use crate::constant::ConstantPrediction;
 use crate::part::Part;
 
 /// The document `checkpoint/model.json`.
@@ -45,6 +46,8 @@ pub struct ModelDocument {
     pub feature_names: Vec<String>,
     /// One name per class; empty for regression.
     pub class_names: Vec<String>,
+    /// What a constant would predict.
+    pub constant: ConstantPrediction,
 }
 
 /// A run that can predict.
@@ -107,9 +110,9 @@ impl Model {
         let states = fit::load(recipe.get(), &document.recipe_hash, &document.shape, &root)?;
         if let Some(state) = states.iter().find(|s| !s.finished) {
             bail!(
-                "{}: training stopped after epoch {}; finish it with `rank1 train RECIPE --out {} --resume`",
+                "{}: training stopped after step {}; finish it with `rank1 train RECIPE --out {} --resume`",
                 run.display(),
-                state.epoch,
+                state.step(),
                 run.display()
             );
         }

@@ -3,19 +3,25 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use rank1_data::fetch;
 use rank1_models::fit::Progress;
 use rank1_models::recipe::Recipe;
+use rank1_models::train::{Spike, StepProgress};
 
-/// A bar over the training rows of all epochs and networks, preceded by the trials of a search.
+use crate::tables::note;
+
+/// A bar over the training rows of all steps and networks, preceded by the trials of a search.
 #[derive(Debug)]
 pub struct TrainingProgress {
     bar: ProgressBar,
     networks: u64,
-    /// Rows that each network was trained on, an epoch's as often as there were epochs.
+    /// Rows that each network was trained on, as often as it saw them.
     done: Mutex<BTreeMap<usize, u64>>,
+    /// Whether a spike was told.
+    warned: AtomicBool,
 }
 
 impl TrainingProgress {
@@ -32,7 +38,7 @@ impl TrainingProgress {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {prefix} {rate} left {eta} {msg}") {
             bar.set_style(style.with_key("rate", rate));
         }
-        Self { bar, networks, done: Mutex::default() }
+        Self { bar, networks, done: Mutex::default(), warned: AtomicBool::new(false) }
     }
 
     /// Moves the bar.
@@ -42,38 +48,47 @@ impl TrainingProgress {
                 self.bar.set_message(format!("search {} of {of}, validation NLL {nll:.4}", trial + 1));
                 self.bar.tick();
             }
-            Progress::Steps { of, network, epoch } => {
-                self.move_to(of, network, epoch.of, epoch.epoch * epoch.of + epoch.rows);
+            Progress::Steps { network, batch_size, progress } => {
+                self.move_to(network, batch_size as u64, progress);
             }
-            Progress::Epoch { of, network, rows, record } => {
-                self.move_to(of, network, rows, record.epoch * rows);
+            Progress::Event { record, .. } => {
                 let valid = record.valid_nll.map(|v| format!(", validation {v:.4}")).unwrap_or_default();
                 self.bar.set_message(format!(
                     "NLL {:.4}, KL/N {:.4}{valid}",
                     record.train_nll, record.kl_per_example
                 ));
             }
+            Progress::Spike { spike, .. } => {
+                if !self.warned.swap(true, Ordering::Relaxed) {
+                    let Spike { step, nll, median } = spike;
+                    self.bar.suspend(|| {
+                        note(&format!(
+                            "note: the batch of step {step} has an NLL of {nll:.3e}, the hundred before it had {median:.3}; \
+                             a bound of the gradient such as train.clip_norm = 1.0 keeps such steps short"
+                        ));
+                    });
+                }
+            }
         }
     }
 
-    /// A network has been trained on `done` rows, `rows` an epoch.
-    fn move_to(&self, epochs: usize, network: usize, rows: usize, done: usize) {
+    /// A network has made `progress.step` of its steps.
+    fn move_to(&self, network: usize, batch_size: u64, progress: StepProgress) {
         let Ok(mut state) = self.done.lock() else { return };
-        let first = state.insert(network, done as u64).is_none();
-        let (rows, position) = (rows.max(1) as u64, state.values().sum::<u64>());
-        let length = epochs as u64 * self.networks;
-        self.bar.set_length(length * rows);
+        let first = state.insert(network, progress.step * batch_size).is_none();
+        let (position, length) = (state.values().sum::<u64>(), progress.of * self.networks);
+        self.bar.set_length(length * batch_size);
         self.bar.set_position(position);
-        self.bar.set_prefix(format!("{}/{length} epochs", position / rows));
+        self.bar.set_prefix(format!("{}/{length} steps", position / batch_size.max(1)));
         if first {
-            // Epochs before an interruption do not count as rate.
+            // Steps before an interruption do not count as rate.
             self.bar.reset_eta();
         }
     }
 
     /// Leaves the finished bar on screen.
     pub fn finish(&self) {
-        // Early stopping ends before the last epoch: the length is set to what was done.
+        // Early stopping ends before the last step: the length is set to what was done.
         if let Ok(done) = self.done.lock() {
             self.bar.set_length(done.values().sum());
         }

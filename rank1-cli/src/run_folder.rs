@@ -17,6 +17,7 @@ use crate::model::Model;
 use crate::part::Part;
 use crate::report::input::Evaluation;
 use crate::source::Source;
+use crate::validation::Validation;
 
 /// Rows predicted at a time when a prediction is timed.
 const TIMED_ROWS: usize = 256;
@@ -50,6 +51,8 @@ pub struct RunFacts<'a> {
     pub threads: usize,
     /// Where they were trained.
     pub device: String,
+    /// What the validation rows said of the networks, where there were any.
+    pub validation: Option<Validation>,
 }
 
 /// Prepares a run folder; true when a finished run of the same recipe is already there.
@@ -104,7 +107,7 @@ pub fn finish(run: &Path, facts: &RunFacts<'_>) -> Result<()> {
         .map(|t| {
             let values: serde_json::Map<_, _> =
                 t.values.iter().map(|v| (v.key.clone(), json!(v.value))).collect();
-            json!({ "values": values, "valid_nll": t.nll, "epoch": t.epoch })
+            json!({ "values": values, "valid_nll": t.nll, "step": t.step })
         })
         .collect();
     let document = json!({
@@ -130,6 +133,7 @@ pub fn finish(run: &Path, facts: &RunFacts<'_>) -> Result<()> {
         "n_networks": facts.model.networks.len(),
         "samples": facts.samples,
         "microseconds_per_prediction": facts.microseconds_per_prediction,
+        "validation": facts.validation,
         "trials": trials,
         "metrics": facts.evaluation.metrics,
         "member_metrics": facts.evaluation.member_metrics,

@@ -78,14 +78,15 @@ pub fn print_evaluation(e: &Evaluation) -> Result<()> {
         "{} {}{shift}: {} rows, {} members x {} samples",
         e.set, e.split, e.n, e.members, e.samples
     ))?;
-    let mut table = plain(&["metric", "value"]);
+    let mut table = plain(&["metric", "value", "constant prediction"]);
+    let constant = |key: &str| e.constant.get(key).map_or(String::new(), |value| number(*value));
     for (key, name) in NAMES {
         if let Some(value) = e.metrics.get(key) {
-            table.add_row([name.to_string(), number(*value)]);
+            table.add_row([name.to_string(), number(*value), constant(key)]);
         }
     }
     for (key, value) in e.metrics.iter().filter(|(key, _)| !NAMES.iter().any(|(k, _)| k == key)) {
-        table.add_row([key.clone(), number(*value)]);
+        table.add_row([key.clone(), number(*value), constant(key)]);
     }
     say(&table.to_string())?;
     print_many("shift", e.shifts.iter().map(|s| (format!("{} {}", s.kind, s.severity), &s.metrics)))?;

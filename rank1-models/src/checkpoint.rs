@@ -17,10 +17,10 @@ use crate::error::{CheckpointFault, Error};
 use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::recipe::{Recipe, hex};
-use crate::train::{Best, EpochRecord, TrainState};
+use crate::train::{Best, EpochRecord, Pending, TrainState};
 
 const MANIFEST: &str = "manifest.json";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What is appended to the name of a file that is being written.
 pub const TEMPORARY: &str = ".tmp";
@@ -31,15 +31,15 @@ struct Manifest {
     format: u32,
     recipe_hash: String,
     seed: u64,
-    epoch: usize,
     steps: u64,
     finished: bool,
-    best_epoch: Option<usize>,
+    best_step: Option<u64>,
     best_nll: Option<f64>,
     parameters: usize,
     /// File name to SHA-256.
     files: BTreeMap<String, String>,
     history: Vec<EpochRecord>,
+    pending: Pending,
 }
 
 /// The folder of one network inside a checkpoint.
@@ -75,20 +75,20 @@ impl Slot {
             }
         }
         let bytes = serialize(&tensors).map_err(|cause| self.fault(format_fault("tensors", &cause)))?;
-        let file = format!("epoch{:06}.safetensors", state.epoch);
+        let file = format!("step{:09}.safetensors", state.step());
         write_synced(&self.folder.join(&file), &bytes)?;
         let manifest = Manifest {
             format: FORMAT,
             recipe_hash: self.recipe_hash.clone(),
             seed: state.seed,
-            epoch: state.epoch,
             steps: state.optimizer.steps,
             finished: state.finished,
-            best_epoch: state.best.as_ref().map(|b| b.epoch),
+            best_step: state.best.as_ref().map(|b| b.step),
             best_nll: state.best.as_ref().map(|b| b.nll),
             parameters: network.layout.len(),
             files: BTreeMap::from([(file, hex(&Sha256::digest(&bytes)))]),
             history: state.history.clone(),
+            pending: state.pending,
         };
         write_sealed(&self.folder.join(MANIFEST), &manifest)?;
         self.remove_strays(&Some(manifest))
@@ -132,18 +132,18 @@ impl Slot {
                 optimizer.second = read("optimizer.second.")?;
             }
         }
-        let best = manifest.best_epoch.map(|epoch| Best {
-            epoch,
+        let best = manifest.best_step.map(|step| Best {
+            step,
             nll: manifest.best_nll.unwrap_or(f64::NAN),
             parameters: selected,
         });
         Ok(Some(TrainState {
             seed: manifest.seed,
-            epoch: manifest.epoch,
             parameters,
             optimizer,
             best,
             history: manifest.history,
+            pending: manifest.pending,
             finished: manifest.finished,
         }))
     }

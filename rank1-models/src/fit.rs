@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::network::{Network, NetworkShape};
 use crate::predict::TrainedNetwork;
 use crate::recipe::{CheckedRecipe, Override, Recipe};
-use crate::train::{EpochProgress, EpochRecord, Observer, Silent, TrainState, TrainingSets, train};
+use crate::train::{EpochRecord, Observer, Silent, Spike, StepProgress, TrainState, TrainingSets, train};
 use data::Parts;
 
 /// Least time between two reports within an epoch.
@@ -34,25 +34,28 @@ pub enum Progress<'a> {
         /// Validation NLL (normalized targets).
         nll: f64,
     },
-    /// Steps of an epoch were done; told a few times a second.
+    /// Steps were done; told a few times a second.
     Steps {
-        /// Epochs of each network, if none stops early.
-        of: usize,
         /// Index of the network.
         network: usize,
-        /// How far its epoch has come.
-        epoch: EpochProgress,
+        /// Rows of a full batch.
+        batch_size: usize,
+        /// How far the network has come.
+        progress: StepProgress,
     },
-    /// An epoch of a network ended.
-    Epoch {
-        /// Epochs of each network, if none stops early.
-        of: usize,
+    /// A network came to the end of an epoch, a validation or a checkpoint.
+    Event {
         /// Index of the network.
         network: usize,
-        /// Training rows of an epoch.
-        rows: usize,
         /// Its record.
         record: &'a EpochRecord,
+    },
+    /// The NLL of a batch is out of all proportion.
+    Spike {
+        /// Index of the network.
+        network: usize,
+        /// The batch.
+        spike: Spike,
     },
 }
 
@@ -86,8 +89,8 @@ pub struct Trial {
     pub values: Vec<Override>,
     /// Best validation NLL; infinite where training diverged.
     pub nll: f64,
-    /// Epochs done when it was reached.
-    pub epoch: usize,
+    /// Steps done when it was reached.
+    pub step: u64,
 }
 
 /// Trained networks and how they came about.
@@ -99,6 +102,8 @@ pub struct Fitted {
     pub histories: Vec<Vec<EpochRecord>>,
     /// Trials of the search, in order.
     pub trials: Vec<Trial>,
+    /// Validation NLL of each network at the step that was kept, with early stopping.
+    pub best_nlls: Vec<f64>,
     /// The recipe that the networks were trained with: searched keys replaced by the chosen values.
     pub chosen: CheckedRecipe,
 }
@@ -113,9 +118,9 @@ pub fn network_seed(seed: u64, index: usize) -> u64 {
 /// Searches (if the recipe asks for it), then trains every network of the method.
 ///
 /// With a search, each combination of values trains one network on the rows outside the validation part and is
-/// judged by its validation NLL; the best is trained again on all rows, for as many epochs as it needed. For an
+/// judged by its validation NLL; the best is trained again on all rows, on the same schedule and up to the same step. For an
 /// ensemble the search judges a single network. Without a search, early stopping trains on the rows outside the
-/// validation part and keeps the best epoch; without that too, all rows are trained on.
+/// validation part and keeps the best step; without that too, all rows are trained on.
 ///
 /// # Errors
 /// As [`train`], and checkpoint errors. A diverged trial of the search loses, and is no error unless all diverge.
@@ -149,6 +154,7 @@ pub fn fit(
     };
     Ok(Fitted {
         networks: states.iter().map(trained).collect(),
+        best_nlls: states.iter().filter_map(|s| s.best.as_ref()).map(|best| best.nll).collect(),
         histories: states.into_iter().map(|s| s.history).collect(),
         trials,
         chosen,
@@ -190,33 +196,33 @@ struct Saver<'a> {
     network: &'a Network,
     index: usize,
     slot: Option<Slot>,
-    every: usize,
-    epochs: usize,
-    rows: usize,
+    batch_size: usize,
     progress: &'a (dyn Fn(Progress<'_>) + Sync),
     /// When steps were last reported.
     told: Instant,
 }
 
 impl Observer for Saver<'_> {
-    fn step(&mut self, epoch: EpochProgress) {
-        if self.told.elapsed() >= REPORT_EVERY {
+    fn step(&mut self, progress: StepProgress) {
+        if self.told.elapsed() >= REPORT_EVERY || progress.step == progress.of {
             self.told = Instant::now();
-            (self.progress)(Progress::Steps { of: self.epochs, network: self.index, epoch });
+            let (network, batch_size) = (self.index, self.batch_size);
+            (self.progress)(Progress::Steps { network, batch_size, progress });
         }
     }
 
-    fn epoch(&mut self, state: &TrainState) -> Result<(), Error> {
+    fn event(&mut self, state: &TrainState, save: bool) -> Result<(), Error> {
         if let Some(record) = state.history.last() {
-            let (of, network, rows) = (self.epochs, self.index, self.rows);
-            (self.progress)(Progress::Epoch { of, network, rows, record });
+            (self.progress)(Progress::Event { network: self.index, record });
         }
         match &self.slot {
-            Some(slot) if state.finished || state.epoch.is_multiple_of(self.every) => {
-                slot.save(self.network, state)
-            }
+            Some(slot) if save => slot.save(self.network, state),
             _ => Ok(()),
         }
+    }
+
+    fn spike(&mut self, spike: Spike) {
+        (self.progress)(Progress::Spike { network: self.index, spike });
     }
 }
 
@@ -234,11 +240,8 @@ fn fit_network<'a>(
         Some(state) => state,
         None => TrainState::start(network, recipe, network_seed(recipe.seed, index))?,
     };
-    let every = recipe.train.checkpoint_every;
-    let rows = sets.train.inputs.n_rows();
-    let epochs = recipe.train.n_epochs(rows);
-    let (progress, told) = (options.progress, Instant::now());
-    let mut saver = Saver { network, index, slot, every, epochs, rows, progress, told };
+    let (batch_size, progress) = (recipe.train.batch_size, options.progress);
+    let mut saver = Saver { network, index, slot, batch_size, progress, told: Instant::now() };
     train(network, recipe, options.compute, sets, state, &mut saver)
 }
 
@@ -286,7 +289,10 @@ fn search(
         trials.iter().min_by(|a, b| a.nll.total_cmp(&b.nll)).filter(|best| best.nll.is_finite()).ok_or(
             Error::Diverged { step: 0, epoch: 0, quantity: "every trial of [search]", value: f64::NAN },
         )?;
-    let chosen = settled(recipe, &best.values, Some(best.epoch))?;
+    let judged = settled(recipe, &best.values, None)?;
+    let rows = parts.sets().train.inputs.n_rows();
+    let epoch_steps = judged.get().train.lengths(rows, &judged.get().method).epoch;
+    let chosen = settled(recipe, &best.values, Some(Stop { step: best.step, epoch_steps }))?;
     Ok((trials.clone(), chosen))
 }
 
@@ -301,30 +307,33 @@ fn try_values(
     let recipe = candidate.get();
     let network = Network::new(shape.clone(), &recipe.method)?;
     let start = TrainState::start(&network, recipe, network_seed(recipe.seed, 0))?;
-    let (nll, epoch) = match train(&network, recipe, compute, parts.sets(), start, &mut Silent) {
+    let (nll, step) = match train(&network, recipe, compute, parts.sets(), start, &mut Silent) {
         Ok(state) => match (&state.best, state.history.last().and_then(|r| r.valid_nll)) {
-            (Some(best), _) => (best.nll, best.epoch),
-            (None, last) => (last.filter(|nll| nll.is_finite()).unwrap_or(f64::INFINITY), state.epoch),
+            (Some(best), _) => (best.nll, best.step),
+            (None, last) => (last.filter(|nll| nll.is_finite()).unwrap_or(f64::INFINITY), state.step()),
         },
         Err(e) if e.is_divergence() => (f64::INFINITY, 0),
         Err(e) => return Err(e),
     };
-    Ok(Trial { values: values.to_vec(), nll, epoch })
+    Ok(Trial { values: values.to_vec(), nll, step })
 }
 
-/// The recipe with the searched keys set; `epochs` also fixes the length and turns early stopping off.
-fn settled(
-    recipe: &CheckedRecipe,
-    values: &[Override],
-    epochs: Option<usize>,
-) -> Result<CheckedRecipe, Error> {
+/// Where a judged run was at its best.
+#[derive(Debug, Clone, Copy)]
+struct Stop {
+    step: u64,
+    epoch_steps: u64,
+}
+
+/// The recipe with the searched keys set; a stop turns early stopping off and keeps the schedule of the judged run,
+/// whose epochs were those of fewer rows.
+fn settled(recipe: &CheckedRecipe, values: &[Override], stop: Option<Stop>) -> Result<CheckedRecipe, Error> {
     let mut settled = recipe.with(values)?.get().clone();
     settled.search.clear();
-    if let Some(epochs) = epochs
-        && settled.train.early_stopping.take().is_some()
-    {
-        settled.train.epochs = Some(epochs);
-        settled.train.steps = None;
+    if let Some(stop) = stop {
+        settled.train.early_stopping = None;
+        settled.train.stop_step = Some(stop.step);
+        settled.train.epoch_steps = Some(stop.epoch_steps);
     }
     crate::recipe::check(settled)
 }

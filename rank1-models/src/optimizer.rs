@@ -61,6 +61,18 @@ fn default_epsilon() -> f64 {
 }
 
 impl OptimizerSpec {
+    /// Adam with the published decays of its moments and no weight decay.
+    #[must_use]
+    pub fn adam(learning_rate: f64) -> Self {
+        Self::Adam {
+            learning_rate,
+            beta1: default_beta1(),
+            beta2: default_beta2(),
+            epsilon: default_epsilon(),
+            weight_decay: 0.0,
+        }
+    }
+
     /// The base learning rate.
     #[must_use]
     pub fn learning_rate(&self) -> f64 {

@@ -141,7 +141,7 @@ fn a_stream_trains_to_the_bits_of_rows_in_memory() {
 struct Keeper(Vec<TrainState>);
 
 impl Observer for Keeper {
-    fn epoch(&mut self, state: &TrainState) -> Result<(), Error> {
+    fn event(&mut self, state: &TrainState, _: bool) -> Result<(), Error> {
         self.0.push(state.clone());
         Ok(())
     }
@@ -169,7 +169,9 @@ fn a_streamed_run_resumes_to_the_same_bits_and_stops_where_the_stream_does() {
     let error = run(&broken, start, &mut kept).unwrap_err();
     assert_eq!(error.to_string(), "photo 7 cannot be read");
     assert!(!error.is_divergence());
-    assert_eq!(kept.0, keeper.0[..2], "what was reported before the error is what it was without one");
+    // Two epochs of five steps.
+    assert_eq!(kept.0.last().unwrap().step(), 10);
+    assert!(keeper.0.starts_with(&kept.0), "what was reported before the error is what it was without one");
 }
 
 #[test]
@@ -216,8 +218,8 @@ fn a_stream_of_another_width_is_refused_before_the_first_step() {
 fn steps_are_reported_within_an_epoch() {
     let told = Mutex::new(Vec::new());
     let progress = |p: Progress<'_>| {
-        if let Progress::Steps { of, network, epoch } = p {
-            told.lock().unwrap().push((of, network, epoch.rows, epoch.of));
+        if let Progress::Steps { network, progress, .. } = p {
+            told.lock().unwrap().push((network, progress.step, progress.of));
         }
     };
     // Reports come every tenth of a second at most: the ten steps take three.
@@ -238,5 +240,6 @@ fn steps_are_reported_within_an_epoch() {
     .unwrap();
     let told = told.into_inner().unwrap();
     assert!((1..=5).contains(&told.len()), "{told:?}");
-    assert!(told.iter().all(|&(of, network, rows, n)| (of, network, n) == (2, 0, ROWS) && rows <= n));
+    assert!(told.iter().all(|&(network, step, of)| (network, of) == (0, 10) && step <= of), "{told:?}");
+    assert_eq!(told.last().map(|last| last.1), Some(10), "the last step is always told");
 }

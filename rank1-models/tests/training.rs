@@ -119,8 +119,33 @@ fn a_search_chooses_the_trial_with_the_best_validation_and_trains_it_on_all_rows
     assert_eq!(found.trials.len(), 2);
     assert!(found.trials[1].nll < found.trials[0].nll);
     assert_eq!(found.chosen.get().train.epochs, Some(150));
-    // 101 rows in batches of 16.
-    assert_eq!(found.histories[0].last().unwrap().step, 150 * 7);
+    // 81 rows in batches of 16 are 6 steps, and as many steps were judged, though all 101 rows take 7.
+    assert_eq!(found.histories[0].last().unwrap().step, 150 * 6);
+}
+
+/// With a warm-up and an annealing that are longer than the best run, each in epochs of the judged rows.
+#[test]
+fn what_is_trained_again_is_what_was_judged() {
+    let found = fitted(&recipe(&[
+        "data.validation=0.2",
+        "train.epochs=400",
+        "train.early_stopping={ patience = 3 }",
+        "train.schedule={ kind = \"cosine\", warmup_epochs = 30.0 }",
+        "train.kl_annealing={ steps = 60 }",
+        "search={ \"train.l2\" = [0.0, 0.1] }",
+    ]));
+    let train = &found.chosen.get().train;
+    let best = found.trials.iter().min_by(|a, b| a.nll.total_cmp(&b.nll)).unwrap();
+    assert_eq!(train.stop_step, Some(best.step));
+    assert!(best.step < 400 * 6);
+    let judged = recipe(&["train.epochs=400", "train.schedule={ kind = \"cosine\", warmup_epochs = 30.0 }"]);
+    let last = found.histories[0].last().unwrap();
+    assert_eq!(last.step, best.step);
+    let factor = judged.get().train.schedule.factor(best.step - 1, 6, 400 * 6);
+    let rate = judged.get().train.optimizer.learning_rate() * factor;
+    assert!((last.learning_rate - rate).abs() < 1e-12, "{} {rate}", last.learning_rate);
+    assert!(best.step >= 60, "judged before the KL had its full weight");
+    assert_eq!(last.kl_weight, 1.0);
 }
 
 #[test]
@@ -145,65 +170,78 @@ fn an_input_that_is_not_finite_is_refused_before_the_first_step() {
     assert!(error.to_string().contains("[7, 0]"), "{error}");
 }
 
-/// Stores every state, as a run killed after that epoch would have left it.
+/// Stores every state, as a run killed after that event would have left it.
 struct Keeper {
     slot: Slot,
     network: Network,
+    events: usize,
     stop_after: usize,
 }
 
 impl Observer for Keeper {
-    fn epoch(&mut self, state: &TrainState) -> Result<(), Error> {
+    fn event(&mut self, state: &TrainState, _: bool) -> Result<(), Error> {
         self.slot.save(&self.network, state)?;
-        if state.epoch == self.stop_after {
-            return Err(Error::Mismatch { what: "stopped by the test", expected: 0, got: state.epoch });
+        self.events += 1;
+        if self.events == self.stop_after {
+            return Err(Error::Mismatch { what: "stopped by the test", expected: 0, got: self.events });
         }
         Ok(())
     }
 }
 
+/// Whole passes of 37 rows in batches of 7 and intervals that end within them.
 #[test]
-fn a_run_stopped_after_any_epoch_resumes_to_the_same_bits() {
+fn a_run_stopped_after_any_event_resumes_to_the_same_bits() {
+    let lengths = |method: &str| {
+        [
+            recipe(&[method, "train.epochs=5"]),
+            recipe(&[method, "train.steps=23", "train.checkpoint_every={ steps = 5 }"]),
+            recipe(&[method, "train.steps=40", "train.stop_step=19", "train.epoch_steps=4"]),
+        ]
+    };
     for method in [
         "method={ kind = \"rank1\", members = 2, posterior = \"cauchy\", prior = { family = \"cauchy\", location = 1.0, scale = 0.1 } }",
         "method={ kind = \"mean_field\", estimator = \"flipout\" }",
         "method={ kind = \"mc_dropout\", rate = 0.1 }",
     ] {
-        let recipe = recipe(&[method, "train.epochs=5"]);
-        let network = Network::new(shape(), &recipe.get().method).unwrap();
-        let (inputs, targets) = rows(37, 1);
-        let sets = TrainingSets {
-            train: Rows { inputs: inputs.view().into(), targets: &targets },
-            validation: None,
-            augmentation: None,
-        };
-        let start = TrainState::start(&network, recipe.get(), 9).unwrap();
-        let whole = train(
-            &network,
-            recipe.get(),
-            &Compute::default(),
-            sets,
-            start.clone(),
-            &mut rank1_models::train::Silent,
-        )
-        .unwrap();
-        for stop_after in 1..5 {
-            let folder = tempfile::tempdir().unwrap();
-            let slot = Slot::new(folder.path(), 0, &recipe.hash());
-            let mut keeper = Keeper { slot: slot.clone(), network: network.clone(), stop_after };
-            train(&network, recipe.get(), &Compute::default(), sets, start.clone(), &mut keeper).unwrap_err();
-            let saved = slot.load(&network, recipe.get()).unwrap().unwrap();
-            assert_eq!(saved.epoch, stop_after);
-            let resumed = train(
+        for recipe in lengths(method) {
+            let network = Network::new(shape(), &recipe.get().method).unwrap();
+            let (inputs, targets) = rows(37, 1);
+            let sets = TrainingSets {
+                train: Rows { inputs: inputs.view().into(), targets: &targets },
+                validation: None,
+                augmentation: None,
+            };
+            let start = TrainState::start(&network, recipe.get(), 9).unwrap();
+            let whole = train(
                 &network,
                 recipe.get(),
                 &Compute::default(),
                 sets,
-                saved,
+                start.clone(),
                 &mut rank1_models::train::Silent,
             )
             .unwrap();
-            assert_eq!(resumed, whole, "{method} stopped after epoch {stop_after}");
+            for stop_after in 1..whole.history.len() {
+                let folder = tempfile::tempdir().unwrap();
+                let slot = Slot::new(folder.path(), 0, &recipe.hash());
+                let mut keeper =
+                    Keeper { slot: slot.clone(), network: network.clone(), events: 0, stop_after };
+                train(&network, recipe.get(), &Compute::default(), sets, start.clone(), &mut keeper)
+                    .unwrap_err();
+                let saved = slot.load(&network, recipe.get()).unwrap().unwrap();
+                assert_eq!(saved.history.len(), stop_after);
+                let resumed = train(
+                    &network,
+                    recipe.get(),
+                    &Compute::default(),
+                    sets,
+                    saved,
+                    &mut rank1_models::train::Silent,
+                )
+                .unwrap();
+                assert_eq!(resumed, whole, "{method} stopped after event {stop_after}");
+            }
         }
     }
 }

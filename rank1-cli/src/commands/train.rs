@@ -11,10 +11,12 @@ use rank1_models::recipe::{CheckedRecipe, Override, Recipe};
 use toml::Value;
 
 use crate::args::TrainArgs;
+use crate::constant::ConstantPrediction;
 use crate::evaluation::{self, Request};
 use crate::model::{Model, ModelDocument, checkpoint_folder, write_document};
 use crate::progress::TrainingProgress;
 use crate::run_folder::{self, RunFacts};
+use crate::validation::Validation;
 use crate::{recipe_file, source, tables};
 
 /// Trains, evaluates on the test split and writes the run folder.
@@ -66,7 +68,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         scaler: source.scaler.clone(),
         feature_names: source.feature_names.clone(),
         class_names: source.class_names.clone(),
+        constant: ConstantPrediction::of(source.train.targets()),
     };
+    let validation = Validation::of(&data, &fitted)?;
     let mut model = Model::new(document, fitted.chosen, fitted.networks, fitted.histories, &compute);
     let samples = model.n_samples(None);
     let request = Request {
@@ -95,6 +99,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         microseconds_per_prediction: microseconds,
         threads,
         device: compute.describe(),
+        validation,
     };
     run_folder::finish(&run, &facts)?;
     if args.json {
@@ -103,13 +108,16 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         tables::print_evaluation(&evaluation)?;
         tables::note(&format!("run folder: {}", run.display()));
     }
+    if let Some(warning) = validation.and_then(|validation| validation.warning()) {
+        tables::note(&warning);
+    }
     Ok(())
 }
 
 /// A model that has just been trained and predicts no numbers has diverged.
 fn divergence(error: anyhow::Error, model: &Model) -> anyhow::Error {
     let last = model.histories.iter().filter_map(|history| history.last()).max_by_key(|record| record.step);
-    let (step, epoch) = last.map_or((0, 0), |r| (r.step.saturating_sub(1), r.epoch.saturating_sub(1)));
+    let (step, epoch) = last.map_or((0, 0), |r| (r.step.saturating_sub(1), r.epoch as usize));
     match error.downcast::<rank1_models::Error>() {
         Ok(error) => error.of_training(step, epoch).into(),
         Err(other) => other,

@@ -80,6 +80,7 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
         ..Evaluation::default()
     };
     measure(&predictive, part.targets(), &mut evaluation)?;
+    evaluation.constant = metrics(&model.document.constant.predictive(part.len())?, part.targets())?;
     if request.curves {
         evaluation.nll_by_samples = nll_by_samples(model, part, request.samples, &predictive)?;
     }

@@ -97,6 +97,9 @@ pub struct Evaluation {
     /// Metrics of the predictive.
     #[serde(deserialize_with = "nullable_metrics")]
     pub metrics: Metrics,
+    /// Metrics of the constant prediction: base rates, or one Gaussian of the training targets.
+    #[serde(default, deserialize_with = "nullable_metrics")]
+    pub constant: Metrics,
     /// Metrics of each member alone.
     #[serde(default, deserialize_with = "nullable_metrics_list")]
     pub member_metrics: Vec<Metrics>,

@@ -27,6 +27,7 @@ pub(crate) fn headline(set: &SetGroups<'_>, comparison: &Comparison) -> SummaryT
         SummaryColumn { label: format!("NLL, {}", kind_label(kind).0), ..column }
     }));
     let mut rows: Vec<SummaryRow> = set.groups.iter().map(|group| ours(group, &metrics, &kinds)).collect();
+    rows.extend(constant(set, &metrics));
     rows.extend(published(&claims, &metrics));
     rows.extend(comparison.not_run.iter().filter(|row| row.set == set.set).map(|row| SummaryRow {
         label: method_label(&row.method),
@@ -56,6 +57,21 @@ fn ours(group: &Group<'_>, metrics: &[&Metric], kinds: &[&str]) -> SummaryRow {
     cells.extend(metrics.iter().map(|metric| group.metric(metric)));
     cells.extend(kinds.iter().map(|kind| group.estimate(|run| mean_over_severities(run, kind))));
     SummaryRow { label: group.label.clone(), origin: Origin::Ours, cells }
+}
+
+/// What a constant would reach on the same rows; none where no run says it.
+fn constant(set: &SetGroups<'_>, metrics: &[&Metric]) -> Option<SummaryRow> {
+    let runs = || set.groups.iter().flat_map(|group| &group.runs);
+    if runs().all(|run| run.evaluation.constant.is_empty()) {
+        return None;
+    }
+    // Every method has the same test rows, so that the mean over all runs is the mean over seeds or splits.
+    let cell = |metric: &&Metric| {
+        let values = Estimate::of(runs().filter_map(|run| metric.value(&run.evaluation.constant)))?;
+        exactly(values.mean)
+    };
+    let cells = std::iter::once(None).chain(metrics.iter().map(cell)).collect();
+    Some(SummaryRow { label: "Constant prediction".to_owned(), origin: Origin::Ours, cells })
 }
 
 /// Mean mixture NLL over the severities of one kind of shift; `None` if it is missing at any of them, since a mean

@@ -6,7 +6,7 @@ use rank1_core::objective::NllForm;
 use rank1_priors::PriorSpec;
 
 use super::sections::Sections;
-use super::{DataRecipe, ModelRecipe, Override, Problem, Recipe, TrainRecipe};
+use super::{Annealing, DataRecipe, Every, ModelRecipe, Override, Problem, Recipe, TrainRecipe};
 use crate::method::{Estimator, Method};
 use crate::network::Body;
 use crate::optimizer::OptimizerSpec;
@@ -165,17 +165,17 @@ fn train(t: &TrainRecipe, v: &mut Values<'_>) {
         (Some(epochs), None) => v.need(epochs > 0, "train.epochs", "at least 1", epochs),
         (None, Some(steps)) => v.need(steps > 0, "train.steps", "at least 1", steps),
         (Some(_), Some(_)) => v.need(false, "train", "either `epochs` or `steps`", "both"),
-        (None, None) => v.need(false, "train", "`epochs` or `steps`", "neither"),
+        (None, None) => {}
     }
+    v.need(t.stop_step != Some(0), "train.stop_step", "at least 1", 0);
+    v.need(t.epoch_steps != Some(0), "train.epoch_steps", "at least 1", 0);
     v.need(t.batch_size > 0, "train.batch_size", "at least 1", t.batch_size);
     v.need(t.samples > 0, "train.samples", "at least 1", t.samples);
-    v.need(t.checkpoint_every > 0, "train.checkpoint_every", "at least 1", t.checkpoint_every);
-    v.need(
-        (0.0..=1.0).contains(&t.kl_annealing),
-        "train.kl_annealing",
-        "a fraction in [0, 1]",
-        t.kl_annealing,
-    );
+    let positive = |every: Option<Every>| every.is_none_or(Every::is_positive);
+    v.need(positive(t.checkpoint_every), "train.checkpoint_every", "at least 1", 0);
+    if let Annealing::Fraction(fraction) = t.kl_annealing {
+        v.need((0.0..=1.0).contains(&fraction), "train.kl_annealing", "a fraction in [0, 1]", fraction);
+    }
     v.need(
         t.posterior_temperature >= 0.0 && t.posterior_temperature.is_finite(),
         "train.posterior_temperature",
@@ -184,7 +184,7 @@ fn train(t: &TrainRecipe, v: &mut Values<'_>) {
     );
     v.need(t.l2 >= 0.0 && t.l2.is_finite(), "train.l2", "a finite number, at least 0", t.l2);
     if let Some(c) = t.clip_norm {
-        v.need(c > 0.0 && c.is_finite(), "train.clip_norm", "a finite number above 0", c);
+        v.need(c > 0.0, "train.clip_norm", "a number above 0, or `inf` for no bound", c);
     }
     let rate = t.optimizer.learning_rate();
     v.need(rate > 0.0 && rate.is_finite(), "train.optimizer.learning_rate", "a finite number above 0", rate);
@@ -210,7 +210,13 @@ fn train(t: &TrainRecipe, v: &mut Values<'_>) {
         let key = format!("train.multipliers.{key}");
         v.need(value >= 0.0 && value.is_finite(), &key, "a finite number, at least 0", value);
     }
-    let warmup = t.schedule.warmup_epochs();
+    let (warmup, warmup_steps) = t.schedule.warmup();
+    v.need(
+        warmup == 0.0 || warmup_steps == 0,
+        "train.schedule",
+        "either `warmup_epochs` or `warmup_steps`",
+        "both",
+    );
     let longest = t.epochs.map_or(f64::INFINITY, |epochs| epochs as f64);
     v.need(
         warmup >= 0.0 && warmup.is_finite() && warmup <= longest,
@@ -219,7 +225,9 @@ fn train(t: &TrainRecipe, v: &mut Values<'_>) {
         warmup,
     );
     match &t.schedule {
-        Schedule::Steps { ratio, .. } => {
+        Schedule::Steps { ratio, epochs, steps, .. } => {
+            let one = epochs.is_empty() || steps.is_empty();
+            v.need(one, "train.schedule", "either `epochs` or `steps`", "both");
             v.need(*ratio > 0.0 && *ratio <= 1.0, "train.schedule.ratio", "a number in (0, 1]", ratio);
         }
         Schedule::Cosine { final_fraction, .. } => v.need(
@@ -238,7 +246,7 @@ fn train(t: &TrainRecipe, v: &mut Values<'_>) {
     );
     if let Some(e) = &t.early_stopping {
         v.need(e.patience > 0, "train.early_stopping.patience", "at least 1", e.patience);
-        v.need(e.every > 0, "train.early_stopping.every", "at least 1", e.every);
+        v.need(positive(e.every), "train.early_stopping.every", "at least 1", 0);
     }
 }
 

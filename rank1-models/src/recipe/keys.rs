@@ -33,6 +33,8 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
         &[
             "epochs",
             "steps",
+            "stop_step",
+            "epoch_steps",
             "batch_size",
             "optimizer",
             "schedule",
@@ -51,6 +53,9 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
     ),
     ("train.multipliers", &["factors", "scales", "noise"]),
     ("train.early_stopping", &["patience", "every"]),
+    ("train.early_stopping.every", &["steps"]),
+    ("train.checkpoint_every", &["steps"]),
+    ("train.kl_annealing", &["steps"]),
     ("predict", &["samples", "chunk_rows"]),
     ("evaluate", &["shifts", "ood"]),
 ];
@@ -86,9 +91,9 @@ const BY_KIND: &[(&str, &str, &[&str])] = &[
     ("method", "ensemble", &["networks", "of"]),
     ("train.optimizer", "sgd", &["learning_rate", "momentum", "nesterov"]),
     ("train.optimizer", "adam", &["learning_rate", "beta1", "beta2", "epsilon", "weight_decay"]),
-    ("train.schedule", "constant", &["warmup_epochs"]),
-    ("train.schedule", "cosine", &["warmup_epochs", "final_fraction"]),
-    ("train.schedule", "steps", &["warmup_epochs", "epochs", "ratio"]),
+    ("train.schedule", "constant", &["warmup_epochs", "warmup_steps"]),
+    ("train.schedule", "cosine", &["warmup_epochs", "warmup_steps", "final_fraction"]),
+    ("train.schedule", "steps", &["warmup_epochs", "warmup_steps", "epochs", "steps", "ratio"]),
 ];
 
 /// The keys allowed in the table at `path`, or none if its keys are not fixed by name.

@@ -5,7 +5,9 @@
 
 mod check;
 mod data;
+mod defaults;
 mod keys;
+mod length;
 mod overrides;
 mod sections;
 
@@ -25,6 +27,7 @@ use crate::schedule::Schedule;
 
 pub use data::{AugmentRecipe, BadImages, DataRecipe};
 pub use keys::KNOWN_KEYS;
+pub use length::{Annealing, Every, Lengths};
 pub use overrides::Override;
 
 /// An experiment before it is checked.
@@ -43,6 +46,7 @@ pub struct Recipe {
     /// The method of uncertainty.
     pub method: Method,
     /// The optimization.
+    #[serde(default)]
     pub train: TrainRecipe,
     /// How predictions are drawn.
     #[serde(default)]
@@ -66,19 +70,27 @@ pub struct ModelRecipe {
     pub likelihood: Option<Likelihood>,
 }
 
-/// The optimization.
+/// The optimization. A recipe that gives neither `epochs` nor `steps` gets a length and early stopping.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainRecipe {
     /// Passes over the training rows; this or `steps`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
-    /// Optimizer steps, rounded up to whole epochs: one length for sets of very different sizes.
+    /// Optimizer steps: one length for sets of very different sizes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
+    /// End after this step, on the schedule of the whole length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_step: Option<u64>,
+    /// Steps that an epoch of the length, schedule and intervals lasts; a pass over the training rows if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch_steps: Option<u64>,
     /// New examples per step, over all devices; members see the same examples.
+    #[serde(default = "default_batch_size")]
     pub batch_size: usize,
     /// Update rule.
+    #[serde(default = "default_optimizer")]
     pub optimizer: OptimizerSpec,
     /// Learning-rate schedule.
     #[serde(default)]
@@ -92,9 +104,9 @@ pub struct TrainRecipe {
     /// Samples S per member and step.
     #[serde(default = "default_one")]
     pub samples: usize,
-    /// Fraction of the epochs over which the KL weight rises to one; 0 for none.
+    /// Over which the KL weight rises to one: a fraction of the run or `{ steps = N }`; 0 for none.
     #[serde(default)]
-    pub kl_annealing: f64,
+    pub kl_annealing: Annealing,
     /// Final multiple of KL / N: 1 is the evidence bound, below 1 a tempered ("cold") posterior.
     #[serde(default = "default_unit")]
     pub posterior_temperature: f64,
@@ -104,15 +116,15 @@ pub struct TrainRecipe {
     /// Whether the L2 penalty takes in the scales and shifts of normalizations, as the published CIFAR recipes do.
     #[serde(default = "default_true")]
     pub l2_norms: bool,
-    /// Longest allowed gradient.
+    /// Longest allowed gradient; `inf` for no bound. Posteriors without a variance get [`HEAVY_TAILED_CLIP`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
     /// Stop when the validation NLL no longer falls, and keep the best parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
-    /// Epochs between checkpoints.
-    #[serde(default = "default_checkpoint_every")]
-    pub checkpoint_every: usize,
+    /// Epochs, or `{ steps = N }`, between checkpoints; if absent 10 epochs, but at least ten checkpoints a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_every: Option<Every>,
     /// Which gradient engine runs.
     #[serde(default)]
     pub engine: EngineKind,
@@ -130,36 +142,54 @@ fn default_true() -> bool {
 fn default_unit() -> f64 {
     1.0
 }
-fn default_checkpoint_every() -> usize {
-    10
+fn default_batch_size() -> usize {
+    256
+}
+fn default_optimizer() -> OptimizerSpec {
+    OptimizerSpec::adam(0.001)
 }
 
-impl TrainRecipe {
-    /// Optimizer steps per pass over `rows` training rows; the last batch may be smaller.
-    #[must_use]
-    pub fn steps_per_epoch(&self, rows: usize) -> u64 {
-        rows.div_ceil(self.batch_size) as u64
-    }
+/// Bound of the gradient's norm for posteriors whose draws have no variance, unless a recipe says otherwise.
+pub const HEAVY_TAILED_CLIP: f64 = 1.0;
 
-    /// Passes over `rows` training rows, from `epochs` or from `steps`.
-    #[must_use]
-    pub fn n_epochs(&self, rows: usize) -> usize {
-        match (self.epochs, self.steps) {
-            (Some(epochs), _) => epochs,
-            (None, steps) => steps.unwrap_or(0).div_ceil(self.steps_per_epoch(rows).max(1)) as usize,
+impl TrainRecipe {
+    /// What every key is where a recipe gives a length and does not name the key.
+    fn plain() -> Self {
+        Self {
+            epochs: None,
+            steps: None,
+            stop_step: None,
+            epoch_steps: None,
+            batch_size: default_batch_size(),
+            optimizer: default_optimizer(),
+            schedule: Schedule::default(),
+            multipliers: LearningRateMultipliers::default(),
+            objective: default_objective(),
+            samples: 1,
+            kl_annealing: Annealing::default(),
+            posterior_temperature: 1.0,
+            l2: 0.0,
+            l2_norms: true,
+            clip_norm: None,
+            early_stopping: None,
+            checkpoint_every: None,
+            engine: EngineKind::default(),
         }
     }
 }
 
-/// When to stop.
+/// When to stop: the parameters of the best validation are kept.
+///
+/// Validations before the KL has its full weight do not count: what is judged is what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlyStopping {
-    /// Epochs without a better validation NLL before training stops.
+    /// Validations without a better NLL before training stops.
     pub patience: usize,
-    /// Epochs between validations.
-    #[serde(default = "default_one")]
-    pub every: usize,
+    /// Epochs, or `{ steps = N }`, between validations; if absent an epoch or a hundredth of the run, whichever is longer,
+    /// but at least ten validations a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Every>,
 }
 
 /// Gradient engines.
@@ -271,6 +301,7 @@ pub fn parse(text: &str, overrides: &[Override]) -> Result<CheckedRecipe, Error>
     for o in overrides {
         o.apply(&mut table, &mut problems);
     }
+    defaults::fill_length(&mut table);
     keys::unknown(&table, &mut problems);
     if !problems.is_empty() {
         // Unknown keys would be reported a second time by the typed parser; remove what is not known.
@@ -291,8 +322,9 @@ pub fn check(recipe: Recipe) -> Result<CheckedRecipe, Error> {
 fn finish(sections: sections::Sections, mut problems: Vec<Problem>) -> Result<CheckedRecipe, Error> {
     check::values(&sections, &mut problems);
     if problems.is_empty()
-        && let Some(recipe) = sections.complete()
+        && let Some(mut recipe) = sections.complete()
     {
+        defaults::bound_heavy_tails(&mut recipe);
         check::search(&recipe, &mut problems);
         if problems.is_empty() {
             return Ok(CheckedRecipe(recipe));

@@ -33,7 +33,7 @@ impl Sections {
             data: section(table, "data", None, problems),
             model: section(table, "model", None, problems),
             method: section(table, "method", None, problems),
-            train: section(table, "train", None, problems),
+            train: section(table, "train", Some(Default::default()), problems),
             predict: section(table, "predict", Some(Default::default()), problems),
             evaluate: section(table, "evaluate", Some(Default::default()), problems),
             search: section(table, "search", Some(Default::default()), problems),

@@ -35,12 +35,14 @@ schedule = { kind = "steps", epochs = [1.0], ratio = 0.1 }
 multipliers = { factors = 2.0, scales = 1.0, noise = 1.0 }
 objective = "mixture_nll"
 samples = 2
-kl_annealing = 0.5
+kl_annealing = { steps = 5 }
 posterior_temperature = 0.5
 l2 = 0.1
 clip_norm = 1.0
-early_stopping = { patience = 3, every = 2 }
-checkpoint_every = 4
+early_stopping = { patience = 3, every = { steps = 2 } }
+checkpoint_every = { steps = 4 }
+stop_step = 2
+epoch_steps = 3
 engine = "autodiff"
 [predict]
 samples = 4
@@ -224,12 +226,32 @@ fn keys_of_images_are_refused_where_they_mean_nothing() {
 }
 
 #[test]
-fn steps_become_whole_epochs() {
-    let mut recipe = parse(FULL, &[]).unwrap().get().clone();
-    recipe.train.epochs = None;
-    recipe.train.steps = Some(25);
-    // 20 rows in batches of 8 are 3 steps.
-    assert_eq!(recipe.train.n_epochs(20), 9);
+fn a_recipe_without_a_length_gets_one_and_early_stopping() {
+    let bare = "name = \"x\"\ndata = { set = \"csv\", file = \"t.csv\", target = \"y\" }\n\
+                model = { kind = \"mlp\", hidden = [5] }\nmethod = { kind = \"rank1\" }\n";
+    let complete = parse(bare, &[]).unwrap();
+    let train = &complete.get().train;
+    assert!(train.steps.is_some() && train.early_stopping.is_some());
+    assert_eq!(train.clip_norm, Some(1.0));
+    assert_eq!(*train, TrainRecipe::default());
+    assert_eq!(parse(&complete.to_toml(), &[]).unwrap(), complete, "the complete recipe says it all");
+    let without_rows = parse(bare, &["data.validation=0.0".parse().unwrap()]).unwrap();
+    assert_eq!(without_rows.get().train.early_stopping, None);
+    let with_length = parse(bare, &["train.epochs=3".parse().unwrap()]).unwrap();
+    assert_eq!((with_length.get().train.steps, with_length.get().train.early_stopping), (None, None));
+}
+
+#[test]
+fn posteriors_without_a_variance_have_bounded_gradients_unless_a_recipe_says_otherwise() {
+    let clip = |set: &[&str]| {
+        let overrides: Vec<Override> = set.iter().map(|o| o.parse().unwrap()).collect();
+        let bare = "name = \"x\"\ndata = { set = \"boston\" }\nmodel = { kind = \"mlp\", hidden = [5] }\nmethod = { kind = \"rank1\" }\ntrain = { epochs = 1 }\n";
+        parse(bare, &overrides).unwrap().get().train.clip_norm
+    };
+    let cauchy = "method={ kind = \"rank1\", posterior = \"cauchy\", prior = { family = \"cauchy\", location = 1.0, scale = 0.1 } }";
+    assert_eq!(clip(&[]), None);
+    assert_eq!(clip(&[cauchy]), Some(HEAVY_TAILED_CLIP));
+    assert_eq!(clip(&[cauchy, "train.clip_norm=inf"]), Some(f64::INFINITY));
 }
 
 #[test]

@@ -1,28 +1,28 @@
-//! What is known of an epoch: the parts of the objective, and per layer the KL and the spread of factors.
+//! What is known at an event of a run, mostly the end of an epoch: the parts of the objective, and per layer the KL and the spread of factors.
 
 use serde::{Deserialize, Serialize};
 
 use crate::network::{FactorPlan, Network};
 use crate::penalty::Penalty;
 
-/// One epoch of one network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One network at an event: the end of an epoch, a validation or a checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
-    /// Epochs done.
-    pub epoch: usize,
+    /// Epochs done: steps over those of a pass.
+    pub epoch: f64,
     /// Optimizer steps done.
     pub step: u64,
-    /// Mean training NLL over the epoch's batches, nats per example (normalized targets).
+    /// Mean training NLL since the record before, nats per example (normalized targets).
     pub train_nll: f64,
     /// KL of the whole posterior, nats.
     pub kl: f64,
     /// KL / N, nats per example.
     pub kl_per_example: f64,
-    /// Annealing weight of the KL at the epoch's last step.
+    /// Annealing weight of the KL at the last step.
     pub kl_weight: f64,
-    /// L2 penalty at the epoch's last step.
+    /// L2 penalty at the last step.
     pub penalty: f64,
-    /// Learning rate at the epoch's last step.
+    /// Learning rate at the last step.
     pub learning_rate: f64,
     /// Validation NLL, where it was measured.
     pub valid_nll: Option<f64>,
@@ -35,23 +35,6 @@ pub struct EpochRecord {
 }
 
 impl EpochRecord {
-    pub(super) fn new(network: &Network, epoch: usize) -> Self {
-        Self {
-            epoch,
-            step: 0,
-            train_nll: 0.0,
-            kl: 0.0,
-            kl_per_example: 0.0,
-            kl_weight: 0.0,
-            penalty: 0.0,
-            learning_rate: 0.0,
-            valid_nll: None,
-            kl_by_layer: vec![0.0; network.layers.len()],
-            input_spread: Vec::new(),
-            output_spread: Vec::new(),
-        }
-    }
-
     pub(super) fn describe(&mut self, network: &Network, parameters: &[f32], penalty: &Penalty, n: usize) {
         self.kl_by_layer = penalty.kl_by_layer().to_vec();
         self.kl = self.kl_by_layer.iter().sum();

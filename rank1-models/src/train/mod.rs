@@ -1,10 +1,11 @@
-//! The training loop of one network: epochs, steps, validation, early stopping.
+//! The training loop of one network: steps, passes over the rows, validation, early stopping.
 //!
-//! Knows nothing of files or terminals: epochs are reported to an [`Observer`], which may also store the state.
+//! Knows nothing of files or terminals: events are reported to an [`Observer`], which may also store the state.
 
 mod batches;
 mod feed;
 mod history;
+mod spike;
 mod step;
 
 pub use batches::epoch_order;
@@ -13,6 +14,7 @@ pub use step::{StepRecord, StepTimes, Stepper};
 
 use ndarray::ArrayView2;
 use rank1_core::targets::Targets;
+use serde::{Deserialize, Serialize};
 
 use crate::device::Compute;
 use crate::engine::Batch;
@@ -23,8 +25,9 @@ use crate::inputs::Inputs;
 use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::predict::{TrainedNetwork, predict};
-use crate::recipe::Recipe;
+use crate::recipe::{Lengths, Recipe};
 use feed::Feed;
+use spike::SpikeWatch;
 
 /// Rows and targets, normalized.
 #[derive(Debug, Clone, Copy)]
@@ -57,45 +60,68 @@ pub struct TrainingSets<'a> {
     pub augmentation: Option<&'a dyn Augmentation>,
 }
 
-/// Everything that a network's training carries from epoch to epoch.
+/// Everything that a network's training carries from step to step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainState {
     /// Seed of this network.
     pub seed: u64,
-    /// Epochs done.
-    pub epoch: usize,
     /// Current parameters.
     pub parameters: Vec<f32>,
-    /// Optimizer state.
+    /// Optimizer state; it counts the steps.
     pub optimizer: Optimizer,
-    /// Best validation NLL so far, its epoch and its parameters.
+    /// Best validation NLL so far, its step and its parameters.
     pub best: Option<Best>,
-    /// One record per epoch.
+    /// One record per event: the end of an epoch, a validation, a checkpoint.
     pub history: Vec<EpochRecord>,
+    /// What the next record has accumulated.
+    pub pending: Pending,
     /// Whether training has ended.
     pub finished: bool,
 }
 
-/// The best epoch by validation NLL.
+/// The sum of the training NLL since the last record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Sum over rows, nats.
+    pub nll: f64,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// The best step by validation NLL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Best {
-    /// Epochs done when it was reached.
-    pub epoch: usize,
+    /// Steps done when it was reached.
+    pub step: u64,
     /// Validation NLL in nats per example, in the normalized target unit.
     pub nll: f64,
-    /// Parameters at that epoch.
+    /// Parameters at that step.
     pub parameters: Vec<f32>,
 }
 
 impl TrainState {
-    /// The state before the first epoch.
+    /// The state before the first step.
     ///
     /// # Errors
     /// Parameters of the initial distributions that the recipe check let pass but cannot be drawn from.
     pub fn start(network: &Network, recipe: &Recipe, seed: u64) -> Result<Self, Error> {
         let parameters = initialize(network, seed)?;
         let optimizer = Optimizer::new(recipe.train.optimizer.clone(), parameters.len());
-        Ok(Self { seed, epoch: 0, parameters, optimizer, best: None, history: Vec::new(), finished: false })
+        Ok(Self {
+            seed,
+            parameters,
+            optimizer,
+            best: None,
+            history: Vec::new(),
+            pending: Pending::default(),
+            finished: false,
+        })
+    }
+
+    /// Steps done.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.optimizer.steps
     }
 
     /// The parameters to predict with: the best by validation where early stopping is on, else the last.
@@ -105,35 +131,47 @@ impl TrainState {
     }
 }
 
-/// How far an epoch has come.
+/// How far a network has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EpochProgress {
-    /// Epochs done before this one.
-    pub epoch: usize,
-    /// Training rows of this epoch that were stepped on.
-    pub rows: usize,
-    /// Training rows.
-    pub of: usize,
+pub struct StepProgress {
+    /// Steps done.
+    pub step: u64,
+    /// Steps of the whole run, if it does not stop early.
+    pub of: u64,
 }
 
-/// Told of every epoch; may store the state and may stop the run by an error.
+/// A batch whose NLL is out of all proportion to those before it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spike {
+    /// The step, from 0.
+    pub step: u64,
+    /// Its NLL, nats per example.
+    pub nll: f64,
+    /// Median of the hundred steps before.
+    pub median: f64,
+}
+
+/// Told of steps and events; may store the state and may stop the run by an error.
 pub trait Observer {
     /// Called after each step; has to be quick.
-    fn step(&mut self, _: EpochProgress) {}
+    fn step(&mut self, _: StepProgress) {}
 
-    /// Called after each epoch with the state as it would be stored.
+    /// Called after each event with the state as it would be stored; `save` says that a checkpoint is due.
     ///
     /// # Errors
     /// Whatever keeps the caller from going on, a full disk for one.
-    fn epoch(&mut self, state: &TrainState) -> Result<(), Error>;
+    fn event(&mut self, state: &TrainState, save: bool) -> Result<(), Error>;
+
+    /// Told once of a run, of the first spike.
+    fn spike(&mut self, _: Spike) {}
 }
 
-/// Ignores every epoch.
+/// Ignores everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
 impl Observer for Silent {
-    fn epoch(&mut self, _: &TrainState) -> Result<(), Error> {
+    fn event(&mut self, _: &TrainState, _: bool) -> Result<(), Error> {
         Ok(())
     }
 }
@@ -141,7 +179,7 @@ impl Observer for Silent {
 /// Trains one network from `state` to its end.
 ///
 /// The result depends on the recipe, the rows and the state only: draws and orders are functions of the seed
-/// and the step, so that a run interrupted after any epoch and resumed ends with the same bits.
+/// and the step, so that a run interrupted after any step and resumed ends with the same bits.
 ///
 /// # Errors
 /// [`Error::Diverged`] when the objective or a parameter is not finite; [`Error::Mismatch`] when the rows do
@@ -160,9 +198,7 @@ pub fn train<'a>(
     }
     let mut run = Run::new(network, recipe, compute, sets);
     while !state.finished {
-        run.epoch(&mut state, observer)?;
-        state.finished = state.epoch >= run.epochs || run.exhausted(&state);
-        observer.epoch(&state)?;
+        run.pass(&mut state, observer)?;
     }
     Ok(state)
 }
@@ -200,45 +236,51 @@ fn check_rows(network: &Network, rows: Rows<'_>) -> Result<(), Error> {
     Ok(rows.targets.check()?)
 }
 
+/// Most samples of each member when a network is judged on the validation rows.
+const JUDGED_SAMPLES: usize = 8;
+
 struct Run<'a> {
     network: &'a Network,
     recipe: &'a Recipe,
     sets: TrainingSets<'a>,
     stepper: Stepper<'a>,
-    epochs: usize,
+    lengths: Lengths,
+    spikes: SpikeWatch,
 }
 
 impl<'a> Run<'a> {
     fn new(network: &'a Network, recipe: &'a Recipe, compute: &Compute, sets: TrainingSets<'a>) -> Self {
         let n = sets.train.inputs.n_rows();
-        let (stepper, epochs) = (Stepper::new(network, recipe, compute, n), recipe.train.n_epochs(n));
-        Self { network, recipe, sets, stepper, epochs }
+        let lengths = recipe.train.lengths(n, &recipe.method);
+        let stepper = Stepper::new(network, recipe, compute, n);
+        Self { network, recipe, sets, stepper, lengths, spikes: SpikeWatch::default() }
     }
 
-    fn epoch(&mut self, state: &mut TrainState, observer: &mut dyn Observer) -> Result<(), Error> {
+    /// What is left of the pass over the rows that the state is in.
+    fn pass(&mut self, state: &mut TrainState, observer: &mut dyn Observer) -> Result<(), Error> {
         let n = self.sets.train.inputs.n_rows();
-        let order = epoch_order(state.seed, state.epoch, n);
-        let mut record = EpochRecord::new(self.network, state.epoch + 1);
+        let lengths = self.lengths;
+        let pass = (state.step() / lengths.pass) as usize;
         let batch_size = self.recipe.train.batch_size;
-        let mut feed = Feed::new(self.sets, &order, batch_size, state.seed, state.epoch)?;
-        let mut done = 0;
+        let order = epoch_order(state.seed, pass, n);
+        let done = (state.step() % lengths.pass) as usize * batch_size;
+        let left = ((lengths.end - state.step()).saturating_mul(batch_size as u64)).min((n - done) as u64);
+        let order = &order[done..done + left as usize];
+        let mut feed = Feed::new(self.sets, order, batch_size, state.seed, pass)?;
         for rows in order.chunks(batch_size) {
-            let nll = self.step(state, feed.next(rows)?, rows, &mut record)?;
-            record.train_nll += nll * rows.len() as f64 / n as f64;
-            done += rows.len();
-            observer.step(EpochProgress { epoch: state.epoch, rows: done, of: n });
+            let record = self.step(state, feed.next(rows)?, rows)?;
+            if let Some(spike) = self.spikes.see(state.step() - 1, record.nll) {
+                observer.spike(spike);
+            }
+            observer.step(StepProgress { step: state.step(), of: lengths.end });
+            if lengths.is_event(state.step()) {
+                self.event(state, record)?;
+                observer.event(state, lengths.is_save(state.step()) || state.finished)?;
+                if state.finished {
+                    break;
+                }
+            }
         }
-        // The last update of an epoch is followed by no objective that would show it.
-        let step = state.optimizer.steps.saturating_sub(1);
-        if let Some(&value) = state.parameters.iter().find(|v| !v.is_finite()) {
-            let (epoch, value) = (state.epoch, f64::from(value));
-            return Err(Error::Diverged { step, epoch, quantity: "a parameter", value });
-        }
-        state.epoch += 1;
-        record.step = state.optimizer.steps;
-        record.describe(self.network, &state.parameters, self.stepper.penalty(), n);
-        self.validate(state, &mut record)?;
-        state.history.push(record);
         Ok(())
     }
 
@@ -247,32 +289,55 @@ impl<'a> Run<'a> {
         state: &mut TrainState,
         inputs: ArrayView2<'_, f32>,
         rows: &[usize],
-        record: &mut EpochRecord,
-    ) -> Result<f64, Error> {
+    ) -> Result<StepRecord, Error> {
         let targets = self.sets.train.targets.select(rows);
-        let batch = Batch { inputs, targets: &targets };
-        let step = self.stepper.step(state, batch)?;
-        record.kl_weight = step.kl_weight;
-        record.penalty = step.penalty;
-        record.learning_rate = step.learning_rate;
-        Ok(step.nll)
+        let record = self.stepper.step(state, Batch { inputs, targets: &targets })?;
+        state.pending.nll += record.nll * rows.len() as f64;
+        state.pending.rows += rows.len() as u64;
+        Ok(record)
+    }
+
+    fn event(&mut self, state: &mut TrainState, step: StepRecord) -> Result<(), Error> {
+        // The last update is followed by no objective that would show it.
+        if let Some(&value) = state.parameters.iter().find(|v| !v.is_finite()) {
+            let (step, value) = (state.step() - 1, f64::from(value));
+            return Err(Error::Diverged { step, epoch: self.epoch_of(step), quantity: "a parameter", value });
+        }
+        let n = self.sets.train.inputs.n_rows();
+        let mut record = EpochRecord {
+            epoch: state.step() as f64 / self.lengths.pass as f64,
+            step: state.step(),
+            train_nll: state.pending.nll / state.pending.rows as f64,
+            kl_weight: step.kl_weight,
+            penalty: step.penalty,
+            learning_rate: step.learning_rate,
+            ..EpochRecord::default()
+        };
+        state.pending = Pending::default();
+        record.describe(self.network, &state.parameters, self.stepper.penalty(), n);
+        if self.lengths.is_check(state.step()) {
+            self.validate(state, &mut record)?;
+        }
+        state.history.push(record);
+        state.finished = state.step() >= self.lengths.end || self.exhausted(state);
+        Ok(())
+    }
+
+    fn epoch_of(&self, step: u64) -> usize {
+        (step / self.lengths.pass) as usize
     }
 
     fn validate(&mut self, state: &mut TrainState, record: &mut EpochRecord) -> Result<(), Error> {
         let Some(rows) = self.sets.validation else { return Ok(()) };
-        // Without early stopping only the last epoch is judged: a validation costs S times an epoch of a small set.
-        let every = self.recipe.train.early_stopping.map_or(self.epochs, |e| e.every);
-        if !state.epoch.is_multiple_of(every) && state.epoch != self.epochs {
-            return Ok(());
-        }
-        let last_step = state.optimizer.steps.saturating_sub(1);
-        let nll = self.validation_nll(state, rows).map_err(|e| e.of_training(last_step, state.epoch - 1))?;
+        let last = state.step() - 1;
+        let nll = self.validation_nll(state, rows).map_err(|e| e.of_training(last, self.epoch_of(last)))?;
         record.valid_nll = Some(nll);
         if self.recipe.train.early_stopping.is_some()
+            && state.step() >= self.lengths.judged_from
             && nll.is_finite()
             && state.best.as_ref().is_none_or(|best| nll < best.nll)
         {
-            state.best = Some(Best { epoch: state.epoch, nll, parameters: state.parameters.clone() });
+            state.best = Some(Best { step: state.step(), nll, parameters: state.parameters.clone() });
         }
         Ok(())
     }
@@ -287,7 +352,7 @@ impl<'a> Run<'a> {
             std::slice::from_ref(&trained),
             std::slice::from_mut(self.stepper.engine()),
             rows.inputs,
-            self.recipe.method.n_samples(self.recipe.predict.samples),
+            self.recipe.method.n_samples(self.recipe.predict.samples.min(JUDGED_SAMPLES)),
             self.recipe.predict.chunk_rows,
         )?;
         predictive.nll(rows.targets)
@@ -295,7 +360,9 @@ impl<'a> Run<'a> {
 
     /// Whether early stopping has run out of patience.
     fn exhausted(&self, state: &TrainState) -> bool {
-        let Some(stopping) = self.recipe.train.early_stopping else { return false };
-        state.best.as_ref().is_some_and(|best| state.epoch - best.epoch >= stopping.patience * stopping.every)
+        let (Some(stopping), Some(every)) = (self.recipe.train.early_stopping, self.lengths.check) else {
+            return false;
+        };
+        state.best.as_ref().is_some_and(|best| state.step() - best.step >= stopping.patience as u64 * every)
     }
 }

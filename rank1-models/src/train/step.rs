@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::network::Network;
 use crate::optimizer::{clip_global_norm, zero};
 use crate::penalty::{Penalty, PenaltyWeights};
-use crate::recipe::Recipe;
+use crate::recipe::{Lengths, Recipe};
 
 /// What a step found before it moved the parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,6 +49,7 @@ pub struct Stepper<'a> {
     penalty: Penalty,
     gradient: Vec<f32>,
     annealing: KlAnnealing,
+    lengths: Lengths,
     n_rows: usize,
     times: StepTimes,
 }
@@ -63,14 +64,15 @@ impl<'a> Stepper<'a> {
     /// Steps on a training set of `n_rows` rows with the engine that recipe and device ask for.
     #[must_use]
     pub fn new(network: &'a Network, recipe: &'a Recipe, compute: &Compute, n_rows: usize) -> Self {
-        let steps = recipe.train.n_epochs(n_rows) as f64 * recipe.train.steps_per_epoch(n_rows) as f64;
+        let lengths = recipe.train.lengths(n_rows, &recipe.method);
         Self {
             network,
             recipe,
             engine: compute.engine(recipe.train.engine, network),
             penalty: Penalty::new(network),
             gradient: vec![0.0; network.layout.len()],
-            annealing: KlAnnealing { steps: (recipe.train.kl_annealing * steps).round() as u64 },
+            annealing: KlAnnealing { steps: lengths.annealing },
+            lengths,
             n_rows,
             times: StepTimes::default(),
         }
@@ -93,6 +95,10 @@ impl<'a> Stepper<'a> {
         self.times
     }
 
+    fn epoch_of(&self, step: u64) -> usize {
+        (step / self.lengths.pass) as usize
+    }
+
     /// Moves the parameters of `state` by one step on `batch`.
     ///
     /// # Errors
@@ -107,7 +113,7 @@ impl<'a> Stepper<'a> {
         let nll = self
             .engine
             .nll(&state.parameters, &mut self.gradient, batch, key, request)
-            .map_err(|e| e.of_training(step, state.epoch))?;
+            .map_err(|e| e.of_training(step, self.epoch_of(step)))?;
         let passed = Instant::now();
         let kl_weight = self.annealing.kl_weight(step);
         let weights = PenaltyWeights {
@@ -123,11 +129,10 @@ impl<'a> Stepper<'a> {
         let norm = clip_global_norm(&mut self.gradient[..self.network.n_parameters()], t.clip_norm);
         for (quantity, value) in [("the objective", objective), ("the gradient's norm", norm)] {
             if !value.is_finite() {
-                return Err(Error::Diverged { step, epoch: state.epoch, quantity, value });
+                return Err(Error::Diverged { step, epoch: self.epoch_of(step), quantity, value });
             }
         }
-        let epochs = t.n_epochs(self.n_rows);
-        let factor = t.schedule.factor(step, t.steps_per_epoch(self.n_rows), epochs);
+        let factor = t.schedule.factor(step, self.lengths.epoch, self.lengths.horizon);
         state.optimizer.step(
             &self.network.layout,
             &t.multipliers,

@@ -99,13 +99,15 @@ fn schedule(record: &Record<'_>) -> Outcome<Verdict> {
     let annealing = KlAnnealing { steps: (steps_per_epoch * record.count("kl_annealing_epochs")?) as u64 };
     let schedule = Schedule::Steps {
         warmup_epochs: record.number("warmup_epochs")?,
+        warmup_steps: 0,
         epochs: record.vector("decay_epochs")?.to_vec(),
+        steps: Vec::new(),
         ratio: record.number("decay_ratio")?,
     };
     let base = record.number("base_lr")?;
     for row in record.children("rows")? {
         let step = row.count("iteration")? as u64;
-        let rate = base * schedule.factor(step, steps_per_epoch as u64, epochs);
+        let rate = base * schedule.factor(step, steps_per_epoch as u64, (steps_per_epoch * epochs) as u64);
         row.check("lr_f32", rate, Precision::SingleStored)?;
         row.check("kl_scale", annealing.kl_weight(step), Precision::Double)?;
         record.report.unread.borrow_mut().extend(row.unread());
