@@ -7,7 +7,7 @@ use std::convert::Infallible;
 
 use rand::TryRng;
 use rank1_core::noise::philox4x32;
-use rank1_priors::{LocationInit, PosteriorFamily, ScaleInit, WeightInit, scale_to_raw};
+use rank1_priors::{LocationDomain, LocationInit, PosteriorFamily, ScaleInit, WeightInit, scale_to_raw};
 
 use crate::error::Error;
 use crate::network::{FactorPlan, LstmPlan, Network, Op, WeightPlan, WeightStart};
@@ -137,17 +137,13 @@ impl Initializer<'_> {
     fn factor(&mut self, plan: &FactorPlan) -> Result<(), Error> {
         match plan {
             FactorPlan::Absent | FactorPlan::Dropout { .. } => Ok(()),
-            FactorPlan::Point { location, sign_init } => self.location(*location, *sign_init),
+            FactorPlan::Point { location, sign_init } => {
+                self.location(*location, (PosteriorFamily::PointMass, LocationDomain::Real), *sign_init)
+            }
             FactorPlan::Random {
                 family, location, scale, prior_parameter, sign_init, initial_std, ..
             } => {
-                self.location(*location, *sign_init)?;
-                if *family == PosteriorFamily::LogNormal {
-                    // The location is that of the logarithm. The reference code starts it at the sign
-                    // initializer's value, so that factors start near e or 1 / e; here they start near 1.
-                    let signs = *sign_init > 0.0;
-                    self.slice(*location).iter_mut().for_each(|l| *l = if signs { 0.0 } else { *l - 1.0 });
-                }
+                self.location(*location, (*family, plan.location_domain()), *sign_init)?;
                 if let Some(id) = scale {
                     self.scale(*id, *initial_std, *family)?;
                 }
@@ -160,8 +156,97 @@ impl Initializer<'_> {
         }
     }
 
-    fn location(&mut self, id: ParamId, sign_init: f64) -> Result<(), Error> {
+    /// Locations inside the support; positive ones as the unconstrained numbers that are trained.
+    fn location(
+        &mut self,
+        id: ParamId,
+        (family, domain): (PosteriorFamily, LocationDomain),
+        sign_init: f64,
+    ) -> Result<(), Error> {
         let rng = &mut self.rng(id);
-        Ok(LocationInit::from_random_sign_init(sign_init)?.fill(self.slice(id), rng)?)
+        let init = LocationInit::for_factor(family, domain, sign_init)?;
+        let out = self.slice(id);
+        init.fill_raw(domain, out, rng)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rank1_core::likelihood::Likelihood;
+    use rank1_priors::PriorSpec;
+
+    use super::*;
+    use crate::method::{BatchEnsemble, Method, Rank1};
+    use crate::network::{Activation, NetworkShape};
+
+    const NORMAL: PriorSpec = PriorSpec::Normal { mean: 1.0, std: 0.1 };
+
+    fn network(method: &Method) -> Network {
+        let shape = NetworkShape::mlp(7, vec![11], 3, Activation::Relu, Likelihood::Categorical);
+        Network::new(shape, method).unwrap()
+    }
+
+    /// Trained numbers of the locations of the first input factor.
+    fn locations(network: &Network, flat: &[f32]) -> (ParamId, Vec<f32>) {
+        match network.layers[0].input_factor {
+            FactorPlan::Point { location, .. } | FactorPlan::Random { location, .. } => {
+                (location, network.layout.slice(flat, location).to_vec())
+            }
+            _ => unreachable!("these methods have factors"),
+        }
+    }
+
+    #[test]
+    fn factors_that_may_be_negative_start_by_the_same_numbers_as_ever() {
+        let cauchy = PriorSpec::Cauchy { location: 1.0, scale: 0.1 };
+        let mut methods = vec![];
+        for sign_init in [-0.5, 0.0, 0.75] {
+            methods.push(Method::BatchEnsemble(BatchEnsemble { members: 3, sign_init }));
+            for (posterior, prior) in [
+                (PosteriorFamily::Normal, NORMAL),
+                (PosteriorFamily::Cauchy, cauchy),
+                (PosteriorFamily::NormalSharedScale, NORMAL),
+                (PosteriorFamily::NormalFixedScale { scale: 0.1 }, NORMAL),
+                (PosteriorFamily::PointMass, NORMAL),
+                (PosteriorFamily::PointMass, cauchy),
+            ] {
+                methods.push(Method::Rank1(Rank1 { posterior, prior, sign_init, ..Rank1::default() }));
+            }
+        }
+        for method in methods {
+            let sign_init = match &method {
+                Method::BatchEnsemble(m) => m.sign_init,
+                Method::Rank1(m) => m.sign_init,
+                _ => unreachable!(),
+            };
+            let network = network(&method);
+            let (id, found) = locations(&network, &initialize(&network, 5).unwrap());
+            let mut expected = vec![0.0_f32; found.len()];
+            let init = LocationInit::from_random_sign_init(sign_init).unwrap();
+            init.fill(&mut expected, &mut PhiloxRng::new(5, id.index() as u32)).unwrap();
+            assert_eq!(found, expected, "{method:?}");
+            assert!(network.layout.spec(id).name.ends_with(".location"));
+        }
+    }
+
+    #[test]
+    fn positive_locations_are_named_and_stored_as_what_is_trained() {
+        for (posterior, prior) in [
+            (PosteriorFamily::HalfCauchy, PriorSpec::HalfCauchy { scale: 1.0 }),
+            (PosteriorFamily::PointMass, PriorSpec::LogNormal { location: 0.0, scale: 0.1 }),
+        ] {
+            let at = |sign_init| {
+                let method = Method::Rank1(Rank1 { posterior, prior, sign_init, ..Rank1::default() });
+                let network = network(&method);
+                let (id, raw) = locations(&network, &initialize(&network, 5).unwrap());
+                assert!(network.layout.spec(id).name.ends_with(".raw_location"));
+                raw.iter().map(|&raw| LocationDomain::Positive.location(raw)).collect::<Vec<f32>>()
+            };
+            assert!(at(-0.0).iter().chain(&at(1.0)).all(|l| (l - 1.0).abs() < 1e-6));
+            let spread = at(-0.5);
+            assert!(spread.iter().any(|&l| l < 0.8) && spread.iter().any(|&l| l > 1.2));
+        }
     }
 }

@@ -75,7 +75,9 @@ impl Default for MeanField {
 
 /// Where a factor location starts: the reference code's `random_sign_init`.
 ///
-/// A positive value is the probability of +1 (else -1); a value `-v <= 0` draws from N(1, v^2).
+/// A positive value is the probability of +1 (else -1); a value `-v <= 0` draws from N(1, v^2). Factors that are never negative
+/// (log-normal, half-Cauchy, a point mass under a log-normal or half-Cauchy prior) start at `exp` of N(0, v^2), or at 1 for 1; random
+/// signs are refused for them.
 pub type SignInit = f64;
 
 /// Settings of BatchEnsemble.

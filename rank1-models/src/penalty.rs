@@ -5,8 +5,8 @@
 use rank1_core::Real as _;
 use rank1_core::noise::At;
 use rank1_priors::{
-    KlKind, KlValue, NoiseKind, PosteriorFamily, PriorSpec, SCALE_FLOOR, kl_and_grad_into, kl_kind,
-    raw_to_scale,
+    KlKind, KlValue, LocationDomain, NoiseKind, PosteriorFamily, PriorSpec, SCALE_FLOOR, kl_and_grad_into,
+    kl_kind, raw_to_scale,
 };
 use rayon::prelude::*;
 
@@ -51,6 +51,7 @@ struct Term {
     family: PosteriorFamily,
     prior: PriorSpec,
     location: ParamId,
+    domain: LocationDomain,
     scale: Option<ParamId>,
     prior_parameter: Option<ParamId>,
     factor: f64,
@@ -59,6 +60,8 @@ struct Term {
 /// The divergence of one term with the memory behind it, kept from step to step.
 #[derive(Debug, Default)]
 struct TermBuffers {
+    /// Constrained locations; empty where what is trained are the locations.
+    location: Vec<f32>,
     scale: Vec<f32>,
     prior_scale: Vec<f32>,
     noise: Vec<f32>,
@@ -92,6 +95,7 @@ impl Penalty {
                         family: *family,
                         prior: *prior,
                         location: *location,
+                        domain: plan.location_domain(),
                         scale: *scale,
                         prior_parameter: *prior_parameter,
                         factor,
@@ -105,6 +109,7 @@ impl Penalty {
                     family: PosteriorFamily::Normal,
                     prior: *prior,
                     location: layer.weight,
+                    domain: LocationDomain::Real,
                     scale: Some(*scale),
                     prior_parameter: None,
                     factor: 1.0,
@@ -192,7 +197,11 @@ impl Term {
         buffers: &mut TermBuffers,
     ) -> Result<(), Error> {
         let of = |id: Option<ParamId>| id.map_or(&[][..], |id| network.layout.slice(parameters, id));
-        let location = of(Some(self.location));
+        let mut location = of(Some(self.location));
+        if self.domain == LocationDomain::Positive {
+            constrain(location, &mut buffers.location);
+            location = &buffers.location;
+        }
         constrain(of(self.scale), &mut buffers.scale);
         constrain(of(self.prior_parameter), &mut buffers.prior_scale);
         let noise = self.draw(location.len(), weights, &mut buffers.noise)?;
@@ -221,14 +230,25 @@ impl Term {
         let layout = &network.layout;
         let factor = (weights.kl * self.factor) as f32;
         if factor != 0.0 {
-            add_multiple(layout.slice_mut(gradient, self.location), factor, &kl.d_loc);
-            let scales = [(self.scale, Some(&kl.d_scale)), (self.prior_parameter, kl.d_prior.as_ref())];
-            for (id, d_scale) in scales {
-                let (Some(id), Some(d_scale)) = (id, d_scale) else { continue };
+            // Of these the positive ones are functions of what is trained.
+            let (free, positive) = match self.domain {
+                LocationDomain::Real => (Some(self.location), None),
+                LocationDomain::Positive => (None, Some(self.location)),
+            };
+            if let Some(id) = free {
+                add_multiple(layout.slice_mut(gradient, id), factor, &kl.d_loc);
+            }
+            let constrained = [
+                (positive, Some(&kl.d_loc)),
+                (self.scale, Some(&kl.d_scale)),
+                (self.prior_parameter, kl.d_prior.as_ref()),
+            ];
+            for (id, derivative) in constrained {
+                let (Some(id), Some(derivative)) = (id, derivative) else { continue };
                 slope.clear();
                 slope.extend_from_slice(layout.slice(parameters, id));
                 f32::sigmoid_in_place(slope);
-                slope.iter_mut().zip(d_scale).for_each(|(slope, &d)| *slope *= d);
+                slope.iter_mut().zip(derivative).for_each(|(slope, &d)| *slope *= d);
                 add_multiple(layout.slice_mut(gradient, id), factor, slope);
             }
         }
@@ -293,6 +313,12 @@ mod tests {
             rank1(PosteriorFamily::NormalSharedScale, PriorSpec::TrainableScale { mean: 1.0 }),
             // Monte Carlo: the same draws at every parameter value, because the key is the same.
             rank1(PosteriorFamily::Normal, PriorSpec::StudentT { df: 3.0, location: 1.0, scale: 0.2 }),
+            // Positive locations are functions of what is trained.
+            rank1(PosteriorFamily::HalfCauchy, PriorSpec::HalfCauchy { scale: 1.0 }),
+            rank1(PosteriorFamily::HalfCauchy, PriorSpec::LogUniform),
+            rank1(PosteriorFamily::PointMass, PriorSpec::HalfCauchy { scale: 1.0 }),
+            rank1(PosteriorFamily::PointMass, PriorSpec::LogNormal { location: 0.0, scale: 0.3 }),
+            rank1(PosteriorFamily::LogNormal, PriorSpec::HalfCauchy { scale: 1.0 }),
             Method::MeanField(MeanField::default()),
         ] {
             let network = network(&method);

@@ -104,6 +104,7 @@ fn rank1_gradients_of_every_family_are_those_of_central_differences() {
 #[test]
 fn rank1_gradients_hold_for_every_setting() {
     let base = Rank1 { members: 3, dropout_rate: 0.2, ..Rank1::default() };
+    let tails = Some(ClipBounds { min: -2.5, max: 2.5 });
     for method in [
         Rank1 { granularity: Granularity::PerBatch, ..base.clone() },
         Rank1 { perturbation: Perturbation::Additive, ..base.clone() },
@@ -111,6 +112,9 @@ fn rank1_gradients_hold_for_every_setting() {
         Rank1 { stochastic: Stochastic::Output, ..base.clone() },
         // Narrow bounds, so that many draws are clipped and pass no gradient.
         Rank1 { clip: Some(ClipBounds { min: 0.5, max: 1.2 }), ..base.clone() },
+        // Tails that are cut, some of them many scales out.
+        Rank1 { posterior: PosteriorFamily::Cauchy, dropout_rate: 0.5, clip: tails, ..base.clone() },
+        Rank1 { posterior: PosteriorFamily::HalfCauchy, dropout_rate: 0.5, clip: tails, ..base.clone() },
         Rank1 { clip: None, members: 1, ..base.clone() },
     ] {
         check(Method::Rank1(method), Likelihood::HeteroscedasticGaussian, Activation::Silu);

@@ -64,7 +64,7 @@ pub enum Error {
         reason: &'static str,
     },
     /// The divergence is infinite at these parameters: a draw fell where the prior has no mass.
-    #[error("KL of a {} posterior from the prior is infinite: draw {draw} of entry {index} is outside its support", .family.name())]
+    #[error("KL of a {} posterior from the prior is infinite: draw {draw} of entry {index} is outside its support; train locations that stay positive (`LocationDomain::Positive`)", .family.name())]
     OutsideSupport {
         /// The posterior family.
         family: PosteriorFamily,

@@ -1,7 +1,9 @@
 //! Initializers of factor locations and scales; the shared weights are in [`crate::weight_init`].
 
+mod location;
+
 use rand::Rng;
-use rand_distr::{Distribution, Open01, StandardNormal};
+use rand_distr::Distribution;
 use serde::{Deserialize, Serialize};
 
 use crate::constraint::scale_to_raw;
@@ -10,98 +12,7 @@ use crate::posterior::PosteriorFamily;
 use crate::real::Real;
 use crate::weight_init::TruncatedNormal;
 
-/// How the locations of factor entries start; every entry of every member is drawn on its own.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum LocationInit {
-    /// Plus one with the given probability, else minus one.
-    RandomSign {
-        /// Probability of plus one.
-        probability: f64,
-    },
-    /// Normal around one, not truncated.
-    AroundOne {
-        /// Standard deviation; zero gives all ones.
-        std: f64,
-    },
-    /// One number for all entries; 0 suits log-normal locations.
-    Constant {
-        /// The number.
-        value: f64,
-    },
-}
-
-impl LocationInit {
-    /// The initializer that the reference code's `random_sign_init` stands for: positive is the probability of plus one, zero or
-    /// negative the standard deviation around one with its sign flipped.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for a probability above one or a number that is not finite.
-    ///
-    /// # Source
-    /// `random_sign_init` of the reference code, where the number is the probability of plus one; the paper calls it that of a flip.
-    pub fn from_random_sign_init(value: f64) -> Result<Self, Error> {
-        let init = if value > 0.0 {
-            Self::RandomSign { probability: value }
-        } else {
-            Self::AroundOne { std: -value }
-        };
-        init.check()?;
-        Ok(init)
-    }
-
-    /// Refuses impossible parameters.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] names the parameter.
-    ///
-    /// # Source
-    /// Definition of the initializers.
-    pub fn check(&self) -> Result<(), Error> {
-        let refuse = |parameter, value, expected| {
-            Err(Error::Parameter { owner: "LocationInit", parameter, value, expected })
-        };
-        match *self {
-            Self::RandomSign { probability } if !(0.0..=1.0).contains(&probability) => {
-                refuse("probability", probability, "a number from 0 to 1")
-            }
-            Self::AroundOne { std } if !(std >= 0.0 && std.is_finite()) => {
-                refuse("std", std, "a finite number, not negative")
-            }
-            Self::Constant { value } => finite("LocationInit", "value", value).map(|_| ()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Fills a slice of locations.
-    ///
-    /// # Shapes
-    /// `out` is `[D]` or all members' `[K D]`; entries are drawn in order.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for impossible parameters; nothing is written then.
-    ///
-    /// # Source
-    /// Edward2's sign and unit-mean initializers. For log-normal posteriors the reference code uses the same numbers as logarithms, so that factors
-    /// start near `exp(1)`; prefer [`LocationInit::Constant`] with 0 there.
-    pub fn fill<T: Real, R: Rng + ?Sized>(&self, out: &mut [T], rng: &mut R) -> Result<(), Error> {
-        self.check()?;
-        for entry in out {
-            *entry = T::of(match *self {
-                Self::RandomSign { probability } => {
-                    let u: f64 = Open01.sample(rng);
-                    if u < probability { 1.0 } else { -1.0 }
-                }
-                Self::AroundOne { std } => {
-                    let z: f64 = StandardNormal.sample(rng);
-                    1.0 + std * z
-                }
-                Self::Constant { value } => value,
-            });
-        }
-        Ok(())
-    }
-}
+pub use location::LocationInit;
 
 /// Standard deviation of multiplicative dropout noise at a rate: `sqrt(p / (1 - p))`.
 ///
@@ -218,31 +129,6 @@ mod tests {
         for rate in [0.0, 1.0, -0.1, f64::NAN] {
             assert!(std_from_dropout_rate(rate).is_err());
         }
-    }
-
-    #[test]
-    fn sign_of_the_reference_number_chooses_the_initializer() {
-        let read = |v| LocationInit::from_random_sign_init(v);
-        assert_eq!(read(0.75).unwrap(), LocationInit::RandomSign { probability: 0.75 });
-        assert_eq!(read(-0.5).unwrap(), LocationInit::AroundOne { std: 0.5 });
-        assert!(read(1.5).is_err() && read(f64::NAN).is_err() && read(f64::NEG_INFINITY).is_err());
-        let mut ones = [0.0f32; 7];
-        read(0.0).unwrap().fill(&mut ones, &mut Xoshiro256PlusPlus::seed_from_u64(1)).unwrap();
-        assert_eq!(ones, [1.0f32; 7]);
-    }
-
-    #[test]
-    fn signs_and_unit_normals_have_the_stated_moments() {
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(11);
-        let mut out = vec![0.0f64; 100_000];
-        LocationInit::RandomSign { probability: 0.75 }.fill(&mut out, &mut rng).unwrap();
-        let plus = out.iter().filter(|x| **x > 0.0).count() as f64 / 1e5;
-        // 4.4 standard errors of a proportion.
-        assert!((plus - 0.75).abs() < 0.006 && out.iter().all(|x| x.abs() == 1.0));
-        LocationInit::AroundOne { std: 0.5 }.fill(&mut out, &mut rng).unwrap();
-        let mean = out.iter().sum::<f64>() / 1e5;
-        let var = out.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 1e5;
-        assert!((mean - 1.0).abs() < 0.007 && (var - 0.25).abs() < 0.005);
     }
 
     #[test]

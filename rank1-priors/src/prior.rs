@@ -145,6 +145,14 @@ impl PriorSpec {
         matches!(self, Self::TrainableScale { .. })
     }
 
+    /// Whether the prior has mass on positive numbers only.
+    ///
+    /// # Source
+    /// Supports of the priors.
+    pub fn is_positive(&self) -> bool {
+        matches!(self, Self::LogNormal { .. } | Self::HalfCauchy { .. })
+    }
+
     /// The density of one entry, where the prior has one of its own.
     ///
     /// Improper priors return their unnormalized density: `1 / |x|` and 1.

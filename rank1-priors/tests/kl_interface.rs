@@ -32,7 +32,7 @@ fn the_kind_of_every_pair_is_as_documented() {
         (F::NormalSharedScale, "cm--cmcccmmc"),
         (F::NormalFixedScale { scale: 0.2 }, "cm--cmcccmmc"),
         (F::Cauchy, "-c--cm---mmc"),
-        (F::HalfCauchy, "-mmmmm---mmc"),
+        (F::HalfCauchy, "-mmmcm---mmc"),
         (F::LogNormal, "cmcmcm-ccmmc"),
         (F::PointMass, "cccc-cccc-cc"),
     ] {

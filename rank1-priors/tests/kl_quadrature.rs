@@ -40,7 +40,8 @@ fn expectation(family: PosteriorFamily, loc: f64, scale: f64, f: impl Fn(f64) ->
             integrate(|v| f(loc + scale * (PI * v).tan()), &points, 1e-9)
         }
         PosteriorFamily::HalfCauchy => {
-            integrate(|v| f(loc + scale * (PI * v).tan()), &[0.0, 0.25, 0.5], 1e-9) * 2.0
+            let points = around(zero.atan() / PI, [0.0, 0.5]);
+            integrate(|v| f(loc + scale * (PI * v).tan()), &points, 1e-9) * 2.0
         }
         _ => unreachable!("the tests use families with a scale per entry"),
     }
@@ -96,13 +97,51 @@ fn log_uniform_divergences_differ_from_the_improper_density_by_the_infimum() {
     const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
     // Entropy and mean log-magnitude of the standard variates.
     let normal = -0.5 * (2.0 * PI).ln() - 0.5 - 0.5 * (EULER_GAMMA + LN_2);
-    for (family, infimum) in [(PosteriorFamily::Normal, normal), (PosteriorFamily::Cauchy, -(4.0 * PI).ln())]
-    {
+    for (family, infimum) in [
+        (PosteriorFamily::Normal, normal),
+        (PosteriorFamily::Cauchy, -(4.0 * PI).ln()),
+        (PosteriorFamily::HalfCauchy, -(2.0 * PI).ln()),
+    ] {
         let exact = kl_and_grad(family, PriorSpec::LogUniform, &LOC, &SCALE, None).unwrap().value;
         near(exact, divergence(family, |_, x| -x.abs().ln()) - 7.0 * infimum);
         let at_zero = kl_and_grad::<f64>(family, PriorSpec::LogUniform, &[0.0], &[0.4], None).unwrap();
         assert!(at_zero.value.abs() < 1e-15 && at_zero.d_scale[0].abs() < 1e-15);
     }
+}
+
+/// The text once said that the infimum is 0 over all locations; the function was right.
+#[test]
+fn the_half_cauchy_divergence_from_log_uniform_is_least_below_location_zero() {
+    const SCALE: f64 = 0.4;
+    let at = |ratio: f64| {
+        kl_and_grad(PosteriorFamily::HalfCauchy, PriorSpec::LogUniform, &[ratio * SCALE], &[SCALE], None)
+            .unwrap()
+    };
+    for ratio in [-30.0, -1.7, -1.0, -0.5, -0.1, 0.1, 0.5, 1.0, 2.3, 40.0] {
+        let (loc, q) = (ratio * SCALE, HalfCauchy::new(ratio * SCALE, SCALE).unwrap());
+        let quadrature =
+            expectation(PosteriorFamily::HalfCauchy, loc, SCALE, |x| q.log_density(x) + x.abs().ln());
+        near(at(ratio).value, quadrature + (2.0 * PI).ln());
+        let slope = (at(ratio + 1e-5).value - at(ratio - 1e-5).value) / (2e-5 * SCALE);
+        approx::assert_relative_eq!(at(ratio).d_loc[0], slope, max_relative = 1e-7, epsilon = 1e-8);
+        approx::assert_relative_eq!(
+            at(ratio).d_scale[0],
+            -ratio * slope,
+            max_relative = 1e-7,
+            epsilon = 1e-8
+        );
+    }
+    approx::assert_abs_diff_eq!(at(-0.5).value, -0.403_198, epsilon = 1e-6);
+    // Over locations that are not negative the infimum is 0, at 0; it rises from there.
+    assert_eq!(at(0.0).value, 0.0);
+    let rising: Vec<f64> = (0..200).map(|i| at(0.05 * f64::from(i)).value).collect();
+    assert!(rising.windows(2).all(|pair| pair[0] < pair[1]));
+    // Over all locations the minimum is where `m + (2 / pi) ln |m|` changes its sign.
+    let least = at(-0.474_541);
+    approx::assert_abs_diff_eq!(least.value, -0.403_803, epsilon = 1e-6);
+    assert!(least.d_loc[0].abs() < 1e-5 && least.d_scale[0].abs() < 1e-5);
+    assert!((-400..400).all(|i| at(0.01 * f64::from(i)).value >= least.value));
+    assert!(at(-1.442).value < 0.0 && at(-1.443).value > 0.0);
 }
 
 #[test]
@@ -183,6 +222,7 @@ fn exact_values_lie_within_the_error_of_their_monte_carlo_estimate() {
         (F::Cauchy, PriorSpec::LogUniform),
         (F::LogNormal, PriorSpec::LogNormal { location: 0.2, scale: 0.7 }),
         (F::LogNormal, PriorSpec::LogUniform),
+        (F::HalfCauchy, PriorSpec::LogUniform),
         (F::HalfCauchy, PriorSpec::ImproperUniform),
     ] {
         let exact = kl_and_grad(family, prior, &LOC, &SCALE, None).unwrap();

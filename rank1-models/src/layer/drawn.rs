@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use rank1_core::factor::ClipBounds;
 use rank1_core::perturb::Perturbation;
 use rank1_gpu::{Clip, Draw, Family, NoiseKind, ScaleParameter};
-use rank1_priors::PosteriorFamily;
+use rank1_priors::{LocationDomain, PosteriorFamily};
 
 use super::{DrawRows, Factor};
 use crate::engine::Site;
@@ -45,6 +45,10 @@ pub(super) fn device_layer(
 fn factor_of(factor: &Factor, rows: &DrawRows, site: Site) -> Option<LayerFactor> {
     if factor.noise_kind().is_none() {
         return factor.draw(None, rows.n_samples).ok().map(LayerFactor::Given);
+    }
+    // The kernels take locations as they are trained.
+    if factor.domain != LocationDomain::Real {
+        return None;
     }
     let (kind, family) = match factor.family {
         PosteriorFamily::Normal => (NoiseKind::Normal, Family::LocationScale),

@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use rank1_core::factor::ClipBounds;
 use rank1_core::noise::NoiseKind;
-use rank1_priors::{PosteriorFamily, PriorSpec};
+use rank1_priors::{LocationDomain, PosteriorFamily, PriorSpec};
 use serde::{Deserialize, Serialize};
 
 use super::scale::positive_scale;
@@ -14,12 +14,16 @@ use super::{initial, kl};
 use crate::error::Error;
 use crate::method::{Granularity, SignInit};
 
+/// Below the logarithm of the largest number in single precision, far above that of any bound of draws.
+const LARGEST_EXPONENT: f32 = 80.0;
+
 /// How a factor starts and what distribution it has.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FactorConfig {
     /// Variational family; [`PosteriorFamily::PointMass`] makes a BatchEnsemble factor.
     pub family: PosteriorFamily,
-    /// Start of the location: a positive value is the probability of +1 (else -1), `-v <= 0` draws from N(1, v^2).
+    /// Start of the location: a positive value is the probability of +1 (else -1), `-v <= 0` draws from N(1, v^2). Log-normal
+    /// factors and positive locations start around one too, see [`rank1_priors::LocationInit::for_factor`].
     pub sign_init: SignInit,
     /// Start of the posterior scale; `sqrt(p / (1 - p))` imitates dropout at rate p.
     pub initial_std: f64,
@@ -27,6 +31,10 @@ pub struct FactorConfig {
     pub granularity: Granularity,
     /// Bounds of a draw; none disables clipping.
     pub clip: Option<ClipBounds>,
+    /// Which locations the factor can have; those of a half-Cauchy factor are positive whatever is said here. A point mass whose prior
+    /// has mass on positive numbers only needs [`LocationDomain::Positive`], which [`FactorConfig::under`] sets.
+    #[serde(default)]
+    pub domain: LocationDomain,
 }
 
 impl Default for FactorConfig {
@@ -38,27 +46,41 @@ impl Default for FactorConfig {
             initial_std: 0.031_638_6,
             granularity: Granularity::PerExample,
             clip: Some(ClipBounds::REFERENCE),
+            domain: LocationDomain::Real,
         }
     }
 }
 
 impl FactorConfig {
+    /// The same factor with locations inside the support of `prior`.
+    ///
+    /// # Source
+    /// [`LocationDomain::of`].
+    #[must_use]
+    pub fn under(self, prior: PriorSpec) -> Self {
+        Self { domain: LocationDomain::of(self.family, prior), ..self }
+    }
+
     /// A factor of `n_members` vectors of `width` entries; equal seeds give equal factors.
     ///
     /// # Shapes
-    /// Location `[n_members, width]`; raw scale the same, `[1, 1]` if shared, absent for a fixed scale and a point mass.
+    /// Location `[n_members, width]`, unconstrained where it must be positive; raw scale the same, `[1, 1]` if shared, absent for a fixed scale and a point mass.
     ///
     /// # Errors
-    /// A scale or a sign initialization outside its domain.
+    /// A scale or a sign initialization outside its domain; random signs of a factor that is never negative.
     ///
     /// # Source
     /// Dusenberry et al. 2020, appendix B, and the reference code: raw scales of normal and log-normal families are
-    /// jittered by a truncated normal of 0.1.
+    /// jittered by a truncated normal of 0.1. Log-normal factors start around 1, not around `exp(1)` as there.
     pub fn init(&self, n_members: usize, width: usize, seed: u64, device: &Device) -> Result<Factor, Error> {
         self.family.check()?;
         let shape = [n_members, width];
-        let location =
-            initial::tensor(initial::signs(self.sign_init, n_members * width, seed)?, shape, device);
+        let domain = match self.family {
+            PosteriorFamily::HalfCauchy => LocationDomain::Positive,
+            _ => self.domain,
+        };
+        let location = initial::locations((self.family, domain), self.sign_init, n_members * width, seed)?;
+        let location = initial::tensor(location, shape, device);
         let raw_scale = match self.family.n_scales(n_members * width) {
             0 => None,
             n => {
@@ -73,6 +95,7 @@ impl FactorConfig {
             family: self.family,
             granularity: self.granularity,
             clip: self.clip,
+            domain,
         })
     }
 }
@@ -80,7 +103,7 @@ impl FactorConfig {
 /// A distribution (or a point) per member and entry.
 #[derive(Module, Debug)]
 pub struct Factor {
-    /// Locations, `[K, D]`.
+    /// What locations are trained by, `[K, D]`: themselves, or unconstrained numbers where [`Factor::domain`] is not the whole line.
     pub location: Param<Tensor<2>>,
     /// Unconstrained scales, `[K, D]`, or `[1, 1]` if shared; none for a fixed scale and for a point mass.
     pub raw_scale: Option<Param<Tensor<2>>>,
@@ -93,6 +116,9 @@ pub struct Factor {
     /// Bounds of a draw.
     #[module(skip)]
     pub clip: Option<ClipBounds>,
+    /// Which locations the factor can have.
+    #[module(skip)]
+    pub domain: LocationDomain,
 }
 
 impl Factor {
@@ -118,6 +144,18 @@ impl Factor {
         self.raw_scale.as_ref().map(|raw| positive_scale(raw.val()))
     }
 
+    /// Locations `[K, D]`, inside their domain.
+    ///
+    /// # Source
+    /// [`LocationDomain::location`].
+    #[must_use]
+    pub fn locations(&self) -> Tensor<2> {
+        match self.domain {
+            LocationDomain::Real => self.location.val(),
+            LocationDomain::Positive => positive_scale(self.location.val()),
+        }
+    }
+
     /// `location + scale * noise`, then clipped; the gradient is zero where a draw was cut.
     ///
     /// Half-Cauchy takes `|noise|`, log-normal the exponential of the sum, a point mass returns its locations.
@@ -133,7 +171,7 @@ impl Factor {
     /// Dusenberry et al. 2020, section 3; clipping as the reference code's dense layer.
     pub fn draw(&self, noise: Option<Tensor<2>>, n_samples: usize) -> Result<Tensor<2>, Error> {
         const OP: &str = "Factor::draw";
-        let location = self.location.val();
+        let location = self.locations();
         let [members, width] = location.dims();
         let draw = match (self.noise_kind(), noise) {
             (None, _) => location.repeat_dim(0, n_samples),
@@ -173,7 +211,12 @@ impl Factor {
             (None, _) => noise * 0.0,
         };
         let sum = location + spread;
-        if self.family == PosteriorFamily::LogNormal { sum.exp() } else { sum }
+        match (self.family, self.clip) {
+            // An infinite draw would be cut, but the derivative of its exponential times zero is no number.
+            (PosteriorFamily::LogNormal, Some(_)) => sum.clamp_max(LARGEST_EXPONENT).exp(),
+            (PosteriorFamily::LogNormal, None) => sum.exp(),
+            _ => sum,
+        }
     }
 
     /// KL to a prior in nats, summed over members and entries, with gradients for location and raw scale.
@@ -182,7 +225,8 @@ impl Factor {
     /// `noise`: `draws * K * D` standard values where the pair has no closed form, else none; returns `[1]`.
     ///
     /// # Errors
-    /// A pair without a divergence, or noise of the wrong length.
+    /// A pair without a divergence, noise of the wrong length, or a point outside the support of the prior (see
+    /// [`FactorConfig::under`]).
     ///
     /// # Numerics
     /// Computed in double precision by the priors crate, then rounded.
@@ -190,6 +234,6 @@ impl Factor {
     /// # Source
     /// [`rank1_priors::kl_and_grad`].
     pub fn kl(&self, prior: PriorSpec, noise: Option<&[f32]>) -> Result<Tensor<1>, Error> {
-        kl::divergence(self.family, prior, self.location.val(), self.scale(), noise)
+        kl::divergence(self.family, prior, self.locations(), self.scale(), noise)
     }
 }

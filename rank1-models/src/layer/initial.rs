@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
-use rank1_priors::{Error, LocationInit, PosteriorFamily, ScaleInit, WeightInit};
+use rank1_priors::{Error, LocationDomain, LocationInit, PosteriorFamily, ScaleInit, WeightInit};
 
 use crate::method::SignInit;
 
@@ -20,9 +20,15 @@ pub(super) fn tensor(values: Vec<f32>, shape: [usize; 2], device: &Device) -> Te
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Factor locations.
-pub(super) fn signs(init: SignInit, n: usize, seed: u64) -> Result<Vec<f32>, Error> {
-    filled(n, |out| LocationInit::from_random_sign_init(init)?.fill(out, &mut rng(subseed(seed, 0))))
+/// Factor locations, or the unconstrained numbers that positive ones are trained by.
+pub(super) fn locations(
+    (family, domain): (PosteriorFamily, LocationDomain),
+    init: SignInit,
+    n: usize,
+    seed: u64,
+) -> Result<Vec<f32>, Error> {
+    let init = LocationInit::for_factor(family, domain, init)?;
+    filled(n, |out| init.fill_raw(domain, out, &mut rng(subseed(seed, 0))))
 }
 
 /// Unconstrained factor scales.

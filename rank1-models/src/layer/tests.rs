@@ -64,6 +64,9 @@ fn draws_follow_the_family_and_stop_gradients_where_clipped() {
     ] {
         let config = FactorConfig { family, sign_init: 0.0, initial_std: 1.0, ..FactorConfig::default() };
         let mut factor = config.init(2, 1, 0, &device).unwrap();
+        // Locations of one for every family, whatever it starts at and is trained by.
+        let one = factor.domain.raw(1.0).unwrap();
+        factor.location = factor.location.map(|l| Tensor::full(l.dims(), one, &device).require_grad());
         if let Some(raw) = factor.raw_scale.take() {
             factor.raw_scale =
                 Some(raw.map(|raw| Tensor::full(raw.dims(), 1.0_f32.exp_m1().ln(), &device).require_grad()));
@@ -75,10 +78,54 @@ fn draws_follow_the_family_and_stop_gradients_where_clipped() {
         }
         let slope = values(factor.location.grad(&gradients).unwrap());
         let log_normal = family == PosteriorFamily::LogNormal;
+        let chain = factor.domain.slope(one) as f32;
         // The second member's first draw is cut: only its other draw counts.
-        let first = if log_normal { expected[0] + expected[1] } else { 2.0 };
-        let second = if log_normal { expected[3] } else { 1.0 };
+        let first = if log_normal { expected[0] + expected[1] } else { 2.0 * chain };
+        let second = if log_normal { expected[3] } else { chain };
         assert!((slope[0] - first).abs() < 1e-5 && (slope[1] - second).abs() < 1e-5, "{family:?}: {slope:?}");
+    }
+}
+
+#[test]
+fn a_cut_draw_passes_no_gradient_however_far_out_it_is() {
+    let device = Device::flex().autodiff();
+    // The largest Cauchy variate that a draw can have, and exponents beyond single precision.
+    for (family, noise) in [
+        (PosteriorFamily::Cauchy, 2.7e9_f32),
+        (PosteriorFamily::HalfCauchy, -2.7e9),
+        (PosteriorFamily::LogNormal, 400.0),
+    ] {
+        let config = FactorConfig { family, initial_std: 3.0, ..FactorConfig::default() };
+        let factor = config.init(1, 3, 0, &device).unwrap();
+        let noise = Tensor::<2>::from_floats([[0.1, noise, 0.1]], &device);
+        let draw = factor.draw(Some(noise), 1).unwrap();
+        let gradients = draw.clone().sum().backward();
+        assert_eq!(values(draw.inner())[1], 10.0, "{family:?}");
+        for parameter in [factor.location.val(), factor.raw_scale.as_ref().unwrap().val()] {
+            let slope = values(parameter.grad(&gradients).unwrap());
+            assert_eq!(slope[1], 0.0, "{family:?}: {slope:?}");
+            assert!(slope[0].is_finite() && slope[0] > 0.0, "{family:?}: {slope:?}");
+        }
+    }
+}
+
+#[test]
+fn positive_factors_refuse_random_signs_and_points_know_their_prior() {
+    let device = Device::flex();
+    let prior = PriorSpec::HalfCauchy { scale: 1.0 };
+    let point = FactorConfig { family: PosteriorFamily::PointMass, ..FactorConfig::default() };
+    let inside = point.under(prior).init(K, 101, 1, &device).unwrap();
+    assert!(values(inside.locations()).iter().all(|&l| l > 0.0));
+    assert!(inside.kl(prior, None).unwrap().into_scalar::<f32>().is_finite());
+    let outside = point.init(K, 101, 1, &device).unwrap().kl(prior, None).unwrap_err().to_string();
+    assert!(outside.contains("outside its support") && outside.contains("Positive"), "{outside}");
+    for config in [
+        FactorConfig { family: PosteriorFamily::HalfCauchy, ..FactorConfig::default() },
+        FactorConfig { family: PosteriorFamily::LogNormal, ..FactorConfig::default() },
+        point.under(prior),
+    ] {
+        assert!(FactorConfig { sign_init: 0.5, ..config }.init(K, 3, 1, &device).is_err(), "{config:?}");
+        assert!(FactorConfig { sign_init: 1.0, ..config }.init(K, 3, 1, &device).is_ok(), "{config:?}");
     }
 }
 

@@ -10,7 +10,7 @@ use rank1_core::factor::ClipBounds;
 use rank1_core::likelihood::Likelihood;
 use rank1_core::objective::MemberKl;
 use rank1_core::perturb::Perturbation;
-use rank1_priors::{PosteriorFamily, PriorSpec};
+use rank1_priors::{LocationDomain, PosteriorFamily, PriorSpec};
 
 use crate::error::Error;
 use crate::method::{Estimator, Granularity, Method, SignInit};
@@ -36,7 +36,7 @@ pub enum FactorPlan {
     Random {
         /// Variational family.
         family: PosteriorFamily,
-        /// Shape `[K, D]`.
+        /// Shape `[K, D]`; unconstrained where [`FactorPlan::location_domain`] is not the whole line.
         location: ParamId,
         /// Unconstrained scale, `[K, D]`, or `[1, 1]` for a shared one; none for a fixed one.
         scale: Option<ParamId>,
@@ -121,6 +121,15 @@ pub struct LayerPlan {
 }
 
 impl FactorPlan {
+    /// Which locations the factor can have: those of a distribution lie in the support of posterior and prior.
+    #[must_use]
+    pub fn location_domain(&self) -> LocationDomain {
+        match self {
+            Self::Random { family, prior, .. } => LocationDomain::of(*family, *prior),
+            Self::Absent | Self::Point { .. } | Self::Dropout { .. } => LocationDomain::Real,
+        }
+    }
+
     /// Parameters that a draw reads, and that of the prior.
     fn parameters(&self) -> [Option<ParamId>; 3] {
         match self {

@@ -3,11 +3,11 @@
 use toml::Value;
 
 use rank1_core::objective::NllForm;
-use rank1_priors::PriorSpec;
+use rank1_priors::{LocationDomain, LocationInit, PosteriorFamily, PriorSpec};
 
 use super::sections::Sections;
 use super::{Annealing, DataRecipe, Every, ModelRecipe, Override, Problem, Recipe, TrainRecipe};
-use crate::method::{Estimator, Method};
+use crate::method::{Estimator, Method, Rank1};
 use crate::network::Body;
 use crate::optimizer::OptimizerSpec;
 use crate::schedule::Schedule;
@@ -264,7 +264,13 @@ fn method(m: &Method, at: &str, v: &mut Values<'_>) {
                 "a finite number above 0",
                 std,
             );
-            prior(&m.prior, &format!("{at}.prior"), v);
+            divergence(PosteriorFamily::Normal, m.prior, at, v);
+            v.need(
+                !m.prior.has_trainable_scale(),
+                &format!("{at}.prior"),
+                "a prior without a trained scale, which `rank1` factors have and mean-field weights do not",
+                format!("`{}`", m.prior.name()),
+            );
         }
         Method::BatchEnsemble(m) => {
             members(m.members, at, v);
@@ -272,13 +278,10 @@ fn method(m: &Method, at: &str, v: &mut Values<'_>) {
         }
         Method::Rank1(m) => {
             members(m.members, at, v);
-            sign(m.sign_init, at, v);
             let p = m.dropout_rate;
             v.need(p > 0.0 && p < 1.0, &format!("{at}.dropout_rate"), "a probability in (0, 1)", p);
-            prior(&m.prior, &format!("{at}.prior"), v);
-            if let Err(e) = rank1_priors::kl_kind(m.posterior, m.prior) {
-                v.0.push(Problem { key: format!("{at}.prior"), message: e.to_string() });
-            }
+            divergence(m.posterior, m.prior, at, v);
+            support(m, at, v);
         }
         Method::Ensemble(e) => {
             v.need((1..=1000).contains(&e.networks), &format!("{at}.networks"), "1 to 1000", e.networks);
@@ -305,9 +308,37 @@ fn sign(s: f64, at: &str, v: &mut Values<'_>) {
     );
 }
 
-fn prior(p: &PriorSpec, at: &str, v: &mut Values<'_>) {
-    if let Err(e) = p.check() {
-        v.0.push(Problem { key: at.into(), message: e.to_string() });
+/// Parameters of posterior and prior, and that the one has a divergence from the other.
+fn divergence(posterior: PosteriorFamily, prior: PriorSpec, at: &str, v: &mut Values<'_>) {
+    let found = [
+        ("posterior", posterior.check().err()),
+        ("prior", prior.check().err()),
+        ("prior", rank1_priors::kl_kind(posterior, prior).err()),
+    ];
+    for (key, error) in found {
+        v.0.extend(error.map(|e| Problem { key: format!("{at}.{key}"), message: e.to_string() }));
+    }
+}
+
+/// The start of locations and the bounds of draws leave factors where their distribution has mass.
+fn support(m: &Rank1, at: &str, v: &mut Values<'_>) {
+    sign(m.sign_init, at, v);
+    let domain = LocationDomain::of(m.posterior, m.prior);
+    if m.sign_init > 0.0
+        && m.sign_init < 1.0
+        && let Err(e) = LocationInit::for_factor(m.posterior, domain, m.sign_init)
+    {
+        v.0.push(Problem { key: format!("{at}.sign_init"), message: e.to_string() });
+    }
+    if let Some(clip) = m.clip {
+        let got = format!("{{ min = {}, max = {} }}", clip.min, clip.max);
+        v.need(clip.min < clip.max, &format!("{at}.clip"), "`min` below `max`", &got);
+        v.need(
+            !m.posterior.is_positive() || clip.max > 0.0,
+            &format!("{at}.clip.max"),
+            "a number above 0, because draws of this posterior are positive",
+            clip.max,
+        );
     }
 }
 

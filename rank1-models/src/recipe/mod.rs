@@ -146,7 +146,7 @@ fn default_batch_size() -> usize {
     256
 }
 fn default_optimizer() -> OptimizerSpec {
-    OptimizerSpec::adam(0.001)
+    OptimizerSpec::adam(0.003)
 }
 
 /// Bound of the gradient's norm for posteriors whose draws have no variance, unless a recipe says otherwise.

@@ -3,7 +3,7 @@
 //! Not for sizes and order of layers; those are in [`super::builder`] and the architectures.
 
 use rank1_core::perturb::Perturbation;
-use rank1_priors::PosteriorFamily;
+use rank1_priors::{LocationDomain, PosteriorFamily};
 
 use crate::method::{Method, Rank1, SignInit, Stochastic};
 use crate::network::FactorPlan;
@@ -54,7 +54,11 @@ fn factor(
     if !random {
         return point(layout, name, k, d, m.sign_init);
     }
-    let location = layout.push(format!("{name}.location"), &[k, d], ParamGroup::FactorLocation);
+    let location_name = match LocationDomain::of(m.posterior, m.prior) {
+        LocationDomain::Real => "location",
+        LocationDomain::Positive => "raw_location",
+    };
+    let location = layout.push(format!("{name}.{location_name}"), &[k, d], ParamGroup::FactorLocation);
     let scale_shape = match m.posterior {
         PosteriorFamily::PointMass | PosteriorFamily::NormalFixedScale { .. } => None,
         PosteriorFamily::NormalSharedScale => Some([1, 1]),

@@ -7,7 +7,7 @@ use rank1_core::factor::ClipBounds;
 use rank1_core::layout::{join_members, member_major};
 use rank1_models::layer::{Factor, FactorNoise, Rank1Linear};
 use rank1_models::method::Granularity;
-use rank1_priors::PosteriorFamily;
+use rank1_priors::{LocationDomain, PosteriorFamily};
 
 use crate::dense::Dense;
 use crate::json::{Outcome, Record};
@@ -54,6 +54,7 @@ impl BurnFactor {
             family,
             granularity: Granularity::PerExample,
             clip,
+            domain: LocationDomain::Real,
         };
         let rows = |noise: &Array3<f64>| join_members(member_major(noise.view()).view());
         Self { factor, noise: noise.map(|noise| tensor(&rows(noise)).require_grad()) }

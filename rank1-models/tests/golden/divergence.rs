@@ -7,7 +7,7 @@ use rank1_models::method::Granularity;
 use rank1_priors::dist::{Cauchy, LogDensity, Normal};
 use rank1_priors::quadrature::integrate;
 use rank1_priors::{
-    KlValue, PosteriorFamily, PriorSpec, d_scale_d_raw, kl_and_grad, kl_and_grad_monte_carlo,
+    KlValue, LocationDomain, PosteriorFamily, PriorSpec, d_scale_d_raw, kl_and_grad, kl_and_grad_monte_carlo,
     kl_and_grad_with_prior_scale, raw_to_scale, reference, scale_to_raw,
 };
 
@@ -264,6 +264,7 @@ impl<'a> Case<'a> {
             family: self.family,
             granularity: Granularity::PerBatch,
             clip: None,
+            domain: LocationDomain::Real,
         };
         let noise: Option<Vec<f32>> = self.noise.as_ref().map(|n| n.iter().map(|&v| v as f32).collect());
         let kl = self.record.ok(factor.kl(prior, noise.as_deref().filter(|_| gradients)))?;

@@ -96,7 +96,7 @@ fn signs(row: &Record<'_>) -> Outcome<()> {
             config.check("stddev", std, Precision::Double)?;
             (1.0, std)
         }
-        LocationInit::Constant { .. } => return row.fault("random_sign_init", "gave a constant"),
+        _ => return row.fault("random_sign_init", "gave an initializer that the reference does not have"),
     };
     row.report.unread.borrow_mut().extend(config.unread());
     let mut draws = vec![0.0_f64; N];

@@ -3,7 +3,9 @@
 use std::f64::consts::{LN_2, PI};
 
 use super::empirical_bayes::{VarianceCenter, empirical_bayes};
-use super::log_uniform::{cauchy_log_uniform, log_normal_log_uniform, normal_log_uniform};
+use super::log_uniform::{
+    cauchy_log_uniform, half_cauchy_log_uniform, log_normal_log_uniform, normal_log_uniform,
+};
 use super::{Form, KlKind, KlValue, form};
 use crate::dist::LogDensity;
 use crate::error::Error;
@@ -87,6 +89,9 @@ pub(crate) fn closed_form<T: Real>(
         }),
         (Form::Cauchy, PriorSpec::LogUniform) => {
             sum_entries(entries, out, |i| cauchy_log_uniform(entries.loc(i), entries.scale(i)));
+        }
+        (Form::HalfCauchy, PriorSpec::LogUniform) => {
+            sum_entries(entries, out, |i| half_cauchy_log_uniform(entries.loc(i), entries.scale(i)));
         }
         (Form::LogNormal, PriorSpec::LogUniform) => {
             sum_entries(entries, out, |i| log_normal_log_uniform(entries.scale(i)));

@@ -109,15 +109,15 @@ pub fn kl_kind(family: PosteriorFamily, prior: PriorSpec) -> Result<KlKind, Erro
             P::Normal { .. } | P::EmpiricalBayes { .. } | P::TrainableScale { .. },
         ) => refuse("infinite, the tails of the posterior are too heavy; use a Cauchy or Student-t prior"),
         (_, P::Normal { .. } | P::EmpiricalBayes { .. } | P::TrainableScale { .. }) => Ok(KlKind::ClosedForm),
-        (Form::Normal | Form::Cauchy, P::LogNormal { .. } | P::HalfCauchy { .. }) => {
-            refuse("infinite, the posterior has mass on negative numbers; use a log-normal posterior")
-        }
+        (Form::Normal | Form::Cauchy, P::LogNormal { .. } | P::HalfCauchy { .. }) => refuse(
+            "infinite, the posterior has mass on negative numbers; use a log-normal or half-Cauchy posterior",
+        ),
         (Form::Point, P::LogUniform | P::Horseshoe { .. }) => {
             refuse("unbounded below, the density has a pole; use a posterior with a scale")
         }
         (Form::Point, _) => Ok(KlKind::ClosedForm),
         (Form::Cauchy, P::Cauchy { .. }) | (Form::LogNormal, P::LogNormal { .. }) => Ok(KlKind::ClosedForm),
-        (Form::Normal | Form::Cauchy | Form::LogNormal, P::LogUniform) => Ok(KlKind::ClosedForm),
+        (_, P::LogUniform) => Ok(KlKind::ClosedForm),
         _ => Ok(KlKind::MonteCarlo { draws: 1 }),
     }
 }
@@ -127,8 +127,10 @@ pub fn kl_kind(family: PosteriorFamily, prior: PriorSpec) -> Result<KlKind, Erro
 /// Exact where the pair has a closed form, and then `noise` is not read; otherwise the mean over the given draws.
 /// A point mass has no entropy: its value is minus the log prior density.
 ///
-/// The improper log-uniform prior fixes no constant: normal, Cauchy and half-Cauchy divergences are measured from their
-/// infimum (0), the log-normal one against the density `1 / x`.
+/// The improper log-uniform prior fixes no constant. Normal and Cauchy divergences are measured from their infimum over all
+/// parameters, the half-Cauchy one from its infimum over locations of zero and above; all three are 0 at location 0. A
+/// half-Cauchy location below zero puts the pole of `1 / |x|` inside the support: the divergence falls to -0.4038 at
+/// `location = -0.4745 scale` and is negative down to -1.442 scales. The log-normal one is against the density `1 / x`.
 ///
 /// # Shapes
 /// | value | shape | note |

@@ -1,5 +1,6 @@
 //! Variational families of factor entries: draws from given noise and their pathwise gradients; no divergences.
 
+mod domain;
 mod entries;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::real::Real;
 
+pub use domain::LocationDomain;
 pub(crate) use entries::{Entries, HALF_LN_2PI, same_length};
 
 /// The distribution of every factor entry under the variational posterior.
@@ -20,7 +22,8 @@ pub enum PosteriorFamily {
     Normal,
     /// Cauchy with a scale per entry.
     Cauchy,
-    /// `location + scale |t|` with `t` standard Cauchy; the support starts at the location.
+    /// `location + scale |t|` with `t` standard Cauchy; the support starts at the location, which networks keep positive
+    /// (see [`LocationDomain`]).
     HalfCauchy,
     /// `exp` of a normal: location and scale are those of the logarithm.
     LogNormal,

@@ -7,7 +7,7 @@ use rank1_core::noise::NoiseKind;
 use rank1_core::numeric::softplus;
 use rank1_core::perturb::Perturbation;
 use rank1_core::simd::vectorized;
-use rank1_priors::{PosteriorFamily, SCALE_FLOOR};
+use rank1_priors::{LocationDomain, PosteriorFamily, SCALE_FLOOR};
 use rayon::prelude::*;
 
 use crate::engine::{DrawKey, Site};
@@ -25,6 +25,11 @@ pub(super) struct FactorBuffers<F> {
     noise: Vec<F>,
     /// Draws after clipping, one row per draw.
     draw: Vec<F>,
+    /// Constrained locations `[K, D]` and their derivatives in the trained numbers; empty where these are the locations.
+    location: Vec<F>,
+    location_slope: Vec<F>,
+    /// Gradient with respect to the constrained locations.
+    location_gradient: Vec<F>,
     /// Constrained scales `[K, D]`.
     scale: Vec<F>,
     /// Gradient with respect to the constrained scales.
@@ -48,6 +53,9 @@ impl<F: Real> FactorBuffers<F> {
         Self {
             noise: Vec::new(),
             draw: Vec::new(),
+            location: Vec::new(),
+            location_slope: Vec::new(),
+            location_gradient: Vec::new(),
             scale: Vec::new(),
             scale_gradient: Vec::new(),
             row_gradient: Vec::new(),
@@ -92,9 +100,12 @@ impl<F: Real> FactorBuffers<F> {
                 self.fill(rows, RowsPerDraw::One, (site, layer), key, NoiseKind::Uniform, transform);
             }
             FactorPlan::Random { family, location, scale, granularity, clip, .. } => {
-                let location = layout.slice(parameters, *location);
-                self.fill_scales(*family, scale.map(|id| layout.slice(parameters, id)), location.len());
+                let trained = layout.slice(parameters, *location);
+                self.fill_scales(*family, scale.map(|id| layout.slice(parameters, id)), trained.len());
+                self.fill_locations(plan.location_domain(), trained);
                 let scale = std::mem::take(&mut self.scale);
+                let constrained = std::mem::take(&mut self.location);
+                let location = if constrained.is_empty() { trained } else { &constrained };
                 // The reference code clips samples, never the plain point factors of a delta.
                 let clip = clip.filter(|_| *family != PosteriorFamily::PointMass);
                 let transform = Transform::Pathwise { family: *family, location, scale: &scale, clip };
@@ -110,7 +121,22 @@ impl<F: Real> FactorBuffers<F> {
                     _ => self.fill(rows, sharing, (site, layer), key, NoiseKind::Normal, transform),
                 }
                 self.scale = scale;
+                self.location = constrained;
             }
+        }
+    }
+
+    /// Positive locations of trained numbers, with their slopes; nothing where the trained numbers are the locations.
+    fn fill_locations(&mut self, domain: LocationDomain, trained: &[F]) {
+        self.location.clear();
+        self.location_slope.clear();
+        if domain == LocationDomain::Positive {
+            let floor = F::of(SCALE_FLOOR);
+            self.location.extend_from_slice(trained);
+            F::softplus_in_place(&mut self.location);
+            self.location.iter_mut().for_each(|l| *l += floor);
+            self.location_slope.extend_from_slice(trained);
+            F::sigmoid_in_place(&mut self.location_slope);
         }
     }
 

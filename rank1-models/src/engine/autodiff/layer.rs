@@ -115,6 +115,7 @@ pub(super) fn factor(plan: &FactorPlan, leaves: &Leaves) -> Option<Factor> {
             family: PosteriorFamily::PointMass,
             granularity: Granularity::PerBatch,
             clip: None,
+            domain: plan.location_domain(),
         }),
         FactorPlan::Random { family, location, scale, granularity, clip, .. } => Some(Factor {
             location: leaves.param(*location),
@@ -123,6 +124,7 @@ pub(super) fn factor(plan: &FactorPlan, leaves: &Leaves) -> Option<Factor> {
             granularity: *granularity,
             // Engines clip draws; the locations of a point mass are none.
             clip: clip.filter(|_| *family != PosteriorFamily::PointMass),
+            domain: plan.location_domain(),
         }),
     }
 }

@@ -15,7 +15,7 @@ use rank1_models::layer::{
     Rank1Linear,
 };
 use rank1_models::method::Granularity;
-use rank1_priors::PosteriorFamily;
+use rank1_priors::{LocationDomain, PosteriorFamily};
 
 use super::{CLIP, Factors, Network, Node, Op};
 use crate::burn_conv::{channels_first, channels_last, flat_kernel, tensor};
@@ -49,6 +49,7 @@ impl Model {
                 family: PosteriorFamily::PointMass,
                 granularity: Granularity::PerExample,
                 clip: Some(CLIP),
+                domain: LocationDomain::Real,
             }))
         };
         let mut model = Self { convs: BTreeMap::new(), norms: BTreeMap::new(), dense: BTreeMap::new() };

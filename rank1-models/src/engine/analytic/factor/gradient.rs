@@ -83,6 +83,12 @@ impl<F: Real> FactorBuffers<F> {
         // Empty for plain variables, which have no scale.
         scale_gradient.resize(location_gradient.len(), F::zero());
         let scales = &mut scale_gradient[..];
+        // Of locations that are functions of what is trained, the gradient is collected apart.
+        let mut apart = std::mem::take(&mut self.location_gradient);
+        apart.clear();
+        apart.resize(self.location_slope.len(), F::zero());
+        let constrained = !apart.is_empty();
+        let locations = if constrained { &mut apart[..] } else { &mut location_gradient[..] };
         let one = |(member, (d_location, d_scale)): (usize, (&mut [F], &mut [F]))| {
             vectorized(
                 #[inline(always)]
@@ -96,12 +102,17 @@ impl<F: Real> FactorBuffers<F> {
             );
         };
         if row_gradient.len() < PARALLEL_VALUES {
-            let locations = location_gradient.chunks_exact_mut(width);
+            let locations = locations.chunks_exact_mut(width);
             locations.zip(scales.chunks_exact_mut(width)).enumerate().for_each(one);
         } else {
-            let locations = location_gradient.par_chunks_exact_mut(width);
+            let locations = locations.par_chunks_exact_mut(width);
             locations.zip(scales.par_chunks_exact_mut(width)).enumerate().for_each(one);
         }
+        if constrained {
+            let parts = location_gradient.iter_mut().zip(&apart).zip(&self.location_slope);
+            parts.for_each(|((out, &d), &slope)| *out += d * slope);
+        }
+        self.location_gradient = apart;
         self.scale_gradient = scale_gradient;
     }
 
