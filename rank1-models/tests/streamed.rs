@@ -169,8 +169,8 @@ fn a_streamed_run_resumes_to_the_same_bits_and_stops_where_the_stream_does() {
     let error = run(&broken, start, &mut kept).unwrap_err();
     assert_eq!(error.to_string(), "photo 7 cannot be read");
     assert!(!error.is_divergence());
-    // Two epochs of five steps.
-    assert_eq!(kept.0.last().unwrap().step(), 10);
+    // Two epochs of five steps are done, and the batch with the photo is one of the third.
+    assert!((10..15).contains(&kept.0.last().unwrap().step()));
     assert!(keeper.0.starts_with(&kept.0), "what was reported before the error is what it was without one");
 }
 
