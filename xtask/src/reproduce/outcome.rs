@@ -12,6 +12,10 @@ use serde_json::{Map, Value};
 pub(crate) struct Outcome {
     /// Version, commit and device of the program.
     pub(crate) program: String,
+    /// What the search tried: values and validation NLL of each trial.
+    pub(crate) trials: Value,
+    /// NLL on the validation rows, beside that of the constant prediction.
+    pub(crate) validation: Value,
     /// Every finite number, by the names of [`Outcome::get`].
     numbers: BTreeMap<String, f64>,
 }
@@ -37,7 +41,9 @@ impl Outcome {
         let evaluation: Evaluation = json(&run.join("evaluation.json"))?;
         let text = |key: &str| facts.get(key).and_then(Value::as_str).unwrap_or("?").to_owned();
         let program = format!("rank1 {} ({}) on {}", text("version"), text("commit"), text("device"));
-        let mut outcome = Self { program, numbers: BTreeMap::new() };
+        let stored = |key: &str| facts.get(key).cloned().unwrap_or_default();
+        let (trials, validation) = (stored("trials"), stored("validation"));
+        let mut outcome = Self { program, trials, validation, numbers: BTreeMap::new() };
         outcome.insert("run.", &facts);
         outcome.insert("", &evaluation.metrics);
         outcome.insert_shifts(&evaluation.shifts);

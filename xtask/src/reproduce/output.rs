@@ -65,8 +65,9 @@ pub(crate) fn write(out: &Path, header: &Header<'_>, views: &[BlockView<'_>]) ->
     let blocks: Vec<_> = views
         .iter()
         .map(|view| {
-            let runs = view.cells.iter().flat_map(|cell| &cell.runs).map(|(job, _)| {
-                json!({"folder": job.folder, "set": job.set, "method": job.method, "seed": job.seed, "split": job.split})
+            let runs = view.cells.iter().flat_map(|cell| &cell.runs).map(|(job, outcome)| {
+                json!({"folder": job.folder, "set": job.set, "method": job.method, "seed": job.seed, "split": job.split,
+                    "trials": outcome.trials, "validation": outcome.validation})
             });
             let failed = view.cells.iter().flat_map(|cell| &cell.failed).map(|(job, reason)| {
                 json!({"set": job.set, "method": job.method, "seed": job.seed, "split": job.split, "reason": reason})

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
 use super::experiment::{Better, Block};
 use super::outcome::Outcome;
 use super::plan::Job;
@@ -26,6 +28,13 @@ impl Estimate {
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let error = (n > 1).then(|| (squares / (n - 1) as f64 / n as f64).sqrt());
         Some(Self { mean, error, n })
+    }
+
+    /// The 95 % interval of the mean by Student's t; nothing for a single value or a published figure.
+    pub(crate) fn interval(&self) -> Option<[f64; 2]> {
+        let (error, freedom) = (self.error?, self.n.checked_sub(1).filter(|&n| n > 0)?);
+        let half = StudentsT::new(0.0, 1.0, freedom as f64).ok()?.inverse_cdf(0.975) * error;
+        Some([self.mean - half, self.mean + half])
     }
 }
 
@@ -105,6 +114,15 @@ pub(crate) fn is_better(better: Better, a: f64, b: f64) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn intervals_widen_with_few_values() {
+        // Mean 2, standard error 1 / sqrt(3); t(0.975, 2) = 4.302653.
+        let [lower, upper] = Estimate::of(&[1.0, 2.0, 3.0]).unwrap().interval().unwrap();
+        assert!((lower - (2.0 - 2.484_138)).abs() < 1e-5 && (upper - (2.0 + 2.484_138)).abs() < 1e-5);
+        assert_eq!(Estimate::of(&[1.0]).unwrap().interval(), None);
+        assert_eq!(Estimate { mean: 1.0, error: Some(0.1), n: 0 }.interval(), None);
+    }
 
     #[test]
     fn mean_and_standard_error_match_a_hand_calculation() {

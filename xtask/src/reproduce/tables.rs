@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::ASCII_MARKDOWN};
 
 use super::claims::Claims;
-use super::experiment::{Better, Block, Column, Comparison, Layout, Published};
+use super::experiment::{Better, Block, Column, Comparison, Layout, Published, Set};
 use super::summary::{Cell, Estimate, is_better, paired_difference};
 
 /// One block with its runs and the published figures.
@@ -148,8 +148,9 @@ impl BlockView<'_> {
                 &comparison.metric,
             )?;
             let text = formatted(difference, column);
+            let interval = interval(difference, column);
             return Some(format!(
-                "- {}: {ours} minus {}: {text} (paired, n = {})",
+                "- {}: {ours} minus {}: {text} (paired{interval}, n = {})",
                 column.header,
                 label(rival),
                 difference.n
@@ -190,10 +191,26 @@ impl BlockView<'_> {
         }
         let rest = if losses.is_empty() { String::new() } else { format!("; not on: {}", losses.join(", ")) };
         let total = wins + losses.len();
+        let paired = self.paired(comparison, column);
         Some(format!(
-            "- {}: {ours} has a better mean than {rival} on {wins} of {total} sets{rest}",
+            "- {}: {ours} has a better mean than {rival} on {wins} of {total} sets{rest}{paired}",
             column.header
         ))
+    }
+
+    /// The paired differences of every set, each with its interval; empty beside a published method.
+    fn paired(&self, comparison: &Comparison, column: &Column) -> String {
+        let Some(rival) = &comparison.method else { return String::new() };
+        let cell = |set: &str, method: &str| self.cells.iter().find(|c| c.set == set && c.method == method);
+        let of_set = |set: &Set| {
+            let (mine, theirs) = (cell(&set.name, &comparison.ours)?, cell(&set.name, rival)?);
+            let difference = paired_difference(mine, theirs, &comparison.metric)?;
+            let interval = interval(difference, column);
+            let mean = difference.mean * column.scale;
+            Some(format!("{} {mean:+.*}{interval} (n = {})", set.name, column.decimals, difference.n))
+        };
+        let all: Vec<String> = self.block.sets.iter().filter_map(of_set).collect();
+        if all.is_empty() { String::new() } else { format!("; paired differences: {}", all.join("; ")) }
     }
 
     fn published_sources(&self) -> Vec<String> {
@@ -240,6 +257,13 @@ fn direction(better: Better) -> &'static str {
         Better::Higher => ", higher is better",
         Better::Neither => "",
     }
+}
+
+/// `, 95 % [a, b]`, or nothing for a single value.
+fn interval(difference: Estimate, column: &Column) -> String {
+    let Some([lower, upper]) = difference.interval() else { return String::new() };
+    let places = column.decimals;
+    format!(", 95 % [{:+.places$}, {:+.places$}]", lower * column.scale, upper * column.scale)
 }
 
 fn formatted(estimate: Estimate, column: &Column) -> String {
