@@ -51,7 +51,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
     ),
     ("train.multipliers", &["factors", "scales", "noise"]),
     ("train.early_stopping", &["patience", "every"]),
-    ("predict", &["samples", "chunk_rows"]),
+    ("predict", &["samples", "chunk_rows", "draws"]),
     ("evaluate", &["shifts", "ood"]),
 ];
 
