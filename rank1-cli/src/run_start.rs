@@ -40,7 +40,7 @@ pub enum Opened {
 #[derive(Debug)]
 pub struct OpenRun {
     run: PathBuf,
-    /// Folders that were not there before, innermost first.
+    /// Folders that only the run needs, innermost first.
     made: Vec<PathBuf>,
     lock: RunLock,
 }
@@ -55,16 +55,20 @@ pub struct OpenRun {
 pub fn open(run: &Path, recipe: &CheckedRecipe, data: Option<&DataFile>, resume: bool) -> Result<Opened> {
     let taken =
         || format!("{} holds a run already; go on with --resume or choose another --out", run.display());
+    check_version(run)?;
     if resume && is_finished(run) {
         check_same(run, recipe, data)?;
         return Ok(Opened::Finished);
     }
-    if run.join("recipe.toml").exists() {
-        check_version(run)?;
-    } else if holds_other_files(run) {
+    if !run.join("recipe.toml").exists() && holds_other_files(run) {
         bail!("{} is not empty and holds no run; choose another --out", run.display());
     }
-    let made: Vec<PathBuf> = run.ancestors().take_while(|at| is_absent(at)).map(Path::to_path_buf).collect();
+    let mut made: Vec<PathBuf> =
+        run.ancestors().take_while(|at| is_absent(at)).map(Path::to_path_buf).collect();
+    if run.join(START).exists() {
+        // Made by the process that began the run.
+        made.push(run.into());
+    }
     fs::create_dir_all(run).with_context(|| format!("cannot create run folder {}", run.display()))?;
     let lock = match RunLock::acquire(run) {
         Ok(lock) => lock,
@@ -127,7 +131,6 @@ impl OpenRun {
             let _ = fs::remove_file(run.join(format!("{name}{TEMPORARY}")));
         }
         drop(lock);
-        let _ = fs::remove_dir(&run);
         remove_folders(&made);
     }
 }

@@ -17,7 +17,7 @@ const SIGNALED: i32 = 128;
 pub struct StopRequest {
     stop: Arc<AtomicBool>,
     signal: Arc<AtomicI32>,
-    /// Whether there is something to be saved; a signal ends the process at once otherwise.
+    /// Whether the flag is looked at; a signal ends the process at once otherwise.
     is_training: Arc<AtomicBool>,
 }
 
@@ -38,12 +38,16 @@ impl Interrupted {
 }
 
 impl StopRequest {
-    /// Listens for signals from now on.
+    /// Listens for signals from now on; the flag is expected to be looked at until [`StopRequest::end_training`].
     ///
     /// # Errors
     /// A system that does not let signals be listened for.
     pub fn listen(resume: String) -> Result<Self> {
-        let request = Self { stop: Arc::default(), signal: Arc::default(), is_training: Arc::default() };
+        let request = Self {
+            stop: Arc::default(),
+            signal: Arc::default(),
+            is_training: Arc::new(AtomicBool::new(true)),
+        };
         let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot listen for signals")?;
         let heard = request.clone();
         std::thread::Builder::new()
@@ -73,9 +77,9 @@ impl StopRequest {
         &self.stop
     }
 
-    /// Tells whether training runs, and can stop by itself.
-    pub fn set_training(&self, is_training: bool) {
-        self.is_training.store(is_training, Ordering::SeqCst);
+    /// Nobody looks at the flag any more: from now on a signal ends the process.
+    pub fn end_training(&self) {
+        self.is_training.store(false, Ordering::SeqCst);
     }
 
     /// What is told of a run that stopped: whether anything was saved, and how to go on.

@@ -50,6 +50,8 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let rows = job.rows().with_context(|| named("data"))?;
     let resume = stop::resume_command(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
     let run = args.out.clone().unwrap_or_else(|| default_run(&recipe));
+    // Before there is a folder that a signal could leave behind.
+    let stop = StopRequest::listen(resume.clone())?;
     let open = match run_start::open(&run, &recipe, data.as_ref(), args.resume)? {
         Opened::Ready(open) => open,
         Opened::Finished => {
@@ -59,7 +61,6 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             return show_stored(&run, args);
         }
     };
-    let stop = StopRequest::listen(resume.clone())?;
     match job.train(&rows, &run, &stop) {
         Ok(evaluation) => job.show(&run, &evaluation),
         Err(error) => {
@@ -117,9 +118,8 @@ impl Job<'_> {
         let checkpoint = checkpoint_folder(run);
         let report = |p: rank1_models::fit::Progress<'_>| progress.update(p);
         let options = FitOptions { threads, compute, checkpoint: Some(&checkpoint), progress: &report };
-        stop.set_training(true);
         let fitted = fit_until(self.recipe, &self.shape, &rows.data, options, stop.flag())?;
-        stop.set_training(false);
+        stop.end_training();
         if stop.flag().load(Ordering::SeqCst) {
             return Err(rank1_models::Error::Interrupted.into());
         }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::workbench::{Bench, Ran, Toy, assert_same, assert_says, files, sum, table};
+use crate::workbench::{Bench, Ran, assert_same, assert_says, files, sum, table};
 
 fn trained() -> Bench {
     let bench = Bench::with_table(&table(61, sum));

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 
-use crate::workbench::{Bench, Ran, Toy, assert_says, sum, table};
+use crate::workbench::{Bench, Ran, assert_says, sum, table};
 
 const PREDICT: [&str; 5] = ["predict", "run", "--input", "table.csv", "--output"];
 

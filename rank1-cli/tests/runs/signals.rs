@@ -32,6 +32,7 @@ fn stops_and_goes_on(toy: &Toy<'_>) {
     for (name, code) in [("-INT", 130), ("-TERM", 143)] {
         for delay in [1, 40] {
             let mut child = start(&bench);
+            wait_for(&bench, "run/.lock", &mut child);
             wait_for(&bench, "run/checkpoint/network0/manifest.json", &mut child);
             sleep(Duration::from_millis(delay));
             signal(&child, name);

@@ -112,6 +112,8 @@ fn culprit<T: DeserializeOwned>(fields: &Table, place: &str, error: &str) -> Opt
     }
     let mut leaves = Vec::new();
     dotted("", fields, &mut leaves);
+    // Without the name of its family a table means nothing, whatever else is wrong with it.
+    leaves.sort_by_key(|leaf| leaf.ends_with("family"));
     let inside = |leaf: &&String| place.is_empty() || leaf.starts_with(&format!("{place}."));
     let without = |leaf: &&String| {
         let mut rest = fields.clone();
