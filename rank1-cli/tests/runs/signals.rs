@@ -53,13 +53,13 @@ fn stops_and_goes_on(toy: &Toy<'_>) {
 
 #[test]
 fn a_network_is_saved_where_it_is() {
-    stops_and_goes_on(&Toy { train: "epochs = 6000\ncheckpoint_every = 20", ..Toy::default() });
+    stops_and_goes_on(&Toy { train: "epochs = 2000\ncheckpoint_every = 20", ..Toy::default() });
 }
 
 #[test]
 fn all_networks_of_an_ensemble_are_saved() {
     let method = "kind = \"ensemble\"\nnetworks = 3\nof = { kind = \"rank1\", members = 2 }";
-    stops_and_goes_on(&Toy { method, train: "epochs = 3000\ncheckpoint_every = 20", ..Toy::default() });
+    stops_and_goes_on(&Toy { method, train: "epochs = 1000\ncheckpoint_every = 20", ..Toy::default() });
 }
 
 #[test]

@@ -97,10 +97,7 @@ fn killed(stage: &Stage, whole: &Whole, run: &str, random: &mut Random, outcome:
     for _ in 0..1 + random.below(KILLS) {
         kill_once(stage, whole, run, random, outcome)?;
     }
-    let last = finish(stage, whole, run)?;
-    outcome
-        .need(last.status.success(), || format!("--resume ended with {}: {:?}", last.status, lines(&last)));
-    compare(stage, whole, run, outcome)
+    finish_and_compare(stage, whole, run, outcome)
 }
 
 /// Starts or resumes a run and sends it a signal at a random moment.
@@ -171,6 +168,16 @@ fn finish(stage: &Stage, whole: &Whole, run: &str) -> Result<Output> {
     stage.train(&whole.sample, run, true).output().context("cannot start rank1")
 }
 
+/// Goes on with a run to its end and compares it.
+fn finish_and_compare(stage: &Stage, whole: &Whole, run: &str, outcome: &mut Outcome) -> Result<()> {
+    let last = finish(stage, whole, run)?;
+    if last.status.success() {
+        return compare(stage, whole, run, outcome);
+    }
+    outcome.failed.push(format!("--resume ended with {}: {:?}", last.status, lines(&last)));
+    Ok(())
+}
+
 fn compare(stage: &Stage, whole: &Whole, run: &str, outcome: &mut Outcome) -> Result<()> {
     let folder = stage.folder().join(run);
     let differing = whole.files.differences(&Snapshot::of(&folder)?);
@@ -203,10 +210,7 @@ fn small_disk(stage: &Stage, whole: &Whole, random: &mut Random, outcome: &mut O
         let _ = mount.resize(size(1.0 + 2.0 * random.unit()));
     }
     mount.resize(size(10.0) + (4 << 20))?;
-    let last = finish(stage, whole, run)?;
-    outcome
-        .need(last.status.success(), || format!("--resume ended with {}: {:?}", last.status, lines(&last)));
-    compare(stage, whole, run, outcome)
+    finish_and_compare(stage, whole, run, outcome)
 }
 
 /// Names of unfinished files below a folder, which may be gone.
