@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use rank1_data::CorruptionKind;
 use rank1_models::device::DeviceNames;
-use rank1_models::recipe::Override;
+use rank1_models::recipe::{Draws, Override};
 
 /// Rank-1 Bayesian neural networks: train, evaluate, predict, report.
 #[derive(Debug, Parser)]
@@ -42,7 +42,7 @@ pub enum Command {
 pub struct TrainArgs {
     /// Recipe file (TOML).
     pub recipe: PathBuf,
-    /// Folder or archive with data sets that are not embedded.
+    /// Folder or archive with data sets that are not embedded; of a recipe on your own data, that file or a folder it is in.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Run folder to create [default: runs/SET-RECIPE-seedN].
@@ -63,7 +63,10 @@ pub struct TrainArgs {
     /// Networks (or trials of a search) trained at a time [default: number of cores]. Changes no result.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub threads: Option<u32>,
-    /// No progress bar and no table.
+    /// Go on although the plan of memory is larger than what is free.
+    #[arg(long)]
+    pub force: bool,
+    /// No progress and no table.
     #[arg(long)]
     pub quiet: bool,
     /// Print the evaluation as one JSON object on stdout.
@@ -92,7 +95,7 @@ pub struct InfoArgs {
 pub struct EvaluateArgs {
     /// Run folder.
     pub run: PathBuf,
-    /// Folder or archive with data sets that are not embedded.
+    /// Folder or archive with data sets that are not embedded; of a run on your own data, that file or a folder it is in.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Split: test, train, validation, or set-X for a lettered set of clinical stays.
@@ -111,6 +114,9 @@ pub struct EvaluateArgs {
     /// Samples per member, instead of the recipe's.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: Option<u32>,
+    /// Whether rows have draws of their own or share them, instead of the recipe's.
+    #[arg(long, value_name = "DRAWS")]
+    pub draws: Option<DrawsName>,
     /// Print one JSON object on stdout and nothing else.
     #[arg(long)]
     pub json: bool,
@@ -157,16 +163,41 @@ impl std::str::FromStr for SplitName {
     }
 }
 
+/// Which draws rows get, as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrawsName(pub Draws);
+
+impl std::fmt::Display for DrawsName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self.0 {
+            Draws::PerRow => "per_row",
+            Draws::Shared => "shared",
+        })
+    }
+}
+
+impl std::str::FromStr for DrawsName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "per_row" => Ok(Self(Draws::PerRow)),
+            "shared" => Ok(Self(Draws::Shared)),
+            _ => Err("expected per_row or shared".to_owned()),
+        }
+    }
+}
+
 /// `rank1 predict`.
 #[derive(Debug, Args)]
 pub struct PredictArgs {
     /// Run folder.
     pub run: PathBuf,
-    /// CSV table with the training table's feature columns; for a model of images a .jpg or .png file, a folder of them, or an
+    /// CSV table with the training table's feature columns, - for standard input; for a model of images a .jpg or .png file, a folder of them, or an
     /// IDX file of gray images.
     #[arg(long, value_name = "FILE|DIR")]
     pub input: PathBuf,
-    /// CSV file to write.
+    /// CSV file to write, - for standard output.
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
     /// Where to compute: cpu, wgpu, cuda or cuda:N, or cuda:0,cuda:1 to share rows; all but cpu if they were built in.
@@ -175,6 +206,9 @@ pub struct PredictArgs {
     /// Samples per member, instead of the recipe's.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: Option<u32>,
+    /// Whether rows have draws of their own or share them, instead of the recipe's.
+    #[arg(long, value_name = "DRAWS")]
+    pub draws: Option<DrawsName>,
     /// Stop drawing for a row when the standard error of its predictive is within this bound: of every class probability, or
     /// of the mean in the target's unit. The last column then tells the samples used; --samples is the most.
     #[arg(long, value_name = "E")]
@@ -190,7 +224,7 @@ pub struct ReportArgs {
     /// Run folders.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// HTML file to write.
+    /// HTML file to write, - for standard output.
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
     /// Title of the page.

@@ -37,7 +37,7 @@ pub fn imagenet(data: &DataRecipe, size: usize, root: Option<&Path>) -> Result<S
 
 /// Reads a user's own images: into memory as they are, or as a list when the recipe says to which size they are cropped.
 ///
-/// Files that are left out are told on stderr unless `quiet`.
+/// Files that are left out are told on stderr, also when `quiet` hides the progress.
 ///
 /// # Errors
 /// Every error of the readers.
@@ -49,7 +49,7 @@ pub fn own(recipe: &Recipe, quiet: bool) -> Result<Source> {
     let Some(size) = data.cropped_size() else {
         let on_bad = if skip { OnBadImage::Skip } else { OnBadImage::Stop };
         let set = read_own_images(path, &FolderOptions { on_bad, ..FolderOptions::default() }, test)?;
-        tell(&set.skipped, quiet);
+        tell(&set.skipped);
         return Ok(Source::from(set.to_dataset(&name_of(path))?));
     };
     let (mut train, mut held) = index_own_images(path, test)?;
@@ -67,7 +67,7 @@ pub fn own(recipe: &Recipe, quiet: bool) -> Result<Source> {
             skipped.extend(bad);
         }
         bar.finish_and_clear();
-        tell(&skipped, quiet);
+        tell(&skipped);
     }
     let mut provenance = format!("image folder {}, {} of {n} images held out", path.display(), held.len());
     if !skipped.is_empty() {
@@ -102,8 +102,8 @@ fn name_of(path: &Path) -> String {
     name.split('.').find(|part| !part.is_empty()).unwrap_or(IMAGES).to_owned()
 }
 
-fn tell(skipped: &[SkippedImage], quiet: bool) {
-    if skipped.is_empty() || quiet {
+fn tell(skipped: &[SkippedImage]) {
+    if skipped.is_empty() {
         return;
     }
     tables::note(&format!("files left out because they are no usable images: {}", skipped.len()));

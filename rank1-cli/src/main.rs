@@ -1,13 +1,13 @@
 //! The `rank1` binary: parses the command line, runs one verb, turns its error into one line and an exit code.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stderr)]
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use rank1_cli::args::{Cli, Command};
-use rank1_cli::commands;
+use rank1_cli::stop::Interrupted;
+use rank1_cli::{commands, tables};
 
 /// Usage or data error.
 const EXIT_USAGE: u8 = 2;
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Err(error) => return refuse_usage(&error),
     };
     if let Err(error) = rank1_core::simd::instruction_set() {
-        eprintln!("error: {error}");
+        tables::note(&format!("error: {error}"));
         return ExitCode::from(EXIT_USAGE);
     }
     let done = match &cli.command {
@@ -32,7 +32,11 @@ fn main() -> ExitCode {
         Command::Data { command } => commands::data::run(command),
     };
     let Err(error) = done else { return ExitCode::SUCCESS };
-    eprintln!("error: {}", one_line(&error));
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        tables::note(&interrupted.to_string());
+        return ExitCode::from(interrupted.exit_code());
+    }
+    tables::note(&format!("error: {}", one_line(&error)));
     let diverged =
         error.chain().any(|e| e.downcast_ref::<rank1_models::Error>().is_some_and(|e| e.is_divergence()));
     ExitCode::from(if diverged { EXIT_DIVERGED } else { EXIT_USAGE })
@@ -49,7 +53,7 @@ fn refuse_usage(error: &clap::Error) -> ExitCode {
         !line.starts_with("Usage:") && !line.starts_with("For more information")
     });
     let told: Vec<&str> = told.filter(|line| !line.is_empty()).collect();
-    eprintln!("{}; see `--help`", told.join(" ").replace(" tip: ", "; "));
+    tables::note(&format!("{}; see `--help`", told.join(" ").replace(" tip: ", "; ")));
     ExitCode::from(EXIT_USAGE)
 }
 

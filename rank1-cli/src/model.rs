@@ -1,5 +1,6 @@
 //! What a checkpoint must remember beside tensors to predict raw rows: shape, recipe, scaling, columns.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -8,22 +9,31 @@ use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Task};
 use rank1_models::checkpoint::{read_sealed, write_sealed};
 use rank1_models::device::Compute;
 use rank1_models::engine::Engine;
+use rank1_models::engine::shared_draws::SharedDraws;
 use rank1_models::fit;
 use rank1_models::inputs::{InputStream, Inputs};
 use rank1_models::network::{Network, NetworkShape};
 use rank1_models::predict::{
     AdaptivePredictive, AdaptiveSampling, Predictive, TrainedNetwork, predict, predict_adaptively,
 };
-use rank1_models::recipe::{self, CheckedRecipe};
+use rank1_models::recipe::{self, CheckedRecipe, Draws, Override};
 use rank1_models::train::EpochRecord;
 use serde::{Deserialize, Serialize};
 
+use crate::args::DrawsName;
 use crate::constant::ConstantPrediction;
 use crate::part::Part;
+use crate::run_start::check_version;
 
 /// The document `checkpoint/model.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelDocument {
+    /// Format of run folders, see [`rank1_models::checkpoint::FORMAT`].
+    #[serde(default)]
+    pub format: u32,
+    /// Version of the program that wrote it; older ones did not tell.
+    #[serde(default)]
+    pub program: String,
     /// Shape of each network.
     pub shape: NetworkShape,
     /// The recipe as trained, searched values replaced; TOML.
@@ -80,7 +90,12 @@ impl Model {
         compute: &Compute,
     ) -> Self {
         let kind = recipe.get().train.engine;
-        let engines = networks.iter().map(|n| compute.engine(kind, &n.network)).collect();
+        let shared = recipe.get().predict.draws == Draws::Shared;
+        let engine = |n: &TrainedNetwork| -> Box<dyn Engine> {
+            let own = compute.engine(kind, &n.network);
+            if shared { Box::new(SharedDraws::of(own)) } else { own }
+        };
+        let engines = networks.iter().map(engine).collect();
         Self { document, recipe, networks, histories, engines }
     }
 
@@ -88,12 +103,20 @@ impl Model {
     ///
     /// # Errors
     /// A missing, damaged or unfinished checkpoint.
-    pub fn open(run: &Path, compute: &Compute) -> Result<Self> {
-        if !run.is_dir() {
+    pub fn open(run: &Path, compute: &Compute, draws: Option<DrawsName>) -> Result<Self> {
+        let there = std::fs::metadata(run);
+        if there.as_ref().is_err_and(|cause| cause.kind() == ErrorKind::NotFound) {
             bail!("{}: no such run folder", run.display());
         }
+        let unreadable = || format!("cannot read run folder {}", run.display());
+        if !there.with_context(unreadable)?.is_dir() {
+            bail!("{}: no such run folder, but a file", run.display());
+        }
+        check_version(run)?;
         let root = checkpoint_folder(run);
-        if !root.join("model.json").exists() {
+        // A folder that may not be looked into is told as such: the model may well be there.
+        let document = root.join("model.json");
+        if !document.try_exists().with_context(|| format!("cannot read {}", document.display()))? {
             bail!(
                 "{}: no trained model; {}",
                 run.display(),
@@ -104,9 +127,10 @@ impl Model {
                 }
             );
         }
-        let document: ModelDocument = read_sealed(&root.join("model.json"))
-            .with_context(|| format!("{} holds no usable model", run.display()))?;
-        let recipe = recipe::parse(&document.recipe, &[])?;
+        let document: ModelDocument =
+            read_sealed(&document).with_context(|| format!("{} holds no usable model", run.display()))?;
+        let draws = draws.map(|name| Override::new("predict.draws", name.to_string().into()));
+        let recipe = recipe::parse(&document.recipe, draws.as_slice())?;
         let states = fit::load(recipe.get(), &document.recipe_hash, &document.shape, &root)?;
         if let Some(state) = states.iter().find(|s| !s.finished) {
             bail!(

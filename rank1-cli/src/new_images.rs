@@ -2,7 +2,7 @@
 //!
 //! Not for images with labels; see [`crate::image_source`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use rank1_data::InputLayout;
@@ -18,6 +18,8 @@ pub struct NewImages {
     pub images: ImageStream,
     /// One name per row: relative to the folder, or the file's own.
     pub names: Vec<String>,
+    /// The files themselves.
+    pub files: Vec<PathBuf>,
 }
 
 impl NewImages {
@@ -42,7 +44,12 @@ impl NewImages {
             name.display().to_string()
         };
         let names = (0..index.len()).map(name).collect();
-        Ok(Some(Self { images: ImageStream::new(index, reading, model.document.normalizer.clone()), names }))
+        let files = (0..index.len()).map(|i| index.name(i)).collect();
+        Ok(Some(Self {
+            images: ImageStream::new(index, reading, model.document.normalizer.clone()),
+            names,
+            files,
+        }))
     }
 }
 

@@ -1,9 +1,13 @@
-//! Progress on stderr: bars with rate and time left, of training with the current NLL, of downloads and of corruptions.
+//! Progress on stderr with rate and time left: of training with the current NLL, of downloads and of corruptions.
+//!
+//! As bars, and of training, where stderr is no terminal, as lines at intervals.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use rank1_data::fetch;
@@ -11,7 +15,7 @@ use rank1_models::fit::Progress;
 use rank1_models::recipe::Recipe;
 use rank1_models::train::{Spike, StepProgress};
 
-use crate::tables::note;
+use crate::tables;
 
 /// A bar over the training rows of all steps and networks, preceded by the trials of a search.
 #[derive(Debug)]
@@ -22,6 +26,56 @@ pub struct TrainingProgress {
     done: Mutex<BTreeMap<usize, u64>>,
     /// Whether a spike was told.
     warned: AtomicBool,
+    /// Where stderr is no terminal, and shows no bar.
+    lines: Option<Lines>,
+}
+
+/// Lines in place of a bar: the first after a second, each after twice the time of the one before, at least one a minute.
+#[derive(Debug)]
+struct Lines {
+    unit: &'static str,
+    state: Mutex<LineState>,
+}
+
+#[derive(Debug)]
+struct LineState {
+    pause: Duration,
+    told: Instant,
+    /// Moment and position at which the rows of this process began.
+    begin: Option<(Instant, u64)>,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl Lines {
+    fn new(unit: &'static str) -> Self {
+        let state = LineState { pause: FIRST_PAUSE, told: Instant::now(), begin: None };
+        Self { unit, state: Mutex::new(state) }
+    }
+
+    /// Prints what `bar` would show, if it is time.
+    fn tell(&self, bar: &ProgressBar) {
+        let Ok(mut state) = self.state.lock() else { return };
+        let (now, position, length) = (Instant::now(), bar.position(), bar.length().unwrap_or(0));
+        let begin = *state.begin.get_or_insert((now, position));
+        if now - state.told < state.pause {
+            return;
+        }
+        state.told = now;
+        state.pause = (2 * state.pause).min(LONGEST_PAUSE);
+        let rate = (position - begin.1.min(position)) as f64 / (now - begin.0).as_secs_f64().max(1e-3);
+        let mut line = bar.prefix();
+        if rate > 0.0 {
+            let left = length.saturating_sub(position) as f64 / rate;
+            line += &format!(" {rate:.1} {}/s left {left:.0} s", self.unit);
+        }
+        let message = bar.message();
+        if !message.is_empty() {
+            line += &format!(" {message}");
+        }
+        tables::note(line.trim());
+    }
 }
 
 impl TrainingProgress {
@@ -38,7 +92,8 @@ impl TrainingProgress {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {prefix} {rate} left {eta} {msg}") {
             bar.set_style(style.with_key("rate", rate));
         }
-        Self { bar, networks, done: Mutex::default(), warned: AtomicBool::new(false) }
+        let lines = (!quiet && !std::io::stderr().is_terminal()).then(|| Lines::new(unit));
+        Self { bar, networks, done: Mutex::default(), warned: AtomicBool::new(false), lines }
     }
 
     /// Moves the bar.
@@ -62,13 +117,16 @@ impl TrainingProgress {
                 if !self.warned.swap(true, Ordering::Relaxed) {
                     let Spike { step, nll, median } = spike;
                     self.bar.suspend(|| {
-                        note(&format!(
+                        tables::note(&format!(
                             "note: the batch of step {step} has an NLL of {nll:.3e}, the hundred before it had {median:.3}; \
                              a bound of the gradient such as train.clip_norm = 1.0 keeps such steps short"
                         ));
                     });
                 }
             }
+        }
+        if let Some(lines) = &self.lines {
+            lines.tell(&self.bar);
         }
     }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use rank1_models::recipe::{self, CheckedRecipe, Override};
 
+use crate::data_file::Places;
+
 /// Reads and checks a recipe.
 ///
 /// # Errors
@@ -15,4 +17,10 @@ pub fn read(path: &Path, overrides: &[Override]) -> Result<CheckedRecipe> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read recipe {}", path.display()))?;
     recipe::parse(&text, overrides).with_context(|| path.display().to_string())
+}
+
+/// Where the data file of a recipe at `path` is looked for.
+#[must_use]
+pub fn places<'a>(path: &'a Path, data: Option<&'a Path>) -> Places<'a> {
+    Places { data, folder: path.parent(), before: None }
 }

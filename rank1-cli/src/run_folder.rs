@@ -1,18 +1,21 @@
-//! The files of a run: recipe.toml, run.json, metrics.csv, evaluation.json beside the checkpoint.
+//! The documents of a finished run: run.json, metrics.csv, evaluation.json beside the checkpoint.
+//!
+//! Not for how a run folder begins; see [`crate::run_start`].
 
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use ndarray::{Axis, Slice};
 use rank1_data::Task;
-use rank1_models::checkpoint::{TEMPORARY, write_synced};
+use rank1_models::checkpoint::{FORMAT, PROGRAM, write_synced};
 use rank1_models::fit::Trial;
-use rank1_models::recipe::{self, CheckedRecipe};
+use rank1_models::recipe::CheckedRecipe;
 use rank1_models::train::EpochRecord;
 use serde_json::json;
 
+use crate::json;
 use crate::model::Model;
 use crate::part::Part;
 use crate::report::input::Evaluation;
@@ -55,44 +58,6 @@ pub struct RunFacts<'a> {
     pub validation: Option<Validation>,
 }
 
-/// Prepares a run folder; true when a finished run of the same recipe is already there.
-///
-/// # Errors
-/// A folder that holds another recipe's run, or any run when `resume` is off, or that cannot be written.
-pub fn open(run: &Path, recipe: &CheckedRecipe, resume: bool) -> Result<bool> {
-    let stored = run.join("recipe.toml");
-    if stored.exists() {
-        if !resume {
-            bail!("{} holds a run already; go on with --resume or choose another --out", run.display());
-        }
-        let text =
-            fs::read_to_string(&stored).with_context(|| format!("cannot read {}", stored.display()))?;
-        let before = recipe::parse(&text, &[]).with_context(|| stored.display().to_string())?;
-        if before.hash() != recipe.hash() {
-            bail!(
-                "{} was started with another recipe or seed; choose another --out (its recipe is {})",
-                run.display(),
-                stored.display()
-            );
-        }
-        return Ok(run.join("run.json").exists() && run.join("evaluation.json").exists());
-    }
-    // A process killed while it wrote the recipe leaves that file's temporary name and nothing else.
-    let unfinished = format!("recipe.toml{TEMPORARY}");
-    let foreign = |entry: std::io::Result<fs::DirEntry>| entry.is_ok_and(|e| *e.file_name() != *unfinished);
-    if run.is_dir() && fs::read_dir(run).is_ok_and(|mut entries| entries.any(foreign)) {
-        bail!("{} is not empty and holds no run; choose another --out", run.display());
-    }
-    let created = !run.exists();
-    fs::create_dir_all(run).with_context(|| format!("cannot create run folder {}", run.display()))?;
-    write_synced(&stored, recipe.to_toml().as_bytes()).inspect_err(|_| {
-        if created {
-            let _ = fs::remove_dir(run);
-        }
-    })?;
-    Ok(false)
-}
-
 /// Writes metrics.csv, evaluation.json and, last, run.json, which marks the run as finished.
 ///
 /// # Errors
@@ -124,7 +89,9 @@ pub fn finish(run: &Path, facts: &RunFacts<'_>) -> Result<()> {
         "recipe_trained": facts.model.recipe.to_toml(),
         "device": facts.device,
         "threads": facts.threads,
-        "version": env!("CARGO_PKG_VERSION"),
+        "format": FORMAT,
+        "program": PROGRAM,
+        "version": PROGRAM,
         "commit": option_env!("RANK1_COMMIT"),
         "wall_seconds": facts.trained_seconds,
         "peak_memory_bytes": peak_memory(),
@@ -138,7 +105,7 @@ pub fn finish(run: &Path, facts: &RunFacts<'_>) -> Result<()> {
         "metrics": facts.evaluation.metrics,
         "member_metrics": facts.evaluation.member_metrics,
     });
-    Ok(write_synced(&run.join("run.json"), &serde_json::to_vec_pretty(&document)?)?)
+    Ok(write_synced(&run.join("run.json"), &json::pretty(&document)?)?)
 }
 
 /// Writes evaluation.json.
@@ -146,7 +113,7 @@ pub fn finish(run: &Path, facts: &RunFacts<'_>) -> Result<()> {
 /// # Errors
 /// A file that cannot be written.
 pub fn write_evaluation(run: &Path, evaluation: &Evaluation) -> Result<()> {
-    Ok(write_synced(&run.join("evaluation.json"), &serde_json::to_vec_pretty(evaluation)?)?)
+    Ok(write_synced(&run.join("evaluation.json"), &json::pretty(evaluation)?)?)
 }
 
 /// Reads evaluation.json.
@@ -165,10 +132,18 @@ fn metrics_csv(model: &Model) -> Result<Vec<u8>> {
     writer.write_record(EpochRecord::csv_header(layers.map(|layer| layer.name.as_str())))?;
     for (network, history) in model.histories.iter().enumerate() {
         for record in history {
-            writer.write_record(record.csv_fields(network))?;
+            writer.write_record(record.csv_fields(network).into_iter().map(short))?;
         }
     }
     writer.into_inner().context("metrics.csv")
+}
+
+/// A number that is no count with its significant digits; every other field as it is.
+fn short(field: String) -> String {
+    match field.parse::<f64>() {
+        Ok(value) if field.parse::<u64>().is_err() => json::cell(value),
+        _ => field,
+    }
 }
 
 /// Median time of predicting one row with all members and samples, in chunks as prediction uses them; reading images from

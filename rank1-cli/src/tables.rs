@@ -1,6 +1,4 @@
 //! What the command prints: tables and JSON on stdout, notes on stderr. The only place that prints.
-#![allow(clippy::print_stderr)]
-
 mod download;
 mod network;
 
@@ -12,10 +10,13 @@ use comfy_table::{CellAlignment, Table};
 use rank1_data::{InputLayout, Inspection, SetInfo, TargetStats, Task};
 use serde::Serialize;
 
+use crate::json;
 use crate::report::input::{Evaluation, Metrics};
 
 pub use download::print_fetched;
 pub use network::print_summary;
+
+pub(crate) use network::bytes;
 
 /// Metrics in reading order, with what they are; others follow by name.
 const NAMES: [(&str, &str); 25] = [
@@ -51,7 +52,7 @@ const NAMES: [(&str, &str); 25] = [
 /// # Errors
 /// Values that have no JSON form.
 pub fn print_json<T: Serialize>(value: &T) -> Result<()> {
-    say(&serde_json::to_string_pretty(value)?)
+    say(&String::from_utf8(json::pretty(value)?)?)
 }
 
 /// Writes lines on stdout; a reader that has seen enough is no error.
@@ -63,9 +64,9 @@ fn say(text: &str) -> Result<()> {
     }
 }
 
-/// Prints one line on stderr.
+/// Prints one line on stderr; one that is closed or full is no reason to stop.
 pub fn note(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Prints the metrics of an evaluation, its shifts and its members.
@@ -198,6 +199,8 @@ fn plain(header: &[&str]) -> Table {
 }
 
 fn number(value: f64) -> String {
+    // What rounds to zero has no sign.
+    let value = if value.abs() < f64::MIN_POSITIVE { 0.0 } else { value };
     if !value.is_finite() {
         "-".into()
     } else if value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e5) {

@@ -20,7 +20,15 @@ use crate::recipe::{Recipe, hex};
 use crate::train::{Best, EpochRecord, Pending, TrainState};
 
 const MANIFEST: &str = "manifest.json";
-const FORMAT: u32 = 2;
+
+/// The format of checkpoints and run folders that this program writes and reads.
+pub const FORMAT: u32 = 2;
+
+/// The format of documents that do not tell theirs.
+const FIRST_FORMAT: u64 = 1;
+
+/// The version of this program, which documents carry beside their format.
+pub const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
 /// What is appended to the name of a file that is being written.
 pub const TEMPORARY: &str = ".tmp";
@@ -29,6 +37,9 @@ pub const TEMPORARY: &str = ".tmp";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Manifest {
     format: u32,
+    /// Version of the program that wrote it; older ones did not tell.
+    #[serde(default)]
+    program: String,
     recipe_hash: String,
     seed: u64,
     steps: u64,
@@ -79,6 +90,7 @@ impl Slot {
         write_synced(&self.folder.join(&file), &bytes)?;
         let manifest = Manifest {
             format: FORMAT,
+            program: PROGRAM.into(),
             recipe_hash: self.recipe_hash.clone(),
             seed: state.seed,
             steps: state.optimizer.steps,
@@ -150,17 +162,10 @@ impl Slot {
 
     fn manifest(&self) -> Result<Option<Manifest>, Error> {
         let path = self.folder.join(MANIFEST);
-        let manifest: Manifest = match read_sealed(&path) {
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(None);
-            }
-            read => read?,
-        };
-        if manifest.format != FORMAT {
-            let text = format!("format {} (this program reads format {FORMAT})", manifest.format);
-            return Err(self.fault(CheckpointFault::Manifest(text)));
+        match read_sealed(&path) {
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
         }
-        Ok(Some(manifest))
     }
 
     fn flat(&self, network: &Network, tensors: &SafeTensors<'_>, prefix: &str) -> Result<Vec<f32>, Error> {
@@ -313,7 +318,25 @@ pub fn read_sealed<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Err
     if as_written != bytes {
         return Err(fault(CheckpointFault::Manifest("it was changed after it was written".into())));
     }
+    check_format(&content).map_err(fault)?;
     serde_json::from_value(content).map_err(manifest)
+}
+
+/// Refuses a document of another format, before its keys are looked at; one without a format has the first.
+///
+/// # Errors
+/// [`CheckpointFault::Version`] with both formats and versions.
+pub fn check_format(document: &serde_json::Value) -> Result<(), CheckpointFault> {
+    let format = document.get("format").map_or(Some(FIRST_FORMAT), serde_json::Value::as_u64);
+    if format == Some(u64::from(FORMAT)) {
+        return Ok(());
+    }
+    let program = document.get("program").and_then(serde_json::Value::as_str).filter(|name| !name.is_empty());
+    Err(CheckpointFault::Version {
+        program: program.unwrap_or("of an unknown version").into(),
+        format: format.unwrap_or(0),
+        reads: FORMAT,
+    })
 }
 
 fn content_hash(content: &serde_json::Value) -> String {

@@ -27,6 +27,9 @@ pub enum Error {
         /// The offending value.
         value: f64,
     },
+    /// Training was asked to stop, and what was being trained is saved.
+    #[error("training was stopped")]
+    Interrupted,
     /// A batch or data set does not fit the network.
     #[error("{what}: expected {expected}, got {got}")]
     Mismatch {
@@ -124,6 +127,19 @@ pub enum CheckpointFault {
     /// A JSON document does not parse or is not as it was written.
     #[error("the document is damaged: {0}")]
     Manifest(String),
+    /// The document has the form of another version of the program.
+    #[error(
+        "was written by rank1 {program} in format {format}; this is rank1 {own}, which reads format {reads}: use that version, or train again",
+        own = env!("CARGO_PKG_VERSION")
+    )]
+    Version {
+        /// Version of the program that wrote it, or `of an unknown version`.
+        program: String,
+        /// Format of the document.
+        format: u64,
+        /// The format that is read here.
+        reads: u32,
+    },
     /// A file's SHA-256 differs from the manifest's.
     #[error("`{file}` has SHA-256 {got}, the manifest says {expected}: the file was damaged or replaced")]
     Hash {

@@ -5,6 +5,7 @@ mod data;
 pub use data::{TrainingData, TrainingInputs};
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rank1_core::noise::philox4x32;
@@ -16,7 +17,7 @@ use crate::error::Error;
 use crate::network::{Network, NetworkShape};
 use crate::predict::TrainedNetwork;
 use crate::recipe::{CheckedRecipe, Override, Recipe};
-use crate::train::{EpochRecord, Observer, Silent, Spike, StepProgress, TrainState, TrainingSets, train};
+use crate::train::{EpochRecord, Observer, Spike, StepProgress, TrainState, TrainingSets, train};
 use data::Parts;
 
 /// Least time between two reports within an epoch.
@@ -130,15 +131,29 @@ pub fn fit(
     data: &TrainingData,
     options: FitOptions<'_>,
 ) -> Result<Fitted, Error> {
+    fit_until(recipe, shape, data, options, &AtomicBool::new(false))
+}
+
+/// As [`fit`], until `stop` is set: every network that is being trained then saves its state, and none is begun.
+///
+/// # Errors
+/// As [`fit`], and [`Error::Interrupted`] when it was stopped; the same call goes on from what was saved.
+pub fn fit_until(
+    recipe: &CheckedRecipe,
+    shape: &NetworkShape,
+    data: &TrainingData,
+    options: FitOptions<'_>,
+    stop: &AtomicBool,
+) -> Result<Fitted, Error> {
     Compute::supports(recipe.get().train.engine)?;
     let parts = data.parts();
-    let (trials, chosen) = search(recipe, shape, &parts, options)?;
+    let (trials, chosen) = search(recipe, shape, &parts, options, stop)?;
     let network = Network::new(shape.clone(), &chosen.get().method)?;
     let on_all = chosen.get().train.early_stopping.is_none();
     let sets = if on_all { data.all() } else { parts.sets() };
     let one = |index| {
         let slot = options.checkpoint.map(|root| Slot::new(root, index, &recipe.hash()));
-        fit_network(&network, chosen.get(), sets, index, slot, options)
+        fit_network(&network, chosen.get(), sets, index, slot, options, stop)
     };
     let indices = 0..recipe.get().method.n_networks();
     let states: Vec<TrainState> = if options.threads <= 1 {
@@ -200,15 +215,21 @@ struct Saver<'a> {
     progress: &'a (dyn Fn(Progress<'_>) + Sync),
     /// When steps were last reported.
     told: Instant,
+    stop: &'a AtomicBool,
 }
 
 impl Observer for Saver<'_> {
-    fn step(&mut self, progress: StepProgress) {
+    fn step(&mut self, state: &TrainState, progress: StepProgress) -> Result<(), Error> {
         if self.told.elapsed() >= REPORT_EVERY || progress.step == progress.of {
             self.told = Instant::now();
             let (network, batch_size) = (self.index, self.batch_size);
             (self.progress)(Progress::Steps { network, batch_size, progress });
         }
+        let stopped = if state.finished { Ok(()) } else { interrupted(self.stop) };
+        if let (Err(_), Some(slot)) = (&stopped, &self.slot) {
+            slot.save(self.network, state)?;
+        }
+        stopped
     }
 
     fn event(&mut self, state: &TrainState, save: bool) -> Result<(), Error> {
@@ -226,6 +247,23 @@ impl Observer for Saver<'_> {
     }
 }
 
+/// Stores nothing; stops a trial of the search.
+struct Stoppable<'a>(&'a AtomicBool);
+
+impl Observer for Stoppable<'_> {
+    fn step(&mut self, _: &TrainState, _: StepProgress) -> Result<(), Error> {
+        interrupted(self.0)
+    }
+
+    fn event(&mut self, _: &TrainState, _: bool) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+fn interrupted(stop: &AtomicBool) -> Result<(), Error> {
+    if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+}
+
 fn fit_network<'a>(
     network: &'a Network,
     recipe: &'a Recipe,
@@ -233,7 +271,9 @@ fn fit_network<'a>(
     index: usize,
     slot: Option<Slot>,
     options: FitOptions<'_>,
+    stop: &AtomicBool,
 ) -> Result<TrainState, Error> {
+    interrupted(stop)?;
     let saved = slot.as_ref().map(|slot| slot.load(network, recipe)).transpose()?.flatten();
     slot.as_ref().map_or(Ok(()), Slot::clean)?;
     let state = match saved {
@@ -241,7 +281,7 @@ fn fit_network<'a>(
         None => TrainState::start(network, recipe, network_seed(recipe.seed, index))?,
     };
     let (batch_size, progress) = (recipe.train.batch_size, options.progress);
-    let mut saver = Saver { network, index, slot, batch_size, progress, told: Instant::now() };
+    let mut saver = Saver { network, index, slot, batch_size, progress, told: Instant::now(), stop };
     train(network, recipe, options.compute, sets, state, &mut saver)
 }
 
@@ -268,6 +308,7 @@ fn search(
     shape: &NetworkShape,
     parts: &Parts<'_>,
     options: FitOptions<'_>,
+    stop: &AtomicBool,
 ) -> Result<(Vec<Trial>, CheckedRecipe), Error> {
     if recipe.get().search.is_empty() {
         return Ok((Vec::new(), recipe.clone()));
@@ -275,7 +316,7 @@ fn search(
     let combinations = combinations(recipe.get());
     let of = combinations.len();
     let one = |(trial, values): (usize, &Vec<Override>)| {
-        let found = try_values(recipe, shape, parts, values, options.compute)?;
+        let found = try_values(recipe, shape, parts, values, options.compute, stop)?;
         (options.progress)(Progress::Trial { trial, of, nll: found.nll });
         Ok(found)
     };
@@ -302,12 +343,14 @@ fn try_values(
     parts: &Parts<'_>,
     values: &[Override],
     compute: &Compute,
+    stop: &AtomicBool,
 ) -> Result<Trial, Error> {
+    interrupted(stop)?;
     let candidate = settled(recipe, values, None)?;
     let recipe = candidate.get();
     let network = Network::new(shape.clone(), &recipe.method)?;
     let start = TrainState::start(&network, recipe, network_seed(recipe.seed, 0))?;
-    let (nll, step) = match train(&network, recipe, compute, parts.sets(), start, &mut Silent) {
+    let (nll, step) = match train(&network, recipe, compute, parts.sets(), start, &mut Stoppable(stop)) {
         Ok(state) => match (&state.best, state.history.last().and_then(|r| r.valid_nll)) {
             (Some(best), _) => (best.nll, best.step),
             (None, last) => (last.filter(|nll| nll.is_finite()).unwrap_or(f64::INFINITY), state.step()),

@@ -109,6 +109,8 @@ pub struct Summary {
     pub step_bytes: u64,
     /// Of these, bytes that grow with the batch.
     pub activation_bytes: u64,
+    /// Bytes that are held in addition while a checkpoint is written: tensors as bytes, then the file as a whole.
+    pub save_bytes: u64,
 }
 
 impl Summary {
@@ -135,10 +137,14 @@ impl Summary {
             OptimizerSpec::Sgd { .. } => 1,
             OptimizerSpec::Adam { .. } => 2,
         };
-        let batch_rows = (samples * network.n_members * batch_size) as u64;
-        let activation_bytes = 4 * batch_rows * values_per_row(&network);
+        // A recipe may ask for more than there is; such a plan is as large as a number can be.
+        let batch_rows =
+            (samples as u64).saturating_mul((network.n_members as u64).saturating_mul(batch_size as u64));
+        let activation_bytes = batch_rows.saturating_mul(4 * values_per_row(&network));
+        // Values, gradient and moments; a checkpoint has the selected parameters in place of the gradient.
         let parameters = 4 * (network.layout.len() as u64) * (2 + slots);
-        let drawn: u64 = network.layers.iter().map(|l| drawn_weights(&network, l, samples)).sum();
+        let drawn =
+            network.layers.iter().map(|l| drawn_weights(&network, l, samples)).fold(0, u64::saturating_add);
         Ok(Self {
             method: method.label(),
             members: network.n_members,
@@ -149,8 +155,9 @@ impl Summary {
             deterministic_trainable: plain,
             percent_over_deterministic: 100.0 * (trainable as f64 / plain as f64 - 1.0),
             flops_per_example: 2 * flips * multiply_adds * (network.n_members * networks) as u64,
-            step_bytes: parameters + activation_bytes + 4 * drawn,
+            step_bytes: activation_bytes.saturating_add(parameters).saturating_add(drawn.saturating_mul(4)),
             activation_bytes,
+            save_bytes: 2 * parameters,
             rows,
         })
     }
@@ -165,7 +172,9 @@ fn is_flipout(layer: &LayerPlan) -> bool {
 fn drawn_weights(network: &Network, layer: &LayerPlan, samples: usize) -> u64 {
     match layer.weight_plan {
         WeightPlan::Point => 0,
-        WeightPlan::MeanField { .. } => 3 * (samples * network.layout.spec(layer.weight).range.len()) as u64,
+        WeightPlan::MeanField { .. } => {
+            (3 * network.layout.spec(layer.weight).range.len() as u64).saturating_mul(samples as u64)
+        }
     }
 }
 

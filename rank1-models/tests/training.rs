@@ -2,6 +2,8 @@
 //! any epoch, agree between engines, and stop on numbers that are not finite.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ndarray::{Array1, Array2, Axis};
 use rank1_core::likelihood::Likelihood;
 use rank1_core::noise::{At, NoiseStream};
@@ -9,7 +11,7 @@ use rank1_core::targets::Targets;
 use rank1_models::Error;
 use rank1_models::checkpoint::Slot;
 use rank1_models::device::Compute;
-use rank1_models::fit::{FitOptions, Fitted, TrainingData, fit};
+use rank1_models::fit::{FitOptions, Fitted, Progress, TrainingData, fit, fit_until};
 use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_models::predict::predict;
 use rank1_models::recipe::{CheckedRecipe, Override, parse};
@@ -244,4 +246,36 @@ fn a_run_stopped_after_any_event_resumes_to_the_same_bits() {
             }
         }
     }
+}
+
+#[test]
+fn a_fit_that_is_asked_to_stop_saves_and_goes_on_to_the_same_bits() {
+    let (inputs, targets) = rows(31, 1);
+    let data = TrainingData { inputs: inputs.into(), targets, validation: Vec::new(), augmentation: None };
+    let short = recipe(&["train.epochs=9", "train.checkpoint_every=9"]);
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let compute = Compute::default();
+    let after_third = |progress: Progress<'_>| {
+        if let Progress::Epoch { record, .. } = progress
+            && record.epoch == 3
+        {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let options =
+        FitOptions { threads: 1, compute: &compute, checkpoint: Some(folder.path()), progress: &after_third };
+    let error = fit_until(&short, &shape(), &data, options, &stop).unwrap_err();
+    assert!(matches!(error, Error::Interrupted), "{error}");
+    let network = Network::new(shape(), &short.get().method).unwrap();
+    let saved = Slot::new(folder.path(), 0, &short.hash()).load(&network, short.get()).unwrap().unwrap();
+    assert!(saved.epoch <= 3 && !saved.finished && saved.optimizer.steps > 0);
+    // Nothing is trained while the request stands.
+    let error = fit_until(&short, &shape(), &data, options, &stop).unwrap_err();
+    assert!(matches!(error, Error::Interrupted), "{error}");
+    let resumed = fit(&short, &shape(), &data, FitOptions { progress: &|_| {}, ..options }).unwrap();
+    let whole =
+        fit(&short, &shape(), &data, FitOptions { progress: &|_| {}, checkpoint: None, ..options }).unwrap();
+    assert_eq!(resumed.networks, whole.networks);
+    assert_eq!(resumed.histories, whole.histories);
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::nearest;
+use crate::{nearest, torture};
 
 /// What the user asked for.
 #[derive(Debug, PartialEq)]
@@ -16,6 +16,7 @@ pub(crate) enum Command {
     Golden { dir: PathBuf, strict: bool },
     Bench { names: Vec<String>, words: Vec<String> },
     Reproduce(ReproduceOptions),
+    Torture(TortureOptions),
 }
 
 /// Options of `cargo xtask reproduce`.
@@ -31,6 +32,16 @@ pub(crate) struct ReproduceOptions {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// Options of `cargo xtask torture`.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct TortureOptions {
+    pub(crate) runs: Option<usize>,
+    pub(crate) seconds: Option<u64>,
+    pub(crate) epochs: Option<usize>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) out: Option<PathBuf>,
+}
+
 /// A command line that cannot be understood.
 #[derive(Debug)]
 pub(crate) struct Usage(String);
@@ -43,7 +54,7 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-const COMMANDS: [&str; 5] = ["check", "tidy", "golden", "reproduce", "bench"];
+const COMMANDS: [&str; 6] = ["check", "tidy", "golden", "reproduce", "bench", "torture"];
 
 const HELP: &str = "\
 Checks, golden files, reproductions and benches of the rank1 workspace.
@@ -56,6 +67,7 @@ Commands:
   golden DIR [--strict]    compare the crates with the reference values in DIR
   reproduce [NAME]...      train, evaluate and tabulate; without a NAME on the embedded data
   bench [NAME]...          run benches; without a NAME list them
+  torture                  kill runs at random moments and resume them; full disks, two processes
 
 `cargo xtask COMMAND --help` says more.
 Exit status: 0 done, 1 finished but a check failed, 2 usage or data error.
@@ -141,6 +153,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Command, Usage> {
         "golden" => golden(rest),
         "bench" => bench(rest),
         "reproduce" => reproduce(rest),
+        "torture" => torture(rest),
         other => Err(Usage(format!("unknown command `{other}`{}", nearest::hint(other, COMMANDS)))),
     }
 }
@@ -198,6 +211,24 @@ fn reproduce(mut words: Words) -> Result<Command, Usage> {
         }
     }
     Ok(Command::Reproduce(options))
+}
+
+fn torture(mut words: Words) -> Result<Command, Usage> {
+    const FLAGS: [&str; 5] = ["--runs", "--seconds", "--epochs", "--seed", "--out"];
+    let mut options = TortureOptions::default();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--help" | "-h" => return Ok(Command::Help(torture::HELP)),
+            "--runs" => options.runs = Some(words.count("--runs")?),
+            "--seconds" => options.seconds = Some(words.count("--seconds")? as u64),
+            "--epochs" => options.epochs = Some(words.count("--epochs")?),
+            "--seed" => options.seed = Some(words.count("--seed")? as u64),
+            "--out" => options.out = Some(words.value("--out")?.into()),
+            flag if flag.starts_with('-') => return Err(words.unknown(flag, &FLAGS)),
+            word => return Err(Usage(format!("unexpected argument `{word}`"))),
+        }
+    }
+    Ok(Command::Torture(options))
 }
 
 /// The words still to be read; `--flag=value` has become two words.

@@ -13,6 +13,7 @@ mod nearest;
 mod process;
 mod reproduce;
 mod tidy;
+mod torture;
 mod workspace;
 
 use std::process::ExitCode;
@@ -61,5 +62,6 @@ fn dispatch(words: &[String]) -> anyhow::Result<Verdict> {
         Command::Golden { dir, strict } => golden::run(&workspace, &dir, strict),
         Command::Bench { names, words } => bench::run(&workspace, &names, &words),
         Command::Reproduce(options) => reproduce::run(&workspace, &options),
+        Command::Torture(options) => torture::run(&workspace, &options),
     }
 }

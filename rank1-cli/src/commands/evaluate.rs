@@ -1,23 +1,28 @@
 //! `rank1 evaluate`: a finished run measured on a split, optionally under a shift.
 
-use anyhow::{Result, bail};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
 use rank1_data::PhysionetScaler;
 use rank1_models::device::Compute;
 use rank1_models::recipe::Recipe;
 
 use crate::args::{EvaluateArgs, SplitName};
+use crate::data_file::{self, Places};
 use crate::evaluation::{self, Request};
 use crate::model::Model;
 use crate::part::Part;
+use crate::report::input::Evaluation;
 use crate::shift::InputShift;
-use crate::{clinical, run_folder, source, tables};
+use crate::{clinical, run_folder, run_start, source, tables};
 
 /// Evaluates and prints; the plain evaluation of the test split is also stored in the run folder.
 ///
 /// # Errors
 /// A damaged run, data errors, a shift that does not apply.
 pub fn run(args: &EvaluateArgs) -> Result<()> {
-    let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?)?;
+    let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?, args.draws)?;
     let recipe = model.recipe.get().clone();
     if let Some(copies) = &args.corrupted {
         let samples = model.n_samples(args.samples);
@@ -34,7 +39,11 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     if let SplitName::Set(_) = args.split {
         bail!("--split {}: only runs on clinical stays have lettered sets", args.split);
     }
-    let mut source = source::open(&recipe, args.data.as_deref(), args.json)?;
+    let before = run_start::data_file(&args.run);
+    let places = Places { data: args.data.as_deref(), folder: Some(&args.run), before: before.as_ref() };
+    let (located, now) =
+        data_file::locate(&recipe, places).with_context(|| args.run.display().to_string())?;
+    let mut source = source::open(&located, args.data.as_deref(), args.json)?;
     source.train = source::training_rows(&recipe, source.train)?;
     if source.schema != model.document.schema {
         bail!(
@@ -52,6 +61,14 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
             model.document.class_names.len()
         );
     }
+    if let (Some(before), Some(now)) = (&before, &now)
+        && before.has_changed_to(now)
+    {
+        tables::note(&format!(
+            "note: {} is not as it was when the model was trained (its SHA-256 is another)",
+            now.path().display()
+        ));
+    }
     let mut split = pick(args.split, &source.train, &source.test, || source.validation_rows(&recipe))?;
     if let Some(text) = &args.shift {
         split = split.shifted(text.parse::<InputShift>()?, source.rows(), recipe.seed)?;
@@ -59,7 +76,10 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     if args.split == SplitName::Validation && recipe.train.early_stopping.is_none() {
         tables::note("note: the model was trained on all training rows, these among them");
     }
-    let plain = args.split == SplitName::Test && args.shift.is_none() && args.samples.is_none();
+    let plain = args.split == SplitName::Test
+        && args.shift.is_none()
+        && args.samples.is_none()
+        && args.draws.is_none();
     let split_name = args.split.to_string();
     let request = Request {
         set: &source.name,
@@ -72,14 +92,27 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         seed: recipe.seed,
     };
     let evaluation = evaluation::evaluate(&mut model, &split, &request)?;
-    if plain {
-        run_folder::write_evaluation(&args.run, &evaluation)?;
-    }
     if args.json {
         tables::print_json(&evaluation)?;
     } else {
         tables::print_evaluation(&evaluation)?;
     }
+    if plain {
+        store(&args.run, &evaluation)?;
+    }
+    Ok(())
+}
+
+/// Stores what was printed; a folder that may only be read is told, because the numbers are there.
+fn store(run: &Path, evaluation: &Evaluation) -> Result<()> {
+    let Err(error) = run_folder::write_evaluation(run, evaluation) else { return Ok(()) };
+    let cause = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let is_read_only = |cause: &&std::io::Error| {
+        matches!(cause.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+    };
+    let Some(cause) = cause.filter(is_read_only) else { return Err(error) };
+    let folder = run.display();
+    tables::note(&format!("note: {folder} cannot be written, its evaluation.json stays as it is: {cause}"));
     Ok(())
 }
 

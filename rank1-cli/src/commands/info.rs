@@ -5,7 +5,7 @@ use rank1_models::summary::Summary;
 
 use crate::args::InfoArgs;
 use crate::data_facts::DataFacts;
-use crate::{recipe_file, tables};
+use crate::{data_file, recipe_file, tables};
 
 /// Describes and prints; no rows are read, except those of a user's own table.
 ///
@@ -13,7 +13,10 @@ use crate::{recipe_file, tables};
 /// Recipe problems, an unknown set, an architecture that does not read the set's inputs.
 pub fn run(args: &InfoArgs) -> Result<()> {
     let recipe = recipe_file::read(&args.recipe, &args.overrides)?;
-    let settings = recipe.get();
+    let (located, _) =
+        data_file::locate(recipe.get(), recipe_file::places(&args.recipe, args.data.as_deref()))
+            .with_context(|| args.recipe.display().to_string())?;
+    let settings = &located;
     let named = |section| format!("{}: {section}", args.recipe.display());
     let facts = DataFacts::ahead(settings, args.data.as_deref()).with_context(|| named("data"))?;
     let input = facts.input;

@@ -8,14 +8,15 @@ use rank1_core::metrics::{decompose_predictive, decompose_variance, predicted_cl
 use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive};
 use rank1_data::InputLayout;
 use rank1_data::idx::read_idx;
-use rank1_models::checkpoint::write_synced;
 use rank1_models::device::Compute;
 use rank1_models::inputs::{InputStream, Inputs};
 use rank1_models::predict::{AdaptivePredictive, Predictive};
 
 use crate::args::PredictArgs;
+use crate::json::cell;
 use crate::model::Model;
 use crate::new_images::NewImages;
+use crate::output::{DASH, Output};
 use crate::tables;
 
 /// Predicts every row and writes the file in one piece.
@@ -29,13 +30,20 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     if let Some(bound) = args.standard_error.filter(|bound| !(bound.is_finite() && *bound > 0.0)) {
         bail!("--standard-error: expected a number above 0, got {bound}");
     }
-    let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?)?;
+    let output = Output::at(&args.output)?;
+    let input = input_path(&args.input);
+    output.differs_from(input)?;
+    output.spares(&args.run)?;
+    let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?, args.draws)?;
     let most = model.n_samples(args.samples);
-    let (drawn, names) = if let Some(found) = NewImages::find(&model, &args.input)? {
+    let (drawn, names) = if let Some(found) = NewImages::find(&model, input)? {
+        for file in &found.files {
+            output.differs_from(file)?;
+        }
         let images = &found.images as &dyn InputStream;
         (draw(&mut model, images.into(), args.standard_error, most)?, RowNames::Files(found.names))
     } else {
-        let inputs = model.document.normalizer.apply_inputs(read_inputs(&model, &args.input)?.view())?;
+        let inputs = model.document.normalizer.apply_inputs(read_inputs(&model, input)?.view())?;
         let drawn = draw(&mut model, inputs.view().into(), args.standard_error, most)?;
         (drawn, RowNames::Numbers(inputs.nrows()))
     };
@@ -44,14 +52,19 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         Predictive::Classes(p) => class_rows(&model, p, &names, samples)?,
         Predictive::Values { mixture, .. } => value_rows(mixture, args.interval, samples)?,
     };
-    write_synced(&args.output, &bytes)?;
+    output.write(&bytes)?;
     let used = match samples {
         Some(_) => format!("{:.1} of {most} samples on average", drawn.mean_samples()),
         None => format!("{most} samples"),
     };
     let (rows, members) = (names.len(), model.n_members());
-    tables::note(&format!("{rows} rows, {members} members x {used}: {}", args.output.display()));
+    tables::note(&format!("{rows} rows, {members} members x {used}: {output}"));
     Ok(())
+}
+
+/// The file of standard input for `-`.
+fn input_path(typed: &Path) -> &Path {
+    if typed.as_os_str() == DASH { Path::new("/dev/stdin") } else { typed }
 }
 
 fn draw(
@@ -147,9 +160,9 @@ fn class_rows(
     writer.write_record(&header)?;
     for (row, class) in predicted_classes(probs.view())?.into_iter().enumerate() {
         let mut fields = vec![rows.of(row), names[class].clone()];
-        fields.extend(probs.index_axis(Axis(0), row).iter().map(f64::to_string));
+        fields.extend(probs.index_axis(Axis(0), row).iter().map(|p| cell(*p)));
         for values in [&uncertainty.total, &uncertainty.aleatoric, &uncertainty.epistemic] {
-            fields.push(values[row].to_string());
+            fields.push(cell(values[row]));
         }
         fields.extend(samples.map(|samples| samples[row].to_string()));
         writer.write_record(&fields)?;
@@ -176,7 +189,7 @@ fn value_rows(mixture: &GaussianMixturePredictive, level: f64, samples: Option<&
             interval.upper[row],
         ];
         let mut fields = vec![(row + 1).to_string()];
-        fields.extend(numbers.iter().map(f64::to_string));
+        fields.extend(numbers.into_iter().map(cell));
         fields.extend(samples.map(|samples| samples[row].to_string()));
         writer.write_record(&fields)?;
     }

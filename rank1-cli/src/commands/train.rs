@@ -1,13 +1,16 @@
 //! `rank1 train`: recipe and rows in, a run folder out.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use rank1_data::InputLayout;
+use rank1_data::{InputLayout, Normalizer};
+use rank1_models::checkpoint::{FORMAT, PROGRAM};
 use rank1_models::device::Compute;
-use rank1_models::fit::{FitOptions, fit};
-use rank1_models::recipe::{CheckedRecipe, Override, Recipe};
+use rank1_models::fit::{FitOptions, TrainingData, fit_until};
+use rank1_models::network::NetworkShape;
+use rank1_models::recipe::{CheckedRecipe, Override};
 use toml::Value;
 
 use crate::args::TrainArgs;
@@ -15,9 +18,13 @@ use crate::constant::ConstantPrediction;
 use crate::evaluation::{self, Request};
 use crate::model::{Model, ModelDocument, checkpoint_folder, write_document};
 use crate::progress::TrainingProgress;
+use crate::report::input::Evaluation;
 use crate::run_folder::{self, RunFacts};
+use crate::run_start::{self, Opened};
+use crate::source::Source;
+use crate::stop::{self, StopRequest};
 use crate::validation::Validation;
-use crate::{recipe_file, source, tables};
+use crate::{data_file, memory, recipe_file, source, tables};
 
 /// Trains, evaluates on the test split and writes the run folder.
 ///
@@ -26,92 +33,163 @@ use crate::{recipe_file, source, tables};
 pub fn run(args: &TrainArgs) -> Result<()> {
     let compute = Compute::open(args.device.clone())?;
     let recipe = read_recipe(args)?;
-    let settings = recipe.get();
     let named = |section| format!("{}: {section}", args.recipe.display());
+    let places = recipe_file::places(&args.recipe, args.data.as_deref());
+    let (located, data) =
+        data_file::locate(recipe.get(), places).with_context(|| args.recipe.display().to_string())?;
     let mut source =
-        source::open(settings, args.data.as_deref(), args.quiet).with_context(|| named("data"))?;
+        source::open(&located, args.data.as_deref(), args.quiet).with_context(|| named("data"))?;
+    let settings = recipe.get();
     source.train = source::training_rows(settings, source.train).with_context(|| named("data"))?;
-    let normalizer = source.normalizer()?;
-    // A device computes one network at a time, each with all of it.
-    let threads =
-        if compute.is_cpu() { args.threads.map_or_else(available_threads, |n| n as usize) } else { 1 };
-    let at_a_time = threads.min(at_most(settings));
-    let data =
-        source::training_data(settings, &source, &normalizer, at_a_time).with_context(|| named("data"))?;
-    let shape = source::shape(settings, &source).with_context(|| named("model"))?;
     evaluation::check(settings, &source).with_context(|| named("evaluate"))?;
+    let shape = source::shape(settings, &source).with_context(|| named("model"))?;
+    let job = Job { args, recipe: &recipe, compute, source, shape };
+    if !args.force {
+        let rows = job.source.train.len();
+        memory::check(&recipe, &job.shape, &job.compute, rows, job.at_a_time())
+            .with_context(|| named("model"))?;
+    }
+    let rows = job.rows().with_context(|| named("data"))?;
+    let resume = stop::resume_command(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
     let run = args.out.clone().unwrap_or_else(|| default_run(&recipe));
-    if run_folder::open(&run, &recipe, args.resume)? {
-        if !args.quiet {
-            tables::note(&format!("{}: already finished", run.display()));
+    // Before there is a folder that a signal could leave behind.
+    let stop = StopRequest::listen(resume.clone())?;
+    let open = match run_start::open(&run, &recipe, data.as_ref(), args.resume)? {
+        Opened::Ready(open) => open,
+        Opened::Finished => {
+            if !args.quiet {
+                tables::note(&format!("{}: already finished", run.display()));
+            }
+            return show_stored(&run, args);
         }
-        return show_stored(&run, args);
-    }
-    let started = Instant::now();
-    let unit = if matches!(source.layout, InputLayout::Image { .. }) { "images" } else { "rows" };
-    let progress = TrainingProgress::new(settings, unit, args.quiet);
-    let checkpoint = checkpoint_folder(&run);
-    let report = |p: rank1_models::fit::Progress<'_>| progress.update(p);
-    let options = FitOptions { threads, compute: &compute, checkpoint: Some(&checkpoint), progress: &report };
-    let fitted = fit(&recipe, &shape, &data, options)?;
-    progress.finish();
-    let trained_seconds = started.elapsed().as_secs_f64();
-    let document = ModelDocument {
-        shape,
-        recipe: fitted.chosen.to_toml(),
-        recipe_hash: recipe.hash(),
-        task: source.task,
-        normalizer,
-        schema: source.schema.clone(),
-        image: source.image,
-        layout: source.layout,
-        scaler: source.scaler.clone(),
-        feature_names: source.feature_names.clone(),
-        class_names: source.class_names.clone(),
-        constant: ConstantPrediction::of(source.train.targets()),
     };
-    let validation = Validation::of(&data, &fitted)?;
-    let mut model = Model::new(document, fitted.chosen, fitted.networks, fitted.histories, &compute);
-    let samples = model.n_samples(None);
-    let request = Request {
-        set: &source.name,
-        split: "test",
-        samples,
-        shifts: &settings.evaluate.shifts,
-        ood: settings.evaluate.ood.as_deref(),
-        curves: true,
-        seed: settings.seed,
-        ..Request::default()
-    };
-    let microseconds = run_folder::microseconds_per_prediction(&mut model, &source.test, samples)
-        .map_err(|e| divergence(e, &model))?;
-    // Only a model whose predictions are numbers becomes one that can be opened.
-    write_document(&run, &model.document)?;
-    let evaluation = evaluation::evaluate(&mut model, &source.test, &request)?;
-    let facts = RunFacts {
-        recipe: &recipe,
-        source: &source,
-        model: &model,
-        evaluation: &evaluation,
-        trials: &fitted.trials,
-        samples,
-        trained_seconds,
-        microseconds_per_prediction: microseconds,
-        threads,
-        device: compute.describe(),
-        validation,
-    };
-    run_folder::finish(&run, &facts)?;
-    if args.json {
-        tables::print_json(&evaluation)?;
-    } else if !args.quiet {
-        tables::print_evaluation(&evaluation)?;
-        tables::note(&format!("run folder: {}", run.display()));
+    match job.train(&rows, &run, &stop) {
+        Ok(evaluation) => job.show(&run, &evaluation),
+        Err(error) => {
+            let is_saved = open.has_state();
+            open.abandon();
+            let stopped = matches!(error.downcast_ref(), Some(rank1_models::Error::Interrupted));
+            Err(if stopped { stop.interrupted(is_saved, &resume).into() } else { error })
+        }
     }
-    if let Some(warning) = validation.and_then(|validation| validation.warning()) {
-        tables::note(&warning);
+}
+
+/// Everything that training needs, read and checked.
+struct Job<'a> {
+    args: &'a TrainArgs,
+    recipe: &'a CheckedRecipe,
+    compute: Compute,
+    source: Source,
+    shape: NetworkShape,
+}
+
+/// The rows as the networks see them.
+struct TrainingRows {
+    data: TrainingData,
+    normalizer: Normalizer,
+}
+
+impl Job<'_> {
+    fn threads(&self) -> usize {
+        // A device computes one network at a time, each with all of it.
+        if !self.compute.is_cpu() {
+            return 1;
+        }
+        self.args.threads.map_or_else(available_threads, |n| n as usize)
     }
-    Ok(())
+
+    /// Networks or trials that are trained at a time.
+    fn at_a_time(&self) -> usize {
+        let settings = self.recipe.get();
+        let trials = settings.search.values().map(Vec::len).product::<usize>();
+        self.threads().min(settings.method.n_networks().max(trials))
+    }
+
+    fn rows(&self) -> Result<TrainingRows> {
+        let normalizer = self.source.normalizer()?;
+        let data = source::training_data(self.recipe.get(), &self.source, &normalizer, self.at_a_time())?;
+        Ok(TrainingRows { data, normalizer })
+    }
+
+    /// Trains, evaluates and writes the run folder.
+    fn train(&self, rows: &TrainingRows, run: &Path, stop: &StopRequest) -> Result<Evaluation> {
+        let (settings, source, compute) = (self.recipe.get(), &self.source, &self.compute);
+        let (started, threads) = (Instant::now(), self.threads());
+        let unit = if matches!(source.layout, InputLayout::Image { .. }) { "images" } else { "rows" };
+        let progress = TrainingProgress::new(settings, unit, self.args.quiet);
+        let checkpoint = checkpoint_folder(run);
+        let report = |p: rank1_models::fit::Progress<'_>| progress.update(p);
+        let options = FitOptions { threads, compute, checkpoint: Some(&checkpoint), progress: &report };
+        let fitted = fit_until(self.recipe, &self.shape, &rows.data, options, stop.flag())?;
+        stop.end_training();
+        if stop.flag().load(Ordering::SeqCst) {
+            return Err(rank1_models::Error::Interrupted.into());
+        }
+        progress.finish();
+        let trained_seconds = started.elapsed().as_secs_f64();
+        let document = ModelDocument {
+            format: FORMAT,
+            program: PROGRAM.into(),
+            shape: self.shape.clone(),
+            recipe: fitted.chosen.to_toml(),
+            recipe_hash: self.recipe.hash(),
+            task: source.task,
+            normalizer: rows.normalizer.clone(),
+            schema: source.schema.clone(),
+            image: source.image,
+            layout: source.layout,
+            scaler: source.scaler.clone(),
+            feature_names: source.feature_names.clone(),
+            class_names: source.class_names.clone(),
+            constant: ConstantPrediction::of(source.train.targets()),
+        };
+        let validation = Validation::of(&rows.data, &fitted)?;
+        let mut model = Model::new(document, fitted.chosen, fitted.networks, fitted.histories, compute);
+        let samples = model.n_samples(None);
+        let request = Request {
+            set: &source.name,
+            split: "test",
+            samples,
+            shifts: &settings.evaluate.shifts,
+            ood: settings.evaluate.ood.as_deref(),
+            curves: true,
+            seed: settings.seed,
+            ..Request::default()
+        };
+        let microseconds = run_folder::microseconds_per_prediction(&mut model, &source.test, samples)
+            .map_err(|e| divergence(e, &model))?;
+        // Only a model whose predictions are numbers becomes one that can be opened.
+        write_document(run, &model.document)?;
+        let evaluation = evaluation::evaluate(&mut model, &source.test, &request)?;
+        let facts = RunFacts {
+            recipe: self.recipe,
+            source,
+            model: &model,
+            evaluation: &evaluation,
+            trials: &fitted.trials,
+            samples,
+            trained_seconds,
+            microseconds_per_prediction: microseconds,
+            threads,
+            device: compute.describe(),
+            validation,
+        };
+        run_folder::finish(run, &facts)?;
+        if let Some(warning) = validation.and_then(|validation| validation.warning()) {
+            tables::note(&warning);
+        }
+        Ok(evaluation)
+    }
+
+    fn show(&self, run: &Path, evaluation: &Evaluation) -> Result<()> {
+        if self.args.json {
+            tables::print_json(evaluation)?;
+        } else if !self.args.quiet {
+            tables::print_evaluation(evaluation)?;
+            tables::note(&format!("run folder: {}", run.display()));
+        }
+        Ok(())
+    }
 }
 
 /// A model that has just been trained and predicts no numbers has diverged.
@@ -147,12 +225,6 @@ fn default_run(recipe: &CheckedRecipe) -> PathBuf {
     let settings = recipe.get();
     let name = settings.name.replace(['/', '\\'], "-");
     PathBuf::from("runs").join(format!("{}-{name}-seed{}", settings.data.set, settings.seed))
-}
-
-/// Networks or trials that could be trained at a time.
-fn at_most(settings: &Recipe) -> usize {
-    let trials = settings.search.values().map(Vec::len).product::<usize>();
-    settings.method.n_networks().max(trials)
 }
 
 fn available_threads() -> usize {

@@ -3,8 +3,7 @@
 use anyhow::Result;
 use rank1_data::fetch::{FetchReport, FetchedFile, Origin, Verification};
 
-use super::network::bytes;
-use super::{plain, say};
+use super::{bytes, plain, say};
 
 /// Prints one row per file.
 ///

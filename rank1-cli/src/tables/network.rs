@@ -56,6 +56,7 @@ pub fn print_summary(recipe: &str, set: &str, input: InputShape, step: &str, s: 
         ("FLOPs per example, one sample of every member".into(), grouped(s.flops_per_example)),
         (format!("memory of a training step ({step})"), bytes(s.step_bytes)),
         ("of it, growing with the batch".into(), bytes(s.activation_bytes)),
+        ("more while a checkpoint is written".into(), bytes(s.save_bytes)),
     ] {
         table.add_row([what, value]);
     }
@@ -95,7 +96,7 @@ fn grouped(number: u64) -> String {
 }
 
 /// A number of bytes in the largest unit that it fills.
-pub(super) fn bytes(number: u64) -> String {
+pub(crate) fn bytes(number: u64) -> String {
     let mut value = number as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if value < 1024.0 {

@@ -127,7 +127,7 @@ fn a_learning_rate_that_diverges_ends_with_code_3_step_and_quantity() {
         let words = [&TRAIN[..], &["--set", "train.optimizer.learning_rate=1e30"], more].concat();
         let line = bench.rank1(&words).error(3);
         assert_says(&line, &texts);
-        assert_says(&bench.refused(&["evaluate", "run"]), &["run: no trained model", "--resume"]);
+        assert_says(&bench.refused(&["evaluate", "run"]), &["run: no such run folder"]);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A user's table with classes: two and three of them, categorical and Bernoulli; digits from an image file.
 
 use crate::workbench::{Bench, TABLE, Toy, table};
-use crate::{json, numbers, parse_csv};
+use crate::{DIGITS, json, numbers, parse_csv};
 
 /// Trains on three colours or two answers and predicts the training table.
 fn classified(
@@ -23,12 +23,12 @@ fn check_rows(names: &[&str], rows: &[Vec<String>]) {
         assert_eq!(row[0], (i + 1).to_string());
         let fields = numbers(row, 2);
         let (probs, [total, aleatoric, epistemic]) = fields.split_at(names.len()) else { panic!() };
-        assert!((probs.iter().sum::<f64>() - 1.0).abs() < 1e-9, "row {i}: {probs:?}");
+        assert!((probs.iter().sum::<f64>() - 1.0).abs() < DIGITS, "row {i}: {probs:?}");
         let best = (0..probs.len()).max_by(|&a, &b| probs[a].total_cmp(&probs[b])).unwrap();
         assert_eq!(row[1], names[best], "row {i}: {probs:?}");
-        assert!((total - aleatoric - epistemic).abs() < 1e-9, "row {i}: {fields:?}");
-        assert!(*aleatoric >= 0.0 && *epistemic >= -1e-12, "row {i}: {fields:?}");
-        assert!(*total <= (names.len() as f64).ln() + 1e-9, "row {i}: {fields:?}");
+        assert!((total - aleatoric - epistemic).abs() < DIGITS, "row {i}: {fields:?}");
+        assert!(*aleatoric >= 0.0 && *epistemic >= -DIGITS, "row {i}: {fields:?}");
+        assert!(*total <= (names.len() as f64).ln() + DIGITS, "row {i}: {fields:?}");
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::json;
 use crate::workbench::{Bench, Toy, assert_says};
+use crate::{DIGITS, json};
 
 fn bench(shifts: &str) -> Bench {
     let rest = format!("[evaluate]\nshifts = [{shifts}]");
@@ -28,7 +28,7 @@ fn corruptions_are_measured_like_shifts_and_averaged_apart_from_them() {
     for key in ["nll", "accuracy", "ece"] {
         let of = |i: usize| number(&stored["shifts"][i]["metrics"][key]);
         let mean = number(&stored["metrics"][format!("corrupted_{key}")]);
-        assert!((mean - (of(1) + of(2)) / 2.0).abs() < 1e-12, "{key}: {mean}");
+        assert!((mean - (of(1) + of(2)) / 2.0).abs() < DIGITS, "{key}: {mean}");
     }
     assert!(number(&stored["shifts"][1]["metrics"]["nll"]) > number(&stored["metrics"]["nll"]) + 0.1);
     for text in ["contrast:5", "corrupt/contrast:5"] {

@@ -2,7 +2,7 @@
 
 use crate::workbench::photos::{self, CLASSES, N_VAL, TRAIN_EACH};
 use crate::workbench::{Bench, Toy, assert_same, assert_says, lasting_files};
-use crate::{json, numbers, parse_csv};
+use crate::{DIGITS, json, numbers, parse_csv};
 
 const DATA: &str = "set = \"imagenet\"\nimage_size = 16\nvalidation = 0.0";
 const LENET: [&str; 2] = ["--set", "model={ kind = \"lenet5\" }"];
@@ -101,7 +101,7 @@ fn published_corruptions_are_measured_one_by_one_and_on_average() {
     assert_eq!(points, [("defocus_blur", 1.0), ("defocus_blur", 4.0), ("fog", 1.0)]);
     let nll = |i: usize| found["shifts"][i]["metrics"]["nll"].as_f64().unwrap();
     let mean = found["metrics"]["corrupted_nll"].as_f64().unwrap();
-    assert!((mean - (nll(0) + nll(1) + nll(2)) / 3.0).abs() < 1e-12, "{mean}");
+    assert!((mean - (nll(0) + nll(1) + nll(2)) / 3.0).abs() < DIGITS, "{mean}");
     assert_says(&bench.succeed(&words).stdout, &["imagenet corrupted: 9 rows", "defocus_blur 4"]);
     photos::put(&bench, "copies/fog/1/n09999999/a.JPEG", photos::jpeg(0, 1));
     assert_says(&bench.refused(&words), &["copies/fog/1/n09999999/a.JPEG", "does not occur"]);

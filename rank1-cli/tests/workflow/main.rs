@@ -14,6 +14,9 @@ mod report;
 #[path = "../workbench/mod.rs"]
 mod workbench;
 
+/// Numbers in files and on the screen have nine significant digits.
+const DIGITS: f64 = 2e-8;
+
 /// A CSV text as its header and rows of fields.
 fn parse_csv(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
     let mut reader = csv::Reader::from_reader(text.as_bytes());

@@ -1,7 +1,7 @@
 //! A user's table with a real-valued target, some cells missing: training, evaluation, prediction with intervals.
 
 use crate::workbench::{Bench, TABLE, Toy, files, sum, table};
-use crate::{json, numbers, parse_csv};
+use crate::{DIGITS, json, numbers, parse_csv};
 
 /// 91 rows; every ninth `a` and every tenth `color` is missing.
 fn gappy() -> String {
@@ -103,8 +103,8 @@ fn predictions_have_consistent_uncertainties_and_intervals() {
     for (i, row) in rows.iter().enumerate() {
         assert_eq!(row[0], (i + 1).to_string());
         let [mean, std, total, aleatoric, epistemic, lower, upper] = numbers(row, 1)[..] else { panic!() };
-        assert!((total - aleatoric - epistemic).abs() <= 1e-9 * total.max(1.0), "row {i}");
-        assert!((std * std - total).abs() <= 1e-9 * total.max(1.0), "row {i}");
+        assert!((total - aleatoric - epistemic).abs() <= DIGITS * total.max(1.0), "row {i}");
+        assert!((std * std - total).abs() <= DIGITS * total.max(1.0), "row {i}");
         assert!(aleatoric > 0.0 && epistemic >= 0.0, "row {i}");
         assert!(lower < mean && mean < upper, "row {i}: {lower} {mean} {upper}");
     }

@@ -8,6 +8,7 @@ pub mod analytic;
 #[cfg(feature = "burn")]
 pub mod autodiff;
 pub mod sharded;
+pub mod shared_draws;
 
 use std::sync::Arc;
 

@@ -56,7 +56,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
     ("train.early_stopping.every", &["steps"]),
     ("train.checkpoint_every", &["steps"]),
     ("train.kl_annealing", &["steps"]),
-    ("predict", &["samples", "chunk_rows"]),
+    ("predict", &["samples", "chunk_rows", "draws"]),
     ("evaluate", &["shifts", "ood"]),
 ];
 

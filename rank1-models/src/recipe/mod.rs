@@ -211,11 +211,31 @@ pub struct PredictRecipe {
     pub samples: usize,
     /// Most rows of S x K x chunk that are held at once; bounds memory, with fewer where activations would take a gibibyte.
     pub chunk_rows: usize,
+    /// Whether rows have draws of their own or share them.
+    #[serde(skip_serializing_if = "Draws::is_default")]
+    pub draws: Draws,
 }
 
 impl Default for PredictRecipe {
     fn default() -> Self {
-        Self { samples: 16, chunk_rows: 8192 }
+        Self { samples: 16, chunk_rows: 8192, draws: Draws::PerRow }
+    }
+}
+
+/// Which draws the rows of a prediction get.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Draws {
+    /// Every row its own: errors of the draws average out over rows; equal rows differ by them.
+    #[default]
+    PerRow,
+    /// The same S x K draws for every row: equal rows have equal predictions, whatever stands beside them.
+    Shared,
+}
+
+impl Draws {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -90,10 +90,12 @@ fn section<T: DeserializeOwned>(
             // The parser's text is "<what>\nin `field`\n".
             let text = e.to_string();
             let (what, place) = text.trim().split_once("\nin `").unwrap_or((text.trim(), ""));
-            let inner = match (place.trim_end_matches('`'), value) {
-                ("", Value::Table(fields)) => culprit::<T>(fields, text.trim()).unwrap_or_default(),
-                (inner, _) => inner.to_owned(),
+            let place = place.trim_end_matches('`');
+            let inner = match value {
+                Value::Table(fields) => culprit::<T>(fields, place, text.trim()),
+                _ => None,
             };
+            let inner = inner.unwrap_or_else(|| place.to_owned());
             let key = if inner.is_empty() { key.to_string() } else { format!("{key}.{inner}") };
             problems.push(Problem { key, message: what.replace('\n', " ") });
             None
@@ -101,18 +103,53 @@ fn section<T: DeserializeOwned>(
     }
 }
 
-/// The field whose value has the wrong type, where the parser does not say: a table that is read by its `kind` is
-/// buffered, and its errors carry no place. It is the field without which the error goes away or is about its absence.
-fn culprit<T: DeserializeOwned>(fields: &Table, error: &str) -> Option<String> {
-    let without = |key: &String| {
+/// The dotted field whose value has the wrong type, where the parser does not say or names only a table around it: a table that
+/// is read by its `kind` is buffered, and its errors carry no place. It is the field without which the error goes away or is
+/// about its absence.
+fn culprit<T: DeserializeOwned>(fields: &Table, place: &str, error: &str) -> Option<String> {
+    if error.starts_with("missing field") {
+        return None;
+    }
+    let mut leaves = Vec::new();
+    dotted("", fields, &mut leaves);
+    // Without the name of its family a table means nothing, whatever else is wrong with it.
+    leaves.sort_by_key(|leaf| leaf.ends_with("family"));
+    let inside = |leaf: &&String| place.is_empty() || leaf.starts_with(&format!("{place}."));
+    let without = |leaf: &&String| {
         let mut rest = fields.clone();
-        rest.remove(key);
+        let name = remove(&mut rest, leaf);
         match Value::Table(rest).try_into::<T>() {
             Ok(_) => true,
             Err(e) => {
-                e.to_string().trim() != error && e.to_string().trim() == format!("missing field `{key}`")
+                let text = e.to_string();
+                text.trim() != error && text.trim().starts_with(&format!("missing field `{name}`"))
             }
         }
     };
-    fields.keys().filter(|key| *key != "kind").find(|key| without(key)).cloned()
+    leaves.iter().filter(inside).find(without).cloned()
+}
+
+/// The dotted names of all values below a table, but for those by which it is read.
+fn dotted(before: &str, fields: &Table, leaves: &mut Vec<String>) {
+    for (key, value) in fields.iter().filter(|(key, _)| *key != "kind") {
+        let name = if before.is_empty() { key.clone() } else { format!("{before}.{key}") };
+        if let Value::Table(inner) = value {
+            dotted(&name, inner, leaves);
+        }
+        leaves.push(name);
+    }
+}
+
+/// Takes a dotted field out; its own name.
+fn remove<'a>(fields: &mut Table, leaf: &'a str) -> &'a str {
+    match leaf.split_once('.') {
+        None => {
+            fields.remove(leaf);
+            leaf
+        }
+        Some((first, rest)) => match fields.get_mut(first) {
+            Some(Value::Table(inner)) => remove(inner, rest),
+            _ => rest,
+        },
+    }
 }

@@ -47,6 +47,7 @@ engine = "autodiff"
 [predict]
 samples = 4
 chunk_rows = 64
+draws = "shared"
 [evaluate]
 shifts = ["rotation:30"]
 ood = "glyphs"

@@ -153,8 +153,13 @@ pub struct Spike {
 
 /// Told of steps and events; may store the state and may stop the run by an error.
 pub trait Observer {
-    /// Called after each step; has to be quick.
-    fn step(&mut self, _: StepProgress) {}
+    /// Called after each step, and after the event that it may be; has to be quick.
+    ///
+    /// # Errors
+    /// Whatever keeps the caller from going on; a state stored here is gone on from to the same bits.
+    fn step(&mut self, _: &TrainState, _: StepProgress) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Called after each event with the state as it would be stored; `save` says that a checkpoint is due.
     ///
@@ -272,13 +277,13 @@ impl<'a> Run<'a> {
             if let Some(spike) = self.spikes.see(state.step() - 1, record.nll) {
                 observer.spike(spike);
             }
-            observer.step(StepProgress { step: state.step(), of: lengths.end });
             if lengths.is_event(state.step()) {
                 self.event(state, record)?;
                 observer.event(state, lengths.is_save(state.step()) || state.finished)?;
-                if state.finished {
-                    break;
-                }
+            }
+            observer.step(state, StepProgress { step: state.step(), of: lengths.end })?;
+            if state.finished {
+                break;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ mod outcome;
 mod output;
 mod plan;
 mod pool;
-mod program;
+pub(crate) mod program;
 mod progress;
 #[cfg(test)]
 mod sample;
