@@ -9,6 +9,7 @@ pub mod data_facts;
 pub mod evaluation;
 pub mod image_source;
 pub mod image_stream;
+pub mod left_out;
 pub mod model;
 pub mod new_images;
 pub mod part;
