@@ -87,11 +87,11 @@ impl Reading {
 
     /// Pixels from 0 to 1, but for the overshoot of interpolation.
     fn read(self, index: &ImageIndex, i: usize, key: Option<u64>) -> Result<Vec<f32>, rank1_data::Error> {
-        let (height, width) = match (self, key) {
+        match (self, key) {
             (Self::Cropped { training, .. }, Some(key)) => return index.decode(i, training, key),
             (Self::Cropped { evaluation, .. }, None) => return index.decode(i, evaluation, 0),
-            (Self::Whole { height, width, .. }, _) => (height, width),
-        };
+            (Self::Whole { .. }, _) => {}
+        }
         let picture = index.picture(i)?;
         self.check(&picture).map_err(|problem| index.refused(i, problem))?;
         Ok(picture.pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect())
