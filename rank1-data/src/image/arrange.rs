@@ -168,10 +168,12 @@ impl Judge {
         for leaf in leaves {
             match &leaf.state {
                 State::Loop(problem) | State::Unusable(problem) => self.bad(folder, &leaf.name, &**problem),
-                State::File if is_picture(&leaf.name) || is_unread_picture(&leaf.name) => {
+                State::File | State::WrittenLink(_)
+                    if is_picture(&leaf.name) || is_unread_picture(&leaf.name) =>
+                {
                     self.bad(folder, &leaf.name, "lies beside the class folders, so that it has no class");
                 }
-                State::File => {
+                State::File | State::WrittenLink(_) => {
                     self.tell(folder, &leaf.name, "no picture by its name, beside the class folders");
                 }
             }
@@ -217,10 +219,17 @@ impl Judge {
                 State::File if self.formats.reads(&name) => {
                     files.push(Found { name: inside(&name), place, linked })
                 }
-                State::File if of_class || is_picture(&name) || is_unread_picture(&name) => {
+                State::WrittenLink(to) if self.formats.reads(&name) => {
+                    let problem = format!("a text in the place of a link to `{to}`, which is read");
+                    self.tell(&folder, &name, problem);
+                    files.push(Found { name: inside(&name), place, linked });
+                }
+                State::File | State::WrittenLink(_)
+                    if of_class || is_picture(&name) || is_unread_picture(&name) =>
+                {
                     self.bad(&folder, &name, not_read(&name));
                 }
-                State::File => self.tell(&folder, &name, not_read(&name)),
+                State::File | State::WrittenLink(_) => self.tell(&folder, &name, not_read(&name)),
                 State::Loop(problem) if !of_class => {
                     self.tell(&folder, &name, format!("{problem}; its pictures are read once"));
                 }

@@ -255,6 +255,21 @@ fn outcomes_of_folder(root: &Path) -> String {
 }
 
 #[test]
+fn a_link_that_was_unpacked_as_a_text_is_followed_and_told() {
+    let (root, elsewhere) = (classes(), classes());
+    let target = elsewhere.path().join("dog/3.png");
+    put(root.path(), "cat/link.png", target.to_str().unwrap().as_bytes());
+    put(root.path(), "cat/again.png", b"../cat/3.png");
+    for got in outcomes(root.path(), OnBadImage::Stop).into_iter().step_by(2) {
+        let (n, bad, told) = got.unwrap();
+        assert_eq!((n, bad.len(), told.len()), (21, 0, 3), "{told:?}");
+    }
+    put(root.path(), "cat/gone.png", b"nowhere.png");
+    let got = outcomes(root.path(), OnBadImage::Stop).swap_remove(0).unwrap_err();
+    assert!(got.contains("cat/gone.png: a file of another kind"), "{got}");
+}
+
+#[test]
 fn archives_of_another_kind_say_what_to_do() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let test = TestShare { fraction: None, seed: 1 };

@@ -5,12 +5,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::names::{escaped_bytes, escaped_name, is_left_alone};
+use super::names::{escaped_bytes, escaped_name, is_left_alone, is_picture};
 use crate::Error;
 use crate::archive::{MemberKind, for_each_member};
 
 /// Links to folders within one another that are followed.
 const MOST_LINKS: usize = 8;
+
+/// Bytes of the longest path that a file in the place of a link is looked at for.
+const LONGEST_PATH: u64 = 1_024;
 
 /// Where the bytes of a file are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(super) enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
     File,
+    /// A file that holds nothing but the path of another, as `unzip` or git leave a link where they make none.
+    WrittenLink(Box<str>),
     /// A link to a folder that holds it.
     Loop(Box<str>),
     /// Neither a file nor a folder: why.
@@ -110,12 +115,16 @@ fn read_folder(folder: &Path, name: &str, open: &mut Vec<PathBuf>, links: usize)
                 branch.branches.push(read_folder(&path, &name, open, links)?);
                 open.pop();
             }
-            Found::Leaf(state) => branch.leaves.push(Leaf {
-                name: name.into(),
-                place: Place::Path(path.into_boxed_path()),
-                state,
-                linked: kind.is_symlink() || links > 0,
-            }),
+            Found::Leaf(state) => {
+                let written = if kind.is_file() { written_link(&path, &name) } else { None };
+                let linked = kind.is_symlink() || links > 0 || written.is_some();
+                let (state, path) = match written {
+                    Some((to, target)) => (State::WrittenLink(to.into()), target),
+                    None => (state, path),
+                };
+                let place = Place::Path(path.into_boxed_path());
+                branch.leaves.push(Leaf { name: name.into(), place, state, linked });
+            }
         }
     }
     Ok(branch)
@@ -129,6 +138,17 @@ enum Found {
 /// Pipes and devices are not opened: reading one may never end.
 fn file(is_file: bool) -> Found {
     Found::Leaf(if is_file { State::File } else { State::Unusable("no regular file".into()) })
+}
+
+/// The text and the target of a picture's file that is shorter than any picture and holds the path of a file.
+fn written_link(path: &Path, name: &str) -> Option<(String, PathBuf)> {
+    if !is_picture(name) || fs::metadata(path).ok()?.len() > LONGEST_PATH {
+        return None;
+    }
+    let text = String::from_utf8(fs::read(path).ok()?).ok()?;
+    let is_path = !text.is_empty() && !text.contains(char::is_control);
+    let target = path.parent()?.join(&text);
+    (is_path && target.is_file()).then_some((text, target))
 }
 
 /// What a link leads to, and the real path of a folder.
