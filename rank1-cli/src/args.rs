@@ -66,7 +66,7 @@ pub struct TrainArgs {
     /// Go on although the plan of memory is larger than what is free.
     #[arg(long)]
     pub force: bool,
-    /// No progress and no table.
+    /// No progress bar and no table; what is left out of the data is told all the same.
     #[arg(long)]
     pub quiet: bool,
     /// Print the evaluation as one JSON object on stdout.
@@ -108,6 +108,11 @@ pub struct EvaluateArgs {
     /// corruption at every severity that is there, and the means.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["shift", "split", "data"])]
     pub corrupted: Option<PathBuf>,
+    /// With --corrupted: the severities that the .npy files hold one after the other, for example 3 or 1,3,5; needed where no
+    /// severities.json beside them tells and the labels are not those of the five published severities.
+    #[arg(long, value_name = "N,...", requires = "corrupted", value_delimiter = ',',
+          value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub severities: Vec<u8>,
     /// Where to compute: cpu, wgpu, cuda or cuda:N, or cuda:0,cuda:1 to share rows; all but cpu if they were built in.
     #[arg(long, default_value_t, value_name = "DEVICE")]
     pub device: DeviceNames,
@@ -193,13 +198,17 @@ impl std::str::FromStr for DrawsName {
 pub struct PredictArgs {
     /// Run folder.
     pub run: PathBuf,
-    /// CSV table with the training table's feature columns, - for standard input; for a model of images a .jpg or .png file, a folder of them, or an
-    /// IDX file of gray images.
+    /// CSV table with the training table's feature columns, - for standard input; for a model of images an image file, a folder
+    /// of them, or an IDX file of gray images.
     #[arg(long, value_name = "FILE|DIR")]
     pub input: PathBuf,
     /// CSV file to write, - for standard output.
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
+    /// What to do with images that cannot be used: stop before anything is predicted, or skip, name and count them [default: as
+    /// data.bad_images of the recipe, which is stop if absent].
+    #[arg(long, value_name = "stop|skip")]
+    pub bad_images: Option<BadImagesName>,
     /// Where to compute: cpu, wgpu, cuda or cuda:N, or cuda:0,cuda:1 to share rows; all but cpu if they were built in.
     #[arg(long, default_value_t, value_name = "DEVICE")]
     pub device: DeviceNames,
@@ -216,6 +225,15 @@ pub struct PredictArgs {
     /// Probability of the central interval of a regression.
     #[arg(long, default_value_t = 0.9, value_name = "P")]
     pub interval: f64,
+}
+
+/// What to do with unusable images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BadImagesName {
+    /// Refuse and name the first.
+    Stop,
+    /// Leave them out, named and counted.
+    Skip,
 }
 
 /// `rank1 report`.
@@ -271,7 +289,7 @@ pub struct CorruptArgs {
     /// Folder or archive with data sets that are not embedded.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Folder to write CORRUPTION.npy and labels.npy into.
+    /// Folder to write CORRUPTION.npy, labels.npy and severities.json into.
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// A corruption, for example fog; may be repeated [default: all 19].

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rank1_core::targets::Targets;
+use rank1_data::image::{SEVERITIES_FILE, Severities};
 use rank1_data::{Corruption, CorruptionKind, Split};
 use rank1_models::checkpoint::write_synced;
 
@@ -41,7 +42,7 @@ impl CorruptedSet {
         &self.severities
     }
 
-    /// Makes the folder and its `labels.npy`; labels that are there must be these.
+    /// Makes the folder, its `labels.npy` and the list of severities; those that are there must be these.
     ///
     /// # Errors
     /// A file of one of the corruptions or other labels that are there, a folder that cannot be written.
@@ -54,14 +55,29 @@ impl CorruptedSet {
         }
         let labels = npy(&[self.rows()], &self.labels.repeat(self.severities.len()));
         let path = folder.join("labels.npy");
+        let told = folder.join(SEVERITIES_FILE);
+        let list = serde_json::to_vec(&Severities::new(self.severities.clone(), &told)?)?;
         if path.exists() {
-            let there = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            if there != labels {
+            if read(&path)? != labels {
                 bail!("{} has labels of other images or severities; choose another folder", path.display());
             }
-            return Ok(());
+            if told.exists() {
+                let there: Option<Severities> = serde_json::from_slice(&read(&told)?).ok();
+                if there.is_none_or(|there| there.severities != self.severities) {
+                    bail!("{} tells other severities; choose another folder", told.display());
+                }
+                return Ok(());
+            }
+            // The published files tell none: they have all.
+            if !self.severities.iter().copied().eq(1..=Corruption::SEVERITIES) {
+                let (path, there) = (path.display(), told.display());
+                bail!(
+                    "{path} is there without {there}, so that its severities are not known; choose another folder"
+                );
+            }
         }
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        write_synced(&told, &list)?;
         Ok(write_synced(&path, &labels)?)
     }
 
@@ -84,6 +100,10 @@ impl CorruptedSet {
     fn rows(&self) -> usize {
         self.labels.len() * self.severities.len()
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 fn file_name(kind: CorruptionKind) -> String {
@@ -128,7 +148,7 @@ mod tests {
         for kind in kinds {
             set.write(folder.path(), kind).unwrap();
         }
-        let read = CifarC::open(Cifar::Ten, folder.path()).unwrap();
+        let read = CifarC::open(Cifar::Ten, folder.path(), None).unwrap();
         assert_eq!(read.corruptions(), ["contrast", "gaussian_noise"]);
         for (kind, severity) in kinds.into_iter().flat_map(|kind| (1..=5).map(move |s| (kind, s))) {
             let found = read.load(kind.name(), usize::from(severity)).unwrap();
@@ -150,5 +170,25 @@ mod tests {
         let other = CorruptedSet::new(&images(), (32, 32, 3), vec![2, 3], 7).unwrap();
         let refused = other.open(folder.path(), &[CorruptionKind::Brightness]).unwrap_err().to_string();
         assert!(refused.contains("other images or severities"), "{refused}");
+    }
+
+    #[test]
+    fn severities_are_told_beside_the_files_and_never_mixed() {
+        let folder = tempfile::tempdir().unwrap();
+        let set =
+            |severities: &[u8]| CorruptedSet::new(&images(), (32, 32, 3), severities.to_vec(), 7).unwrap();
+        set(&[3]).open(folder.path(), &[CorruptionKind::Contrast]).unwrap();
+        set(&[3]).write(folder.path(), CorruptionKind::Contrast).unwrap();
+        let read = CifarC::open(Cifar::Ten, folder.path(), None).unwrap();
+        assert_eq!(read.severities(), [3]);
+        let expected = Corruption::new(CorruptionKind::Contrast, 3).unwrap();
+        let expected = expected.apply_all(&set(&[3]).pixels, 3, 32, 32, 3, 7).unwrap();
+        assert_eq!(read.load("contrast", 3).unwrap().pixels(), expected);
+        // As many labels, another severity.
+        let refused =
+            |set: &CorruptedSet| set.open(folder.path(), &[CorruptionKind::Fog]).unwrap_err().to_string();
+        assert!(refused(&set(&[4])).contains("tells other severities"));
+        fs::remove_file(folder.path().join(SEVERITIES_FILE)).unwrap();
+        assert!(refused(&set(&[3])).contains("severities are not known"));
     }
 }

@@ -4,24 +4,21 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rank1_data::image::{
-    FolderOptions, ImageIndex, ImageNet, OnBadImage, SkippedImage, TestShare, index_own_images,
-    read_own_images,
+    Channels, FolderOptions, Formats, ImageIndex, ImageNet, IndexedImages, OnBadImage, TestShare,
+    index_own_images, read_own_images,
 };
 use rank1_data::{Error, Normalizer, Task};
-use rank1_models::recipe::{BadImages, DataRecipe, Recipe};
+use rank1_models::recipe::{BadImages, DataRecipe, PictureFormat, Recipe};
 
 use crate::image_stream::{ImageStream, Reading};
 use crate::source::Source;
-use crate::{progress, tables};
+use crate::{left_out, progress};
 
 /// Name of ImageNet in recipes.
 pub const IMAGENET: &str = "imagenet";
 
 /// Name of a user's own images in recipes.
 pub const IMAGES: &str = "images";
-
-/// Files that are named when they are left out; of more, the number is told.
-const NAMED: usize = 20;
 
 /// Lists the images of ImageNet; none is decoded before it is needed.
 ///
@@ -37,7 +34,8 @@ pub fn imagenet(data: &DataRecipe, size: usize, root: Option<&Path>) -> Result<S
 
 /// Reads a user's own images: into memory as they are, or as a list when the recipe says to which size they are cropped.
 ///
-/// Files that are left out are told on stderr, also when `quiet` hides the progress.
+/// Files that are left out are named and counted on stderr, also when progress is `quiet`: they are data that the model never
+/// sees.
 ///
 /// # Errors
 /// Every error of the readers.
@@ -45,16 +43,26 @@ pub fn own(recipe: &Recipe, quiet: bool) -> Result<Source> {
     let data = &recipe.data;
     let file = data.file.as_deref().context("data.set = \"images\" needs data.file")?;
     let (path, test) = (Path::new(file), TestShare { fraction: data.test_fraction, seed: recipe.seed });
-    let skip = data.bad_images == Some(BadImages::Skip);
+    let on_bad = match data.bad_images {
+        Some(BadImages::Skip) => OnBadImage::Skip,
+        Some(BadImages::Stop) | None => OnBadImage::Stop,
+    };
+    let has = |format| data.formats.contains(&format);
+    let formats = Formats {
+        webp: has(PictureFormat::Webp),
+        bmp: has(PictureFormat::Bmp),
+        tiff: has(PictureFormat::Tiff),
+    };
+    let options = FolderOptions { on_bad, formats, channels: Channels::RgbOrCmyk };
     let Some(size) = data.cropped_size() else {
-        let on_bad = if skip { OnBadImage::Skip } else { OnBadImage::Stop };
-        let set = read_own_images(path, &FolderOptions { on_bad, ..FolderOptions::default() }, test)?;
-        tell(&set.skipped);
+        let set = read_own_images(path, &options, test).map_err(with_knob)?;
+        left_out::tell(&set.skipped, &set.told);
         return Ok(Source::from(set.to_dataset(&name_of(path))?));
     };
-    let (mut train, mut held) = index_own_images(path, test)?;
-    let (n, mut skipped) = (train.len() + held.len(), Vec::new());
-    if skip {
+    let IndexedImages { mut train, test: mut held, left_out } =
+        index_own_images(path, &options, test).map_err(with_knob)?;
+    let (n, mut skipped) = (train.len() + held.len(), left_out.bad);
+    if on_bad == OnBadImage::Skip {
         let bar = progress::counted(n, "images looked at");
         if quiet {
             bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
@@ -67,13 +75,17 @@ pub fn own(recipe: &Recipe, quiet: bool) -> Result<Source> {
             skipped.extend(bad);
         }
         bar.finish_and_clear();
-        tell(&skipped);
     }
+    left_out::tell(&skipped, &left_out.told);
     let mut provenance = format!("image folder {}, {} of {n} images held out", path.display(), held.len());
     if !skipped.is_empty() {
         provenance += &format!("; {} unusable files left out", skipped.len());
     }
     Ok(streamed(name_of(path), size, train, held, provenance))
+}
+
+fn with_knob(error: Error) -> anyhow::Error {
+    left_out::with_knob(error, "data.bad_images = \"skip\" leaves such files out")
 }
 
 /// Both parts as streams, standardized by ImageNet's constants: statistics of one's own would take a pass over all files.
@@ -100,17 +112,4 @@ fn streamed(name: String, size: usize, train: ImageIndex, test: ImageIndex, prov
 fn name_of(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     name.split('.').find(|part| !part.is_empty()).unwrap_or(IMAGES).to_owned()
-}
-
-fn tell(skipped: &[SkippedImage]) {
-    if skipped.is_empty() {
-        return;
-    }
-    tables::note(&format!("files left out because they are no usable images: {}", skipped.len()));
-    for file in skipped.iter().take(NAMED) {
-        tables::note(&format!("  {}: {}", file.path, file.problem));
-    }
-    if skipped.len() > NAMED {
-        tables::note(&format!("  and {} more", skipped.len() - NAMED));
-    }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use rank1_core::targets::Targets;
-use rank1_data::image::{Channels, ImageIndex, Prefetch, PrefetchOptions, Preprocess};
-use rank1_data::{ImageError, InputLayout, Normalizer};
+use rank1_data::image::{Channels, ImageIndex, Picture, Prefetch, PrefetchOptions, Preprocess};
+use rank1_data::{InputLayout, Normalizer};
 use rank1_models::Error;
 use rank1_models::inputs::{Batches, InputStream, Purpose};
 
@@ -64,22 +64,36 @@ impl Reading {
         self.layout().width().unwrap_or(0)
     }
 
+    /// Whether a picture can become a row.
+    ///
+    /// # Errors
+    /// Why not, in words: another size where pictures are taken as they are.
+    pub fn check(self, picture: &Picture) -> Result<(), String> {
+        let Self::Whole { height, width, .. } = self else { return Ok(()) };
+        if (picture.height, picture.width) == (height, width) {
+            return Ok(());
+        }
+        Err(format!(
+            "image of {} x {} pixels (height x width), the model reads {height} x {width}",
+            picture.height, picture.width
+        ))
+    }
+
+    /// What becomes of the channels of a file.
+    #[must_use]
+    pub fn channels(self) -> Channels {
+        if matches!(self, Self::Whole { channels: 1, .. }) { Channels::Grey } else { Channels::RgbOrCmyk }
+    }
+
     /// Pixels from 0 to 1, but for the overshoot of interpolation.
     fn read(self, index: &ImageIndex, i: usize, key: Option<u64>) -> Result<Vec<f32>, rank1_data::Error> {
-        let (height, width) = match (self, key) {
+        match (self, key) {
             (Self::Cropped { training, .. }, Some(key)) => return index.decode(i, training, key),
             (Self::Cropped { evaluation, .. }, None) => return index.decode(i, evaluation, 0),
-            (Self::Whole { height, width, .. }, _) => (height, width),
-        };
-        let picture = index.picture(i)?;
-        if (picture.height, picture.width) != (height, width) {
-            let (got, expected) = ((picture.height, picture.width), (height, width));
-            let problem = format!(
-                "image of {} x {} pixels (height x width), the model reads {} x {}",
-                got.0, got.1, expected.0, expected.1
-            );
-            return Err(ImageError::BadImage { path: index.name(i), problem }.into());
+            (Self::Whole { .. }, _) => {}
         }
+        let picture = index.picture(i)?;
+        self.check(&picture).map_err(|problem| index.refused(i, problem))?;
         Ok(picture.pixels.iter().map(|&pixel| f32::from(pixel) / 255.0).collect())
     }
 }
@@ -100,12 +114,7 @@ impl ImageStream {
     /// The files of an index. The channels of a file are those of the reading.
     #[must_use]
     pub fn new(index: ImageIndex, reading: Reading, normalizer: Normalizer) -> Self {
-        let channels = match reading {
-            Reading::Cropped { .. } => Channels::RgbOrCmyk,
-            Reading::Whole { channels: 1, .. } => Channels::Grey,
-            Reading::Whole { .. } => Channels::Rgb,
-        };
-        let (index, normalizer) = (Arc::new(index.with_channels(channels)), Arc::new(normalizer));
+        let (index, normalizer) = (Arc::new(index.with_channels(reading.channels())), Arc::new(normalizer));
         Self { index, reading, normalizer, shift: None, sharers: 1 }
     }
 

@@ -12,6 +12,7 @@ pub mod evaluation;
 pub mod image_source;
 pub mod image_stream;
 pub mod json;
+pub mod left_out;
 pub mod memory;
 pub mod model;
 pub mod new_images;

@@ -8,11 +8,15 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
+use tar::EntryType;
 
 use crate::Error;
 
 /// Largest dictionary an xz stream may ask for, in KiB (the strongest preset asks for 64 MiB).
 const XZ_MEMORY_KIB: u32 = 512 * 1024;
+
+/// Largest member that is read into memory.
+const MEMBER_BYTES: u64 = 1 << 30;
 
 /// Reads the members for which `wanted` gives a key; later members with the same key replace earlier ones.
 ///
@@ -26,7 +30,9 @@ pub(crate) fn read_members(
     wanted: impl Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
     let mut members = BTreeMap::new();
-    let key_of = |name: &str, kind| if kind == MemberKind::File { wanted(name) } else { None };
+    let key_of = |name: &[u8], kind| {
+        if kind == MemberKind::File { wanted(&String::from_utf8_lossy(name)) } else { None }
+    };
     for_each_member(source, path, key_of, |key, bytes| {
         members.insert(key, bytes);
         Ok(())
@@ -39,16 +45,21 @@ pub(crate) fn read_members(
 pub(crate) enum MemberKind {
     File,
     Folder,
+    /// A symbolic or hard link, which has no bytes.
+    Link,
+    /// A device, a pipe or a sparse file.
+    Other,
 }
 
-/// Hands every member for which `key_of` gives a key to `take`, in the order of the archive; a folder has no bytes.
+/// Hands every member for which `key_of` gives a key to `take`, in the order of the archive; only files have bytes. Names
+/// are bytes.
 ///
 /// # Errors
 /// As [`read_members`], and the first error of `take`.
 pub(crate) fn for_each_member<K>(
     mut source: impl Read,
     path: &Path,
-    key_of: impl FnMut(&str, MemberKind) -> Option<K>,
+    key_of: impl FnMut(&[u8], MemberKind) -> Option<K>,
     take: impl FnMut(K, Vec<u8>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut start = Vec::new();
@@ -70,21 +81,23 @@ pub(crate) fn for_each_member<K>(
 /// The outer result is the stream's, the inner one the receiver's.
 fn untar<K>(
     mut stream: impl Read,
-    mut key_of: impl FnMut(&str, MemberKind) -> Option<K>,
+    mut key_of: impl FnMut(&[u8], MemberKind) -> Option<K>,
     mut take: impl FnMut(K, Vec<u8>) -> Result<(), Error>,
 ) -> io::Result<Result<(), Error>> {
     for entry in tar::Archive::new(&mut stream).entries()? {
         let mut entry = entry?;
-        let kind = match entry.header().entry_type() {
-            kind if kind.is_file() => MemberKind::File,
-            kind if kind.is_dir() => MemberKind::Folder,
-            _ => continue,
-        };
-        let Some(key) = key_of(&entry.path()?.to_string_lossy(), kind) else { continue };
+        let Some(kind) = kind_of(entry.header().entry_type()) else { continue };
+        let Some(key) = key_of(&entry.path_bytes(), kind) else { continue };
         let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes)?;
-        if bytes.len() as u64 != entry.size() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        if kind == MemberKind::File {
+            if entry.size() > MEMBER_BYTES {
+                let text = format!("a member of {} bytes, at most {MEMBER_BYTES} are read", entry.size());
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+            }
+            entry.read_to_end(&mut bytes)?;
+            if bytes.len() as u64 != entry.size() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
         if let Err(error) = take(key, bytes) {
             return Ok(Err(error));
@@ -92,6 +105,19 @@ fn untar<K>(
     }
     io::copy(&mut stream, &mut io::sink())?;
     Ok(Ok(()))
+}
+
+/// None for what only describes other members.
+fn kind_of(kind: EntryType) -> Option<MemberKind> {
+    match kind {
+        EntryType::Regular => Some(MemberKind::File),
+        EntryType::Directory => Some(MemberKind::Folder),
+        EntryType::Link | EntryType::Symlink => Some(MemberKind::Link),
+        EntryType::XGlobalHeader | EntryType::XHeader | EntryType::GNULongName | EntryType::GNULongLink => {
+            None
+        }
+        _ => Some(MemberKind::Other),
+    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let recipe = model.recipe.get().clone();
     if let Some(copies) = &args.corrupted {
         let samples = model.n_samples(args.samples);
-        let evaluation = evaluation::evaluate_published(&mut model, copies, samples, args.json)?;
+        let severities = asked_severities(&args.severities)?;
+        let severities = severities.as_deref();
+        let evaluation = evaluation::evaluate_published(&mut model, copies, severities, samples, args.json)?;
         return if args.json {
             tables::print_json(&evaluation)
         } else {
@@ -114,6 +116,14 @@ fn store(run: &Path, evaluation: &Evaluation) -> Result<()> {
     let folder = run.display();
     tables::note(&format!("note: {folder} cannot be written, its evaluation.json stays as it is: {cause}"));
     Ok(())
+}
+
+/// The severities of `--severities`, ascending; none where none are given.
+fn asked_severities(given: &[u8]) -> Result<Option<Vec<u8>>> {
+    if given.windows(2).any(|pair| pair[0] >= pair[1]) {
+        bail!("--severities: expected the severities in the order of the files, ascending, got {given:?}");
+    }
+    Ok((!given.is_empty()).then(|| given.to_vec()))
 }
 
 /// Stays are read with the scaling of the training stays, so that a set that training never saw can stand alone.

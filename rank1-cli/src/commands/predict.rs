@@ -8,6 +8,7 @@ use rank1_core::metrics::{decompose_predictive, decompose_variance, predicted_cl
 use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive};
 use rank1_data::InputLayout;
 use rank1_data::idx::read_idx;
+use rank1_data::image::PICTURE_ENDINGS;
 use rank1_models::device::Compute;
 use rank1_models::inputs::{InputStream, Inputs};
 use rank1_models::predict::{AdaptivePredictive, Predictive};
@@ -36,7 +37,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     output.spares(&args.run)?;
     let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?, args.draws)?;
     let most = model.n_samples(args.samples);
-    let (drawn, names) = if let Some(found) = NewImages::find(&model, input)? {
+    let (drawn, names) = if let Some(found) = NewImages::find(&model, input, args.bad_images)? {
         for file in &found.files {
             output.differs_from(file)?;
         }
@@ -115,7 +116,7 @@ fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
     let Some((height, width)) = model.document.image else {
         if let InputLayout::Image { height, width, channels } = model.document.layout {
             bail!(
-                "{}: expected a .jpg or .png file or a folder of them, the model reads images of {height}x{width}x{channels}",
+                "{}: expected an image file ({PICTURE_ENDINGS}) or a folder of them, the model reads images of {height}x{width}x{channels}",
                 path.display()
             );
         }

@@ -16,7 +16,7 @@ use crate::part::Part;
 use crate::progress::counted;
 use crate::report::input::{Evaluation, Metrics, ShiftPoint};
 
-/// Severities that sets are published at.
+/// Severities that folders of images may have.
 const SEVERITIES: std::ops::RangeInclusive<usize> = 1..=5;
 
 /// An opened corrupted copy.
@@ -27,10 +27,13 @@ enum Published {
 }
 
 impl Published {
-    fn open(recipe: &Recipe, path: &Path) -> Result<Self> {
+    fn open(recipe: &Recipe, path: &Path, severities: Option<&[u8]>) -> Result<Self> {
         let cifar = [Cifar::Ten, Cifar::Hundred].into_iter().find(|cifar| cifar.name() == recipe.data.set);
         match (cifar, recipe.data.cropped_size()) {
-            (Some(cifar), _) => Ok(Self::Cifar(CifarC::open(cifar, path)?)),
+            (Some(cifar), _) => Ok(Self::Cifar(CifarC::open(cifar, path, severities)?)),
+            (None, Some(_)) if severities.is_some() => {
+                bail!("--severities: of images in folders the names of the folders tell the severities")
+            }
             (None, Some(size)) => {
                 // The images of ImageNet-C are the crops already.
                 let evaluation = Preprocess::CenterCrop { size, padding: 0 };
@@ -50,12 +53,12 @@ impl Published {
             Self::Cifar(set) => set.corruptions(),
             Self::Folders(set, _) => set.corruptions(),
         };
-        let is_there = |name: &str, severity| match self {
-            Self::Cifar(_) => true,
-            Self::Folders(set, _) => set.has(name, severity),
-        };
-        let of = |name: &str| -> Vec<_> {
-            SEVERITIES.filter(|&s| is_there(name, s)).map(|s| (name.to_owned(), s)).collect()
+        let of = |name: &str| -> Vec<(String, usize)> {
+            let there: Vec<usize> = match self {
+                Self::Cifar(set) => set.severities().iter().map(|&severity| severity.into()).collect(),
+                Self::Folders(set, _) => SEVERITIES.filter(|&severity| set.has(name, severity)).collect(),
+            };
+            there.into_iter().map(|severity| (name.to_owned(), severity)).collect()
         };
         names.into_iter().flat_map(of).collect()
     }
@@ -73,13 +76,20 @@ impl Published {
 
 /// Measures a model on every published corruption at every severity found in `path`.
 ///
-/// The evaluation has a point for each, and of the whole the means over them.
+/// The evaluation has a point for each, and of the whole the means over them. `severities` are those of stacked files that do
+/// not tell theirs.
 ///
 /// # Errors
 /// A run on a set without corrupted copies, and every error of their readers.
-pub fn evaluate_published(model: &mut Model, path: &Path, samples: usize, quiet: bool) -> Result<Evaluation> {
+pub fn evaluate_published(
+    model: &mut Model,
+    path: &Path,
+    severities: Option<&[u8]>,
+    samples: usize,
+    quiet: bool,
+) -> Result<Evaluation> {
     let recipe = model.recipe.get().clone();
-    let set = Published::open(&recipe, path)?;
+    let set = Published::open(&recipe, path, severities)?;
     let points = set.points();
     let mut evaluation = Evaluation {
         set: recipe.data.set.clone(),
@@ -139,7 +149,7 @@ mod tests {
                 .unwrap();
         copies.open(folder.path(), &kinds).unwrap();
         kinds.iter().for_each(|&kind| copies.write(folder.path(), kind).unwrap());
-        let set = Published::open(recipe("cifar10").get(), folder.path()).unwrap();
+        let set = Published::open(recipe("cifar10").get(), folder.path(), None).unwrap();
         let points = set.points();
         assert_eq!((points.len(), &points[6]), (10, &("contrast".to_owned(), 2)));
         let part = set.part("contrast", 2, &[], &Normalizer::imagenet(3_072)).unwrap();
@@ -149,8 +159,11 @@ mod tests {
 
     #[test]
     fn sets_without_copies_are_refused_by_name() {
-        let refused = Published::open(recipe("mnist10k").get(), Path::new(".")).err().unwrap().to_string();
+        let refused =
+            Published::open(recipe("mnist10k").get(), Path::new("."), None).err().unwrap().to_string();
         assert!(refused.contains("the run is on `mnist10k`"), "{refused}");
-        assert!(Published::open(recipe("imagenet").get(), Path::new("absent")).is_err());
+        let refused = Published::open(recipe("imagenet").get(), Path::new("."), Some(&[3])).err().unwrap();
+        assert!(refused.to_string().contains("--severities"), "{refused}");
+        assert!(Published::open(recipe("imagenet").get(), Path::new("absent"), None).is_err());
     }
 }

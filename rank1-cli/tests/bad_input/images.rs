@@ -108,7 +108,7 @@ fn broken_images_at_prediction_are_refused() {
     refuses_input(&bench, b"pixel_0_0,pixel_0_1\n1,2\n", &["not an IDX file"]);
     refuses_input(&bench, b"", &["truncated IDX file"]);
     let line = bench.refused(&["predict", "run", "--input", ".", "--output", "out.csv"]);
-    assert_says(&line, &["no image (.jpg, .jpeg or .png)"]);
+    assert_says(&line, &["no image (.jpg, .jpeg, .jfif, .png, .webp, .bmp, .tif or .tiff)"]);
     let line = bench.refused(&["predict", "run", "--input", "absent", "--output", "out.csv"]);
     assert_says(&line, &["absent", "No such file"]);
 }

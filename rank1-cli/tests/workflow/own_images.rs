@@ -47,7 +47,7 @@ fn a_folder_and_its_archive_are_trained_on_and_new_files_predicted() {
     let line = bench.refused(&["predict", "run", "--input", "large.png", "--output", "no.csv"]);
     assert_says(&line, &["large.png", "17 x 17", "16 x 16"]);
     let line = bench.refused(&["predict", "run", "--input", "recipe.toml", "--output", "no.csv"]);
-    assert_says(&line, &["recipe.toml", "expected a .jpg or .png file or a folder"]);
+    assert_says(&line, &["recipe.toml", "expected an image file (.jpg"]);
 }
 
 #[test]
@@ -59,14 +59,20 @@ fn unusable_files_stop_or_are_left_out_and_named() {
         let out = if size.is_some() { "streamed" } else { "stored" };
         let words = ["--set", "data.bad_images=skip"];
         let ran = train(&bench, out, &[&more[..], &words].concat());
-        assert_says(&ran.stderr, &["no usable images: 1", "rose/05.png: neither a JPEG nor a PNG"]);
+        assert_says(
+            &ran.stderr,
+            &["no usable images: 1", "rose/05.png: a file of another kind, expected JPEG, PNG"],
+        );
         let run = json(&bench.read(&format!("{out}/run.json")));
         assert_says(run["provenance"].as_str().unwrap(), &["1 unusable files left out"]);
         let found = json(&bench.succeed(&["evaluate", out, "--json"]).stdout);
         assert_eq!(found["metrics"], json(&bench.read(&format!("{out}/evaluation.json")))["metrics"]);
     }
     let line = bench.refused(&["train", "recipe.toml", "--out", "no"]);
-    assert_says(&line, &["recipe.toml: data", "rose/05.png"]);
+    assert_says(
+        &line,
+        &["recipe.toml: data", "rose/05.png", "data.bad_images = \"skip\" leaves such files out"],
+    );
 }
 
 #[test]

@@ -137,7 +137,13 @@ impl Cifar {
         };
         let provenance =
             format!("CIFAR-{} (Krizhevsky 2009), {version} version in {}", self.n_classes(), place.display());
-        Ok(ImageSet { train: part(train)?, test: part(&[test])?, provenance, skipped: Vec::new() })
+        Ok(ImageSet {
+            train: part(train)?,
+            test: part(&[test])?,
+            provenance,
+            skipped: Vec::new(),
+            told: Vec::new(),
+        })
     }
 
     fn not_found(self, root: &Path, looked_for: impl Into<String>) -> Error {

@@ -1,4 +1,4 @@
-//! CIFAR-10-C and CIFAR-100-C: one `.npy` file per corruption, the five severities one after the other.
+//! CIFAR-10-C and CIFAR-100-C: one `.npy` file per corruption, its severities one after the other.
 //!
 //! Not for making corruptions; only the images of the asked severity are read.
 
@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 
 use super::npy::{self, NpyType};
 use super::section::Section;
+use super::severities::{SEVERITIES_FILE, Severities};
 use super::{Cifar, ImageError, Images};
-use crate::Error;
 use crate::nearest::nearest;
+use crate::{CorruptionKind, Error};
 
-/// Number of severities.
-const SEVERITIES: usize = 5;
 const SIDE: usize = 32;
 
 /// An opened corrupted copy of a CIFAR test set.
@@ -23,39 +22,44 @@ pub struct CifarC {
     corruptions: BTreeMap<String, Section>,
     /// Labels of the images of one severity after the other.
     labels: Vec<usize>,
+    severities: Vec<u8>,
     class_names: Vec<String>,
 }
 
 impl CifarC {
     /// Opens the folder `CIFAR-10-C` (or `CIFAR-100-C`), the uncompressed tar archive of it, or a data folder that holds one of them.
     ///
+    /// The severities are those that [`SEVERITIES_FILE`] beside the arrays tells; where it is missing, the caller's
+    /// `severities`; else the five of the published files, if the labels are five times the same.
+    ///
     /// # Errors
-    /// [`ImageError::NotFound`], [`ImageError::CompressedArchive`], and the errors of `labels.npy`.
-    pub fn open(cifar: Cifar, path: &Path) -> Result<Self, Error> {
+    /// [`ImageError::NotFound`], [`ImageError::CompressedArchive`], [`ImageError::Severities`], the errors of `labels.npy`, and
+    /// [`ImageError::UnknownCorruption`] for a file named nearly as a corruption.
+    pub fn open(cifar: Cifar, path: &Path, severities: Option<&[u8]>) -> Result<Self, Error> {
         let name = format!("CIFAR-{}-C", cifar.n_classes());
         let inside = [path.join(&name), path.join(format!("{name}.tar"))];
         let path = match inside.iter().find(|place| place.exists()) {
             Some(found) if !path.join("labels.npy").exists() => found.as_path(),
             _ => path,
         };
-        let mut corruptions = npy_files(path)?;
+        let (mut corruptions, told) = npy_files(path)?;
         let missing =
             |looked_for: &str| ImageError::NotFound { path: path.into(), looked_for: looked_for.into() };
         let labels = corruptions.remove("labels").ok_or_else(|| missing("`labels.npy`"))?;
         if corruptions.is_empty() {
             return Err(missing("`<corruption>.npy`").into());
         }
+        check_names(path, &corruptions)?;
         let class_names = cifar.class_names();
         let read = npy::read_labels(&labels, class_names.len())?;
-        if read.is_empty() || !read.len().is_multiple_of(SEVERITIES) {
-            return Err(ImageError::NpyArray {
-                path: labels.name,
-                expected: "labels of five severities of equal number".into(),
-                got: format!("{} labels", read.len()),
-            }
-            .into());
-        }
-        Ok(Self { path: path.into(), corruptions, labels: read, class_names })
+        let told = told.map(|section| Severities::read(&section)).transpose()?;
+        let severities = Severities::of(told.as_ref(), severities, &read, &labels.name)?;
+        Ok(Self { path: path.into(), corruptions, labels: read, severities, class_names })
+    }
+
+    /// The severities that every file holds, ascending.
+    pub fn severities(&self) -> &[u8] {
+        &self.severities
     }
 
     /// The corruptions that are there, by name.
@@ -63,18 +67,19 @@ impl CifarC {
         self.corruptions.keys().map(String::as_str).collect()
     }
 
-    /// The images of one corruption at one severity from 1 to 5, in the order of the test set.
+    /// The images of one corruption at one of the severities, in the order of the test set.
     ///
     /// # Errors
-    /// [`ImageError::UnknownCorruption`], [`ImageError::Setting`] for another severity, [`ImageError::NpyArray`] for
-    /// anything else than bytes of shape `[5 N, 32, 32, 3]`, [`ImageError::NpyHeader`], [`ImageError::FileSize`].
+    /// [`ImageError::UnknownCorruption`], [`ImageError::Setting`] for a severity that is not there, [`ImageError::NpyArray`] for
+    /// anything else than bytes of shape `[severities * N, 32, 32, 3]`, [`ImageError::NpyHeader`], [`ImageError::FileSize`].
     pub fn load(&self, corruption: &str, severity: usize) -> Result<Images, Error> {
         let section = find(&self.path, &self.corruptions, corruption)?;
-        if !(1..=SEVERITIES).contains(&severity) {
+        let place = self.severities.iter().position(|&there| usize::from(there) == severity);
+        let place = place.ok_or_else(|| {
             let got = severity.to_string();
-            let expected = "a severity from 1 to 5";
-            return Err(ImageError::Setting { op: "CIFAR-C", argument: "severity", expected, got }.into());
-        }
+            let expected = "a severity that the files hold";
+            ImageError::Setting { op: "CIFAR-C", argument: "severity", expected, got }
+        })?;
         let header = npy::read_header(section)?;
         if header.dtype != NpyType::U8 || header.shape != [self.labels.len(), SIDE, SIDE, 3] {
             return Err(ImageError::NpyArray {
@@ -84,17 +89,20 @@ impl CifarC {
             }
             .into());
         }
-        let n = self.labels.len() / SEVERITIES;
-        let (first, bytes) = ((severity - 1) * n, n * SIDE * SIDE * 3);
+        let n = self.labels.len() / self.severities.len();
+        let (first, bytes) = (place * n, n * SIDE * SIDE * 3);
         let pixels = section.read_range(header.start + (first * SIDE * SIDE * 3) as u64, bytes)?;
         let labels = self.labels[first..first + n].to_vec();
         Images::new(pixels, (SIDE, SIDE, 3), labels, self.class_names.clone())
     }
 }
 
-/// The `.npy` files of a folder or uncompressed archive by the stem of their name.
-fn npy_files(path: &Path) -> Result<BTreeMap<String, Section>, Error> {
-    let sections = if fs::metadata(path).map_err(Error::io(path))?.is_dir() {
+/// Arrays by the stem of their name.
+type Arrays = BTreeMap<String, Section>;
+
+/// The `.npy` files of a folder or uncompressed archive, and [`SEVERITIES_FILE`].
+fn npy_files(path: &Path) -> Result<(Arrays, Option<Section>), Error> {
+    let sections: Vec<Section> = if fs::metadata(path).map_err(Error::io(path))?.is_dir() {
         let entries =
             fs::read_dir(path).map_err(Error::io(path))?.map(|entry| entry.map(|entry| entry.path()));
         let paths: Vec<PathBuf> = entries.collect::<Result<_, _>>().map_err(Error::io(path))?;
@@ -106,12 +114,29 @@ fn npy_files(path: &Path) -> Result<BTreeMap<String, Section>, Error> {
     } else {
         Section::whole(path)?.tar_members()?
     };
-    let named = sections.into_iter().filter_map(|section| {
+    let (mut arrays, mut told) = (BTreeMap::new(), None);
+    for section in sections {
         let name = section.file_name();
-        let stem = name.strip_suffix(".npy").filter(|stem| !stem.starts_with('.'))?.to_owned();
-        Some((stem, section))
-    });
-    Ok(named.collect())
+        if name == SEVERITIES_FILE {
+            told = Some(section);
+        } else if let Some(stem) = name.strip_suffix(".npy").filter(|stem| !stem.starts_with('.')) {
+            arrays.insert(stem.to_owned(), section);
+        }
+    }
+    Ok((arrays, told))
+}
+
+/// Corruptions of one's own may have any name, but not one that is a known one but for a letter.
+fn check_names(path: &Path, corruptions: &Arrays) -> Result<(), ImageError> {
+    let known = || CorruptionKind::all().iter().map(|kind| kind.name());
+    for name in corruptions.keys().filter(|name| !known().any(|known| known == **name)) {
+        if let Some(hint) = known().find(|known| strsim::damerau_levenshtein(known, name) == 1) {
+            let (path, name, hint) = (path.to_owned(), name.clone(), Some(hint.to_owned()));
+            let known = known().map(str::to_owned).collect();
+            return Err(ImageError::UnknownCorruption { path, name, hint, known });
+        }
+    }
+    Ok(())
 }
 
 /// The entry of this name; the error lists what there is.
@@ -152,7 +177,7 @@ mod tests {
     }
 
     fn refusal(folder: &Path) -> ImageError {
-        match CifarC::open(Cifar::Ten, folder).and_then(|set| set.load("fog", 1)) {
+        match CifarC::open(Cifar::Ten, folder, None).and_then(|set| set.load("fog", 1)) {
             Err(Error::Image(error)) => error,
             other => panic!("expected a refusal, got {other:?}"),
         }
@@ -168,7 +193,7 @@ mod tests {
         builder.append_dir_all("CIFAR-10-C", &folder).unwrap();
         builder.finish().unwrap();
         for place in [root.path(), &folder, &tar] {
-            let set = CifarC::open(Cifar::Ten, place).unwrap();
+            let set = CifarC::open(Cifar::Ten, place, None).unwrap();
             assert_eq!(set.corruptions(), ["fog", "gaussian_noise"]);
             for severity in 1..=5 {
                 let images = set.load("gaussian_noise", severity).unwrap();
@@ -203,9 +228,43 @@ mod tests {
         assert!(matches!(with("fog.npy", short), ImageError::FileSize { .. }));
         let got = with("labels.npy", bytes_array("(10,)", &[3, 8, 3, 8, 3, 8, 3, 8, 3, 10]));
         assert!(matches!(got, ImageError::LabelOutOfRange { position: 9, label: 10, .. }), "{got}");
-        assert!(matches!(with("labels.npy", bytes_array("(4,)", &[0; 4])), ImageError::NpyArray { .. }));
+        assert!(matches!(with("labels.npy", bytes_array("(4,)", &[0; 4])), ImageError::Severities { .. }));
         write(root.path());
         fs::remove_file(root.path().join("labels.npy")).unwrap();
         assert!(matches!(refusal(root.path()), ImageError::NotFound { .. }));
+    }
+
+    #[test]
+    fn severities_travel_with_the_files_and_near_names_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path());
+        let json = root.path().join(SEVERITIES_FILE);
+        fs::write(&json, r#"{"severities": [2, 4]}"#).unwrap();
+        let open = |asked| CifarC::open(Cifar::Ten, root.path(), asked);
+        let got = open(None).unwrap_err().to_string();
+        assert!(got.contains("once for each of the severities [2, 4]"), "{got}");
+        fs::write(root.path().join("labels.npy"), bytes_array("(10,)", &[3, 8, 3, 8, 3, 3, 8, 3, 8, 3]))
+            .unwrap();
+        let set = open(None).unwrap();
+        assert_eq!(set.severities(), [2, 4]);
+        assert_eq!((set.load("fog", 4).unwrap().image(0)[0], set.load("fog", 2).unwrap().len()), (15, 5));
+        assert!(set.load("fog", 1).is_err() && set.load("fog", 5).is_err());
+        let got = open(Some(&[1, 2])).unwrap_err().to_string();
+        assert!(got.contains("severities.json says severities [2, 4], asked for are [1, 2]"), "{got}");
+        for wrong in
+            ["", "[2, 4]", r#"{"severities": []}"#, r#"{"severities": [4, 2]}"#, r#"{"severities": [7]}"#]
+        {
+            fs::write(&json, wrong).unwrap();
+            let got = open(None).unwrap_err();
+            assert!(matches!(got, Error::Image(ImageError::Severities { .. })), "{wrong}: {got}");
+        }
+        fs::remove_file(&json).unwrap();
+        assert!(matches!(open(None), Err(Error::Image(ImageError::Severities { .. }))));
+        assert_eq!(open(Some(&[1, 3])).unwrap().load("fog", 3).unwrap().image(0)[0], 15);
+        fs::rename(root.path().join("fog.npy"), root.path().join("fogg.npy")).unwrap();
+        let got = open(Some(&[1, 3])).unwrap_err().to_string();
+        assert!(got.contains("no corruption `fogg` (did you mean `fog`?)"), "{got}");
+        fs::rename(root.path().join("fogg.npy"), root.path().join("caustics.npy")).unwrap();
+        assert_eq!(open(Some(&[1, 3])).unwrap().corruptions(), ["caustics", "gaussian_noise"]);
     }
 }

@@ -1,22 +1,27 @@
-//! JPEG and PNG files to bytes, complete or not at all.
+//! JPEG, PNG, WebP, BMP and TIFF files to bytes as they are shown, complete or not at all.
 //!
 //! Not for resizing. A truncated JPEG file is refused although decoders would fill the missing part with grey.
 
+use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
-use image::{ColorType, DynamicImage, ImageFormat, ImageReader};
+use image::metadata::Orientation;
+use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::ImageError;
+use super::container::{is_complete, jpeg_frame, kind_of, more_pictures, orientation};
+use super::names::shown;
 
 /// What becomes of the channels of a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Channels {
     /// Three channels. Grey images are repeated, palettes resolved, an alpha channel dropped where everything is
-    /// opaque. Transparent images, 16-bit channels and four-component (CMYK) JPEG files are refused.
+    /// opaque. Transparent images, 16-bit channels and files of four inks (CMYK) are refused.
     #[default]
     Rgb,
-    /// As `Rgb`, and four-component JPEG files by the decoder's conversion; ImageNet's training set has some.
+    /// As `Rgb`, and files of four inks by the decoder's conversion, (255 - ink) (255 - black) / 255; ImageNet's training
+    /// set has some.
     RgbOrCmyk,
     /// One channel; only grey images are accepted.
     Grey,
@@ -42,35 +47,95 @@ pub struct Picture {
     pub channels: usize,
 }
 
-/// Whether a file name ends as those of images do (`jpg`, `jpeg`, `png`, in any case).
-pub(super) fn has_image_extension(name: &str) -> bool {
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    ["jpg", "jpeg", "png"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-}
+/// Largest file that is read as a picture.
+const FILE_BYTES: u64 = 1 << 28;
 
-/// Decodes a JPEG or PNG file; `path` is for messages. The format is recognized by the content, not by the name.
+/// Bytes of pixels that any file may have, and how many more for each of its own bytes: no packing does better on photographs,
+/// and few do on flat areas.
+const SMALL: u64 = 1 << 26;
+const PER_BYTE: u64 = 1_100;
+
+/// Most bytes of pixels of a picture.
+const MOST: u64 = 640 << 20;
+
+/// Most pixels along a side: what a JPEG file can say.
+const LONGEST_SIDE: u32 = 65_535;
+
+/// The bytes of a picture's file.
 ///
 /// # Errors
-/// [`ImageError::BadImage`].
-pub fn decode_image(bytes: &[u8], path: &Path, channels: Channels) -> Result<Picture, ImageError> {
-    let refuse = |problem: String| ImageError::BadImage { path: path.into(), problem };
-    let reader =
-        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| refuse(e.to_string()))?;
-    match reader.format() {
-        Some(ImageFormat::Jpeg) => {
-            let (components, complete) = jpeg_frame(bytes)
-                .ok_or_else(|| refuse("the header of JPEG is incomplete or corrupt".into()))?;
-            if components == 4 && channels != Channels::RgbOrCmyk {
-                return Err(refuse("a JPEG file of four components (CMYK), expected grey or color".into()));
-            }
-            if !complete {
-                return Err(refuse("truncated: the end marker of JPEG is missing".into()));
-            }
-        }
-        Some(ImageFormat::Png) => {}
-        _ => return Err(refuse("neither a JPEG nor a PNG file".into())),
+/// [`ImageError::BadImage`] for a file that cannot be read or is too large.
+pub(super) fn read_picture_file(path: &Path) -> Result<Vec<u8>, ImageError> {
+    let refuse = |problem: String| ImageError::BadImage { path: shown(path), problem };
+    let unread = |error: std::io::Error| refuse(format!("cannot be read: {error}"));
+    let length = fs::metadata(path).map_err(unread)?.len();
+    if length > FILE_BYTES {
+        return Err(refuse(format!("a file of {length} bytes, expected at most {FILE_BYTES}")));
     }
-    let decoded = reader.decode().map_err(|error| refuse(error.to_string().replace('\n', " ")))?;
+    fs::read(path).map_err(unread)
+}
+
+/// Decodes a JPEG, PNG, WebP, BMP or TIFF file and turns it as its Exif orientation says; `path` is for messages. The format is
+/// recognized by the content, not by the name.
+///
+/// Height and width are those of the picture as it is shown. At most 640 MiB of pixels are decoded, of a small file at most
+/// 64 MiB and 1,100 bytes per byte of the file; decoders need up to three times as much beside them.
+///
+/// # Errors
+/// [`ImageError::BadImage`], also for animations and files of several pages.
+pub fn decode_image(bytes: &[u8], path: &Path, channels: Channels) -> Result<Picture, ImageError> {
+    let refuse = |problem: String| ImageError::BadImage { path: shown(path), problem };
+    let failed = |error: image::ImageError| refuse(error.to_string().replace('\n', " "));
+    let mut reader =
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| refuse(e.to_string()))?;
+    let format = match reader.format() {
+        Some(
+            format @ (ImageFormat::Jpeg
+            | ImageFormat::Png
+            | ImageFormat::WebP
+            | ImageFormat::Bmp
+            | ImageFormat::Tiff),
+        ) => format,
+        _ => return Err(refuse(format!("{}, expected JPEG, PNG, WebP, BMP or TIFF", kind_of(bytes)))),
+    };
+    if format == ImageFormat::Jpeg {
+        let (components, complete) =
+            jpeg_frame(bytes).ok_or_else(|| refuse("the header of JPEG is incomplete or corrupt".into()))?;
+        if components == 4 && channels != Channels::RgbOrCmyk {
+            return Err(refuse("a JPEG file of four components (CMYK), expected grey or color".into()));
+        }
+        if !complete {
+            return Err(refuse("truncated: the end marker of JPEG is missing".into()));
+        }
+    }
+    if !is_complete(format, bytes) {
+        return Err(refuse("truncated: the file ends before its picture".into()));
+    }
+    if let Some(kind) = more_pictures(format, bytes) {
+        return Err(refuse(format!("{kind}, expected a single picture")));
+    }
+    let most = MOST.min(SMALL + PER_BYTE * bytes.len() as u64);
+    let mut limits = Limits::default();
+    (limits.max_image_width, limits.max_image_height) = (Some(LONGEST_SIDE), Some(LONGEST_SIDE));
+    // Decoders count their own copies too.
+    limits.max_alloc = Some(2 * most);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(failed)?;
+    if decoder.total_bytes() > most {
+        let ((width, height), length) = (decoder.dimensions(), bytes.len());
+        let size = format!("{height} x {width} pixels (height x width)");
+        return Err(refuse(format!("{size} in a file of {length} bytes, more than {most} bytes of pixels")));
+    }
+    if decoder.original_color_type() == ExtendedColorType::Cmyk8 && channels != Channels::RgbOrCmyk {
+        return Err(refuse("a picture of four inks (CMYK), expected grey or color".into()));
+    }
+    let turn = match format {
+        ImageFormat::Tiff => decoder.orientation().ok(),
+        // Damaged Exif data are no reason to refuse good pixels.
+        _ => orientation(format, bytes, decoder.exif_metadata().ok().flatten().as_deref()),
+    };
+    let mut decoded = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    decoded.apply_orientation(turn.unwrap_or(Orientation::NoTransforms));
     let (height, width) = (decoded.height() as usize, decoded.width() as usize);
     let color = decoded.color();
     let pixels = match (channels, decoded) {
@@ -96,6 +161,7 @@ fn describe(color: ColorType) -> &'static str {
         ColorType::L8 => "a grey image",
         ColorType::Rgb8 => "a color image",
         ColorType::La8 | ColorType::Rgba8 => "an image with transparent pixels",
+        ColorType::Rgb32F | ColorType::Rgba32F => "an image of floating-point numbers",
         _ => "an image of 16 bits per channel",
     }
 }
@@ -107,136 +173,6 @@ fn wanted(channels: Channels) -> &'static str {
     }
 }
 
-/// Number of components of a JPEG frame, and whether the end marker follows the first scan.
-fn jpeg_frame(bytes: &[u8]) -> Option<(u8, bool)> {
-    let (mut at, mut components) = (2, None);
-    loop {
-        // A segment is 0xff, a marker and, but for a few markers, a length that counts itself. Stray bytes before it are
-        // passed over, as decoders do.
-        let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
-        at += bytes.get(at..)?.windows(2).position(is_marker)?;
-        let marker = bytes[at + 1];
-        if matches!(marker, 0x01 | 0xd0..=0xd7) {
-            at += 2;
-            continue;
-        }
-        let length = usize::from(u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]));
-        match marker {
-            // Start of frame: length, precision, height, width, components.
-            0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => components = bytes.get(at + 9).copied(),
-            // Start of scan.
-            0xda => {
-                let complete = bytes[at..].windows(2).any(|pair| pair == [0xff, 0xd9]);
-                return components.map(|components| (components, complete));
-            }
-            _ => {}
-        }
-        at += 2 + length;
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-pub(super) mod tests {
-    use image::{ExtendedColorType, ImageEncoder, codecs::jpeg::JpegEncoder, codecs::png::PngEncoder};
-
-    use super::*;
-
-    pub(crate) fn jpeg(pixels: &[u8], width: u32, height: u32, color: ExtendedColorType) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        JpegEncoder::new_with_quality(&mut bytes, 100).write_image(pixels, width, height, color).unwrap();
-        bytes
-    }
-
-    pub(crate) fn png(pixels: &[u8], width: u32, height: u32, color: ExtendedColorType) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        PngEncoder::new(&mut bytes).write_image(pixels, width, height, color).unwrap();
-        bytes
-    }
-
-    /// A smooth color image, 4 x 5 pixels by default of the callers.
-    pub(crate) fn gradient(width: u32, height: u32, shade: u8) -> Vec<u8> {
-        (0..height)
-            .flat_map(|y| (0..width).flat_map(move |x| [shade, (x * 9) as u8, (y * 11) as u8]))
-            .collect()
-    }
-
-    /// A JPEG file whose frame header says four components.
-    pub(crate) fn cmyk() -> Vec<u8> {
-        let mut bytes = jpeg(&gradient(8, 8, 50), 8, 8, ExtendedColorType::Rgb8);
-        let frame = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
-        bytes[frame + 9] = 4;
-        bytes
-    }
-
-    /// A real file of 3 x 2 equal pixels, cyan 200, magenta 20, yellow 60, black 40 of 255.
-    const REAL_CMYK: &str = "ffd8ffee000e41646f626500640000000000ffdb0043000d090a0b0a080d0b0a0b0e0e0d0f13201513121213271c1e17\
-        202e2931302e292d2c333a4a3e333646372c2d405741464c4e525352323e5a615a50604a51524fffc000140800020003\
-        044311004d11005911004b1100ffc4001500010100000000000000000000000000000607ffc400141001000000000000\
-        00000000000000000000ffda000e0443004d0059004b00003f0024a1149b3fffd9";
-
-    #[test]
-    fn four_components_are_converted_on_demand_only() {
-        let digits = REAL_CMYK.as_bytes();
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-        let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
-        assert!(problem(&bytes, Channels::Rgb).contains("CMYK"));
-        let picture = decode_image(&bytes, Path::new("x"), Channels::RgbOrCmyk).unwrap();
-        assert_eq!((picture.height, picture.width, picture.channels), (2, 3, 3));
-        // Ink on white: (255 - ink) (255 - black) / 255.
-        for pixel in picture.pixels.chunks(3) {
-            let expected = [46_u8, 198, 164];
-            assert!(pixel.iter().zip(expected).all(|(a, b)| a.abs_diff(b) < 6), "{pixel:?}");
-        }
-    }
-
-    fn problem(bytes: &[u8], channels: Channels) -> String {
-        match decode_image(bytes, Path::new("cat.jpg"), channels) {
-            Err(ImageError::BadImage { problem, .. }) => problem,
-            other => panic!("expected a refused image, got {other:?}"),
-        }
-    }
-
-    #[test]
-    fn color_grey_and_opaque_files_become_three_channels() {
-        let rgb = gradient(4, 5, 77);
-        let picture =
-            decode_image(&png(&rgb, 4, 5, ExtendedColorType::Rgb8), Path::new("x"), Channels::Rgb).unwrap();
-        assert_eq!((picture.height, picture.width, picture.channels, &picture.pixels), (5, 4, 3, &rgb));
-        let file = jpeg(&[90; 15], 3, 5, ExtendedColorType::L8);
-        let picture = decode_image(&file, Path::new("x"), Channels::Rgb).unwrap();
-        assert_eq!(picture.pixels, [90; 45]);
-        assert_eq!(decode_image(&file, Path::new("x"), Channels::Grey).unwrap().pixels, [90; 15]);
-        let opaque = png(&[1, 2, 3, 255, 4, 5, 6, 255], 2, 1, ExtendedColorType::Rgba8);
-        assert_eq!(decode_image(&opaque, Path::new("x"), Channels::Rgb).unwrap().pixels, [1, 2, 3, 4, 5, 6]);
-        let decoded =
-            decode_image(&jpeg(&rgb, 4, 5, ExtendedColorType::Rgb8), Path::new("x"), Channels::Rgb).unwrap();
-        let worst = decoded.pixels.iter().zip(&rgb).map(|(a, b)| a.abs_diff(*b)).max();
-        assert!(worst < Some(30), "{worst:?}");
-    }
-
-    #[test]
-    fn what_cannot_be_converted_is_refused_in_words() {
-        let transparent = png(&[1, 2, 3, 255, 4, 5, 6, 254], 2, 1, ExtendedColorType::Rgba8);
-        assert!(problem(&transparent, Channels::Rgb).contains("transparent"));
-        assert!(problem(&png(&[0; 6], 1, 1, ExtendedColorType::Rgb16), Channels::Rgb).contains("16 bits"));
-        assert!(problem(&cmyk(), Channels::Rgb).contains("CMYK"));
-        let color = png(&gradient(4, 5, 1), 4, 5, ExtendedColorType::Rgb8);
-        assert!(problem(&color, Channels::Grey).contains("a color image, expected a grey image"));
-        assert!(problem(b"GIF89a...", Channels::Rgb).contains("neither"));
-        assert!(problem(b"", Channels::Rgb).contains("neither"));
-    }
-
-    #[test]
-    fn truncated_files_are_refused_wherever_they_end() {
-        let whole = jpeg(&gradient(16, 9, 200), 16, 9, ExtendedColorType::Rgb8);
-        for cut in (4..whole.len()).step_by(3) {
-            problem(&whole[..cut], Channels::Rgb);
-        }
-        problem(&whole[..whole.len() - 1], Channels::Rgb);
-        let whole = png(&gradient(16, 9, 200), 16, 9, ExtendedColorType::Rgb8);
-        for cut in [10, 40, whole.len() / 2, whole.len() - 20] {
-            problem(&whole[..cut], Channels::Rgb);
-        }
-    }
-}
+#[path = "decode_tests.rs"]
+pub(super) mod tests;

@@ -132,6 +132,14 @@ pub enum ImageError {
         /// The type and shape that came.
         got: String,
     },
+    /// It is not clear, or not consistent, which severities the files of a corrupted copy hold.
+    #[error("{}: {problem}", path.display())]
+    Severities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in words.
+        problem: String,
+    },
     /// An image file cannot be decoded or converted.
     #[error("{}: {problem}", path.display())]
     BadImage {
@@ -162,6 +170,25 @@ pub enum ImageError {
         path: PathBuf,
         /// The class.
         class: String,
+    },
+    /// A folder in the place of a class holds pictures in its sub-folders alone.
+    #[error(
+        "{}: pictures lie deeper than `<class>/<image>`: `{example}`; give the folder that holds the class folders, call parts `train` and `test` or `val`, or move the pictures up",
+        path.display()
+    )]
+    NestedImages {
+        /// The folder, or `archive:folder`.
+        path: PathBuf,
+        /// One of the pictures.
+        example: String,
+    },
+    /// An archive is of a kind that is not read.
+    #[error("{}: {kind}; unpack it, or pack it as .tar, .tar.gz or .tar.xz", path.display())]
+    ArchiveKind {
+        /// The file.
+        path: PathBuf,
+        /// What it is, in words.
+        kind: &'static str,
     },
     /// The test part has a class that the training part lacks.
     #[error("{}: class `{class}` does not occur in the training part", path.display())]

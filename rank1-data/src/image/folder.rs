@@ -2,21 +2,26 @@
 //!
 //! Not for images of different sizes or more than memory holds; see [`crate::image::ImageIndex`].
 
+use std::collections::HashMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::decode::{decode_image, has_image_extension};
+use super::arrange::{Arranged, ClassFiles, PARTS, arrange_set};
+use super::decode::{decode_image, read_picture_file};
 use super::folder_part::{FolderPart, Key};
-use super::{Channels, ImageError, ImageSet, Images, Picture, SkippedImage};
-use crate::archive::{MemberKind, for_each_member};
+use super::names::{escaped_bytes, shown};
+use super::scan::{Place, scan_archive, scan_folder};
+use super::{Channels, Formats, ImageError, ImageSet, Images, LeftOut, Picture, SkippedImage};
+use crate::archive::for_each_member;
 use crate::{Dataset, Error};
 
 /// Files decoded at once; bounds the memory for compressed files.
 const CHUNK: usize = 1024;
 
-/// What to do with a file in a class folder that is no usable image.
+/// What to do with a file that should be an image and is no usable one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum OnBadImage {
     /// Refuse the set and name the file.
@@ -33,10 +38,9 @@ pub struct FolderOptions {
     pub channels: Channels,
     /// What to do with unusable files.
     pub on_bad: OnBadImage,
+    /// What is read beside JPEG and PNG files.
+    pub formats: Formats,
 }
-
-/// The parts that are looked for, the training part first.
-pub(super) const PARTS: [&str; 3] = ["train", "test", "val"];
 
 /// Loads a user's image folder or tar archive as a data set of numbers from 0 to 1.
 ///
@@ -52,21 +56,86 @@ pub fn load_image_folder(path: &Path, options: &FolderOptions) -> Result<Dataset
 /// `.tgz` or `.tar.xz` archive, there under any number of outer folders.
 ///
 /// Classes are the sub-folders of `train` by name, images are ordered by class and file name, so that a folder and its
-/// archive are the same set. Names that start with a dot are ignored; any other file in a class folder has to be a JPEG
-/// or PNG image of the size of the first. Files are decoded on all cores; nothing depends on their number.
+/// archive are the same set. Which files are images is decided by one rule (see the crate's README); what should have been
+/// one and is not stops the reading or is skipped, and all of one size are expected. Files are decoded on all cores;
+/// nothing depends on their number.
 ///
 /// # Errors
 /// [`ImageError::BadImage`] for the first unusable file (with [`OnBadImage::Stop`]), [`ImageError::MixedSizes`] (always),
-/// [`ImageError::EmptyClass`], [`ImageError::UnknownClass`], [`ImageError::NotFound`] for a missing part, [`Error::Io`],
-/// [`Error::Compressed`].
+/// [`ImageError::EmptyClass`], [`ImageError::NestedImages`], [`ImageError::UnknownClass`], [`ImageError::NotFound`] for a
+/// missing part, [`ImageError::ArchiveKind`], [`Error::Io`], [`Error::Compressed`].
 pub fn read_image_folder(path: &Path, options: &FolderOptions) -> Result<ImageSet, Error> {
-    let mut reader = Reader::new(path, options);
-    if fs::metadata(path).map_err(Error::io(path))?.is_dir() {
-        reader.read_folder()?;
-    } else {
-        reader.read_archive()?;
+    let arranged = arrange(path, options.formats)?;
+    if !arranged.divided {
+        return Err(missing(path, "`train/<class>/<image>`").into());
     }
-    reader.finish()
+    read_divided(path, arranged, options)
+}
+
+pub(super) fn missing(path: &Path, looked_for: &str) -> ImageError {
+    ImageError::NotFound { path: path.into(), looked_for: looked_for.into() }
+}
+
+/// The files of a folder or archive by the rule of image folders.
+pub(super) fn arrange(path: &Path, formats: Formats) -> Result<Arranged, Error> {
+    let tree = if fs::metadata(path).map_err(Error::io(path))?.is_dir() {
+        scan_folder(path)?
+    } else {
+        refuse_other_archives(path)?;
+        scan_archive(path)?
+    };
+    Ok(arrange_set(path, tree, formats)?)
+}
+
+fn refuse_other_archives(path: &Path) -> Result<(), Error> {
+    let mut start = [0; 8];
+    let n = fs::File::open(path).and_then(|mut file| file.read(&mut start)).map_err(Error::io(path))?;
+    let kind = match &start[..n] {
+        [b'P', b'K', 3 | 5, ..] => "a zip archive",
+        [b'B', b'Z', b'h', ..] => "a bzip2 archive",
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => "a zstd archive",
+        [b'7', b'z', 0xbc, 0xaf, ..] => "a 7z archive",
+        [b'R', b'a', b'r', b'!', ..] => "a rar archive",
+        _ => return Ok(()),
+    };
+    Err(ImageError::ArchiveKind { path: path.into(), kind }.into())
+}
+
+/// The training and the test part, if there are both.
+pub(super) fn test_part(path: &Path, arranged: &mut Arranged) -> Result<(Parts, &'static str), ImageError> {
+    let [train, test, val] = std::mem::take(&mut arranged.parts);
+    let (test, name) = if test.is_empty() { (val, PARTS[2]) } else { (test, PARTS[1]) };
+    if train.is_empty() {
+        return Err(missing(path, "`train/<class>/<image>`"));
+    }
+    if test.is_empty() {
+        return Err(missing(path, "`test/<class>/<image>` or `val/<class>/<image>`"));
+    }
+    if let Some(class) = test.iter().find(|class| !train.iter().any(|known| known.name == class.name)) {
+        return Err(ImageError::UnknownClass { path: path.join(name), class: class.name.clone() });
+    }
+    Ok(([train, test], name))
+}
+
+type Parts = [Vec<ClassFiles>; 2];
+
+pub(super) fn read_divided(
+    path: &Path,
+    mut arranged: Arranged,
+    options: &FolderOptions,
+) -> Result<ImageSet, Error> {
+    let ([train, test], test_name) = test_part(path, &mut arranged)?;
+    let mut reader = Reader::new(path, options, arranged.left_out)?;
+    reader.read([train, test])?;
+    let [train, test] = reader.parts;
+    train.check_classes(path, PARTS[0])?;
+    test.check_classes(path, test_name)?;
+    let (height, width) = reader.first.map(|(_, size)| size).ok_or_else(|| missing(path, "image"))?;
+    let size = (height, width, options.channels.count());
+    let class_names = train.class_names();
+    let (train, test) = (train.into_images(size, &class_names)?, test.into_images(size, &class_names)?);
+    let provenance = format!("image folder {}", path.display());
+    Ok(ImageSet { train, test, provenance, skipped: reader.left_out.bad, told: reader.left_out.told })
 }
 
 /// Reads `<class>/<file>` below a folder or within an archive, there under any number of outer folders: the images of one
@@ -76,63 +145,25 @@ pub fn read_image_folder(path: &Path, options: &FolderOptions) -> Result<ImageSe
 ///
 /// # Errors
 /// As [`read_image_folder`].
-pub fn read_class_folders(
+pub fn read_class_folders(path: &Path, options: &FolderOptions) -> Result<(Images, LeftOut), Error> {
+    read_undivided(path, arrange(path, options.formats)?, options)
+}
+
+pub(super) fn read_undivided(
     path: &Path,
+    arranged: Arranged,
     options: &FolderOptions,
-) -> Result<(Images, Vec<SkippedImage>), Error> {
-    let mut reader = Reader { divided: false, ..Reader::new(path, options) };
-    if fs::metadata(path).map_err(Error::io(path))?.is_dir() {
-        reader.read_classes(0, path)?;
-        reader.decode_pending()?;
-    } else {
-        reader.read_archive()?;
-    }
-    let missing = || ImageError::NotFound { path: path.into(), looked_for: "`<class>/<image>`".into() };
-    let [part, ..] = reader.parts;
+) -> Result<(Images, LeftOut), Error> {
+    let [all, ..] = arranged.parts;
+    let mut reader = Reader::new(path, options, arranged.left_out)?;
+    reader.read([all, Vec::new()])?;
+    let [part, _] = reader.parts;
     part.check_classes(path, "")?;
-    let (height, width) = reader.first.map(|(_, size)| size).ok_or_else(missing)?;
+    let size = reader.first.map(|(_, size)| size);
+    let (height, width) = size.ok_or_else(|| missing(path, "`<class>/<image>`"))?;
     let class_names = part.class_names();
-    let skipped = part.skipped.clone();
-    Ok((part.into_images((height, width, options.channels.count()), &class_names)?, skipped))
-}
-
-/// Whether a folder or archive has a part `train/<class>`.
-pub(super) fn is_divided(path: &Path) -> Result<bool, Error> {
-    if fs::metadata(path).map_err(Error::io(path))?.is_dir() {
-        return Ok(path.join(PARTS[0]).is_dir());
-    }
-    let (mut found, file) = (false, fs::File::open(path).map_err(Error::io(path))?);
-    let look = |name: &str, kind| {
-        found |= place(name, kind, true).is_some_and(|place| place.part == 0);
-        None::<()>
-    };
-    for_each_member(file, path, look, |(), _| Ok(()))?;
-    Ok(found)
-}
-
-/// Where a member of an archive belongs.
-struct Place {
-    part: usize,
-    key: Key,
-    kind: MemberKind,
-}
-
-/// The last folders of a member's name are its part, if the archive is divided, and its class.
-fn place(name: &str, kind: MemberKind, divided: bool) -> Option<Place> {
-    let mut names: Vec<&str> = name.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
-    let file = if kind == MemberKind::File { names.pop()? } else { "" };
-    let class = names.pop()?;
-    let part = if divided {
-        let part = names.pop()?;
-        PARTS.iter().position(|known| *known == part)?
-    } else if kind == MemberKind::Folder {
-        // An outer folder looks like a class.
-        return None;
-    } else {
-        0
-    };
-    let hidden = class.starts_with('.') || file.starts_with('.');
-    (!hidden).then(|| Place { part, key: (class.to_owned(), file.to_owned()), kind })
+    let images = part.into_images((height, width, options.channels.count()), &class_names)?;
+    Ok((images, reader.left_out))
 }
 
 /// A file that waits for being decoded.
@@ -147,60 +178,56 @@ struct Pending {
 struct Reader<'a> {
     path: &'a Path,
     options: &'a FolderOptions,
-    /// Whether class folders lie in parts.
-    divided: bool,
-    parts: [FolderPart; 3],
+    parts: [FolderPart; 2],
     pending: Vec<Pending>,
     /// The first image and its height and width.
     first: Option<(PathBuf, (usize, usize))>,
+    left_out: LeftOut,
 }
 
 impl<'a> Reader<'a> {
-    fn new(path: &'a Path, options: &'a FolderOptions) -> Self {
-        Self { path, options, divided: true, parts: Default::default(), pending: Vec::new(), first: None }
+    /// Refuses files that are bad by their names.
+    fn new(path: &'a Path, options: &'a FolderOptions, left_out: LeftOut) -> Result<Self, ImageError> {
+        left_out.check(options.on_bad)?;
+        let parts = Default::default();
+        Ok(Self { path, options, parts, pending: Vec::new(), first: None, left_out })
     }
 
-    fn read_folder(&mut self) -> Result<(), Error> {
-        for (part, name) in PARTS.iter().enumerate() {
-            let folder = self.path.join(name);
-            if !folder.is_dir() {
-                continue;
-            }
-            self.read_classes(part, &folder)?;
-        }
-        self.decode_pending()
-    }
-
-    fn read_classes(&mut self, part: usize, folder: &Path) -> Result<(), Error> {
-        for class in sorted_names(folder)? {
-            let class_folder = folder.join(&class);
-            if !class_folder.is_dir() {
-                continue;
-            }
-            self.parts[part].add_class(&class);
-            for file in sorted_names(&class_folder)? {
-                let path = class_folder.join(&file);
-                if path.is_file() {
-                    self.add(Pending { part, key: (class.clone(), file), path, bytes: None })?;
+    fn read(&mut self, parts: Parts) -> Result<(), Error> {
+        let mut members = HashMap::new();
+        for (part, classes) in parts.into_iter().enumerate() {
+            for ClassFiles { name: class, files } in classes {
+                self.parts[part].add_class(&class);
+                for file in files {
+                    let key = (class.clone(), file.name);
+                    match file.place {
+                        Place::Path(path) => {
+                            self.add(Pending { part, key, path: path.into(), bytes: None })?;
+                        }
+                        Place::Member(number) => {
+                            members.insert(number, (part, key));
+                        }
+                    }
                 }
             }
         }
-        Ok(())
+        if !members.is_empty() {
+            self.read_members(members)?;
+        }
+        self.decode_pending()
     }
 
-    fn read_archive(&mut self) -> Result<(), Error> {
+    fn read_members(&mut self, mut members: HashMap<usize, (usize, Key)>) -> Result<(), Error> {
         let (path, file) = (self.path, fs::File::open(self.path).map_err(Error::io(self.path))?);
-        let divided = self.divided;
-        let key_of = |name: &str, kind| place(name, kind, divided).map(|place| (place, name.to_owned()));
-        for_each_member(file, path, key_of, |(Place { part, key, kind }, name), bytes| {
-            self.parts[part].add_class(&key.0);
-            if kind == MemberKind::Folder {
-                return Ok(());
-            }
+        let mut number = 0;
+        let key_of = |name: &[u8], _| {
+            number += 1;
+            Some((members.remove(&(number - 1))?, escaped_bytes(name)))
+        };
+        for_each_member(file, path, key_of, |((part, key), name), bytes| {
             let path = PathBuf::from(format!("{}:{name}", path.display()));
             self.add(Pending { part, key, path, bytes: Some(bytes) })
-        })?;
-        self.decode_pending()
+        })
     }
 
     fn add(&mut self, file: Pending) -> Result<(), Error> {
@@ -211,80 +238,35 @@ impl<'a> Reader<'a> {
     fn decode_pending(&mut self) -> Result<(), Error> {
         let channels = self.options.channels;
         let files = std::mem::take(&mut self.pending);
-        let decoded: Vec<Result<Picture, Error>> =
+        let decoded: Vec<Result<Picture, ImageError>> =
             files.par_iter().map(|file| decode(file, channels)).collect();
         for (file, picture) in files.into_iter().zip(decoded) {
             let part = &mut self.parts[file.part];
             let picture = match picture {
                 Ok(picture) => picture,
-                Err(Error::Image(ImageError::BadImage { path, problem }))
-                    if self.options.on_bad == OnBadImage::Skip =>
-                {
-                    part.skipped.push(SkippedImage { path: path.display().to_string(), problem });
+                Err(ImageError::BadImage { path, problem }) if self.options.on_bad == OnBadImage::Skip => {
+                    self.left_out.bad.push(SkippedImage { path: path.display().to_string(), problem });
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             };
             let got = (picture.height, picture.width);
             let (first, expected) = self.first.get_or_insert_with(|| (file.path.clone(), got));
             if *expected != got {
-                let (first, expected) = (first.clone(), *expected);
-                return Err(ImageError::MixedSizes { first, expected, path: file.path, got }.into());
+                let (first, expected) = (shown(first), *expected);
+                return Err(ImageError::MixedSizes { first, expected, path: shown(&file.path), got }.into());
             }
             part.add_image(file.key, &picture.pixels);
         }
         Ok(())
     }
-
-    fn finish(self) -> Result<ImageSet, Error> {
-        let missing =
-            |looked_for: &str| ImageError::NotFound { path: self.path.into(), looked_for: looked_for.into() };
-        let [train, test, val] = self.parts;
-        if train.is_absent() {
-            return Err(missing("`train/<class>/<image>`").into());
-        }
-        let (test, test_name) = if test.is_absent() { (val, PARTS[2]) } else { (test, PARTS[1]) };
-        if test.is_absent() {
-            return Err(missing("`test/<class>/<image>` or `val/<class>/<image>`").into());
-        }
-        train.check_classes(self.path, PARTS[0])?;
-        test.check_classes(self.path, test_name)?;
-        let size = self.first.map(|(_, size)| size).ok_or_else(|| missing("image"))?;
-        let size = (size.0, size.1, self.options.channels.count());
-        let class_names = train.class_names();
-        if let Some(class) = test.class_names().into_iter().find(|class| !class_names.contains(class)) {
-            return Err(ImageError::UnknownClass { path: self.path.join(test_name), class }.into());
-        }
-        let skipped = [train.skipped.as_slice(), test.skipped.as_slice()].concat();
-        let (train, test) = (train.into_images(size, &class_names)?, test.into_images(size, &class_names)?);
-        let provenance = format!("image folder {}", self.path.display());
-        Ok(ImageSet { train, test, provenance, skipped })
-    }
 }
 
-fn decode(file: &Pending, channels: Channels) -> Result<Picture, Error> {
-    if !has_image_extension(&file.key.1) {
-        let problem = "the name does not end in .jpg, .jpeg or .png".to_owned();
-        return Err(ImageError::BadImage { path: file.path.clone(), problem }.into());
-    }
-    let picture = match &file.bytes {
+fn decode(file: &Pending, channels: Channels) -> Result<Picture, ImageError> {
+    match &file.bytes {
         Some(bytes) => decode_image(bytes, &file.path, channels),
-        None => decode_image(&fs::read(&file.path).map_err(Error::io(&file.path))?, &file.path, channels),
-    };
-    Ok(picture?)
-}
-
-/// The names in a folder that do not start with a dot, sorted.
-pub(super) fn sorted_names(folder: &Path) -> Result<Vec<String>, Error> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
-        let name = entry.map_err(Error::io(folder))?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') {
-            names.push(name);
-        }
+        None => decode_image(&read_picture_file(&file.path)?, &file.path, channels),
     }
-    names.sort_unstable();
-    Ok(names)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{ImageError, Images, SkippedImage};
+use super::{ImageError, Images};
 use crate::Error;
 
 /// Class and file name; the order of images.
@@ -17,7 +17,6 @@ pub(super) struct FolderPart {
     classes: BTreeSet<String>,
     keys: Vec<Key>,
     pixels: Vec<u8>,
-    pub(super) skipped: Vec<SkippedImage>,
 }
 
 impl FolderPart {
@@ -30,10 +29,6 @@ impl FolderPart {
     pub(super) fn add_image(&mut self, key: Key, pixels: &[u8]) {
         self.keys.push(key);
         self.pixels.extend_from_slice(pixels);
-    }
-
-    pub(super) fn is_absent(&self) -> bool {
-        self.classes.is_empty()
     }
 
     /// The classes by name.

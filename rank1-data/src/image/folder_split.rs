@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::folder::{PARTS, is_divided};
-use super::{FolderOptions, ImageError, ImageIndex, ImageSet, read_class_folders, read_image_folder};
+use super::arrange::PARTS;
+use super::folder::{arrange, missing, read_divided, read_undivided, test_part};
+use super::{FolderOptions, ImageError, ImageIndex, ImageSet, LeftOut};
 use crate::{Error, stratified_holdout};
 
 /// How images that are not divided are divided.
@@ -36,49 +37,64 @@ impl TestShare {
 }
 
 /// Reads images of one size into memory: `train/<class>` and `test/<class>` (or `val`), or `<class>` alone, of which every class
-/// then gives its share to the test part. A folder or an archive, as [`read_image_folder`] takes them.
+/// then gives its share to the test part. A folder or an archive, as [`super::read_image_folder`] takes them.
 ///
 /// # Errors
-/// As [`read_image_folder`]; [`ImageError::Setting`] for a share of divided images; [`Error::Fraction`].
+/// As [`super::read_image_folder`]; [`ImageError::Setting`] for a share of divided images; [`Error::Fraction`].
 pub fn read_own_images(path: &Path, options: &FolderOptions, test: TestShare) -> Result<ImageSet, Error> {
-    let divided = is_divided(path)?;
-    test.check(path, divided)?;
-    if divided {
-        return read_image_folder(path, options);
+    let arranged = arrange(path, options.formats)?;
+    test.check(path, arranged.divided)?;
+    if arranged.divided {
+        return read_divided(path, arranged, options);
     }
-    let (all, skipped) = read_class_folders(path, options)?;
+    let (all, LeftOut { bad, told }) = read_undivided(path, arranged, options)?;
     let (train, held) = test.split(all.labels())?;
     let provenance =
         format!("image folder {}, {} of {} images held out", path.display(), held.len(), all.len());
-    Ok(ImageSet { train: all.select(&train)?, test: all.select(&held)?, provenance, skipped })
+    Ok(ImageSet { train: all.select(&train)?, test: all.select(&held)?, provenance, skipped: bad, told })
+}
+
+/// A user's images as lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexedImages {
+    /// The part to fit on.
+    pub train: ImageIndex,
+    /// The part to report on.
+    pub test: ImageIndex,
+    /// Files that are not listed.
+    pub left_out: LeftOut,
 }
 
 /// Lists images of any size without decoding them: the training and the test part of a folder, as [`read_own_images`] finds them.
 ///
 /// # Errors
-/// [`ImageError::NotFound`] for an archive or a missing part, [`ImageError::UnknownClass`], [`ImageError::EmptyClass`],
+/// [`ImageError::NotFound`] for an archive or a missing part, [`ImageError::BadImage`] for a file that is no image by its name
+/// (unless they are skipped), [`ImageError::UnknownClass`], [`ImageError::EmptyClass`], [`ImageError::NestedImages`],
 /// [`ImageError::Setting`] for a share of divided images, [`Error::Fraction`], [`Error::Io`].
-pub fn index_own_images(path: &Path, test: TestShare) -> Result<(ImageIndex, ImageIndex), Error> {
-    let missing =
-        |looked_for: &str| ImageError::NotFound { path: path.into(), looked_for: looked_for.into() };
+pub fn index_own_images(
+    path: &Path,
+    options: &FolderOptions,
+    test: TestShare,
+) -> Result<IndexedImages, Error> {
     if !fs::metadata(path).map_err(Error::io(path))?.is_dir() {
-        return Err(missing(
-            "folder: images that are cropped while they are read are not read from an archive; unpack it",
-        )
-        .into());
+        let looked_for =
+            "folder: images that are cropped while they are read are not read from an archive; unpack it";
+        return Err(missing(path, looked_for).into());
     }
-    let divided = is_divided(path)?;
-    test.check(path, divided)?;
-    if !divided {
-        let all = ImageIndex::from_class_folders(path)?;
+    let mut arranged = arrange(path, options.formats)?;
+    test.check(path, arranged.divided)?;
+    arranged.left_out.check(options.on_bad)?;
+    let left_out = std::mem::take(&mut arranged.left_out);
+    if !arranged.divided {
+        let [all, ..] = arranged.parts;
+        let all = ImageIndex::from_classes(path, all)?;
         let (train, held) = test.split(&all.labels())?;
-        return Ok((all.select(&train), all.select(&held)));
+        return Ok(IndexedImages { train: all.select(&train), test: all.select(&held), left_out });
     }
-    let train = ImageIndex::from_class_folders(&path.join(PARTS[0]))?;
-    let test = PARTS[1..].iter().map(|part| path.join(part)).find(|folder| folder.is_dir());
-    let test = test.ok_or_else(|| missing("`test/<class>/<image>` or `val/<class>/<image>`"))?;
-    let test = ImageIndex::from_class_folders(&test)?.with_classes(train.class_names())?;
-    Ok((train, test))
+    let ([train, test], test_name) = test_part(path, &mut arranged)?;
+    let train = ImageIndex::from_classes(&path.join(PARTS[0]), train)?;
+    let test = ImageIndex::from_classes(&path.join(test_name), test)?.with_classes(train.class_names())?;
+    Ok(IndexedImages { train, test, left_out })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::super::decode::tests::{gradient, png};
 use super::*;
 use crate::image::OnBadImage;
 
+const STOP: OnBadImage = OnBadImage::Stop;
 const TENTH: TestShare = TestShare { fraction: None, seed: 3 };
 
 fn put(root: &Path, file: &str, bytes: &[u8]) {
@@ -39,7 +40,8 @@ fn every_class_gives_its_share_in_memory_as_a_list_and_from_an_archive() {
     assert_eq!(set.train.class_names(), ["oak", "rose"]);
     let count = |labels: &[usize]| [0, 1].map(|class| labels.iter().filter(|&&l| l == class).count());
     assert_eq!((count(set.train.labels()), count(set.test.labels())), ([9, 18], [1, 2]));
-    let (train, test) = index_own_images(root.path(), TENTH).unwrap();
+    let IndexedImages { train, test, .. } =
+        index_own_images(root.path(), &FolderOptions::default(), TENTH).unwrap();
     assert_eq!(
         (train.labels().as_slice(), test.labels().as_slice()),
         (set.train.labels(), set.test.labels())
@@ -52,10 +54,10 @@ fn every_class_gives_its_share_in_memory_as_a_list_and_from_an_archive() {
     drop(builder);
     let packed = read_own_images(file.path(), &FolderOptions::default(), TENTH).unwrap();
     assert_eq!((packed.train, packed.test), (set.train, set.test));
-    let got = index_own_images(file.path(), TENTH).unwrap_err().to_string();
+    let got = index_own_images(file.path(), &FolderOptions::default(), TENTH).unwrap_err().to_string();
     assert!(got.contains("unpack it"), "{got}");
     let half = TestShare { fraction: Some(0.5), ..TENTH };
-    assert_eq!(index_own_images(root.path(), half).unwrap().1.len(), 15);
+    assert_eq!(index_own_images(root.path(), &FolderOptions::default(), half).unwrap().test.len(), 15);
 }
 
 #[test]
@@ -65,18 +67,19 @@ fn images_that_are_divided_stay_so_and_take_no_share() {
         put(root.path(), file, &photo(shade));
     }
     let set = read_own_images(root.path(), &FolderOptions::default(), TENTH).unwrap();
-    let (train, test) = index_own_images(root.path(), TENTH).unwrap();
+    let IndexedImages { train, test, .. } =
+        index_own_images(root.path(), &FolderOptions::default(), TENTH).unwrap();
     assert_eq!((set.train.len(), set.test.labels()), (2, [1].as_slice()));
     assert_eq!((train.len(), test.labels()), (2, vec![1]));
     let share = TestShare { fraction: Some(0.2), ..TENTH };
     for got in [
         read_own_images(root.path(), &FolderOptions::default(), share).map(|_| ()),
-        index_own_images(root.path(), share).map(|_| ()),
+        index_own_images(root.path(), &FolderOptions::default(), share).map(|_| ()),
     ] {
         assert!(got.unwrap_err().to_string().contains("`test_fraction` is 0.2"));
     }
     put(root.path(), "val/fern/d.png", &photo(4));
-    let got = index_own_images(root.path(), TENTH).unwrap_err();
+    let got = index_own_images(root.path(), &FolderOptions::default(), TENTH).unwrap_err();
     assert!(
         matches!(got, Error::Image(ImageError::UnknownClass { ref class, .. }) if class == "fern"),
         "{got}"
@@ -109,10 +112,40 @@ fn files_to_predict_are_found_below_a_folder_by_name() {
     let root = undivided();
     put(root.path(), "notes.txt", b"no image");
     put(root.path(), "a.png", &photo(7));
-    let found = ImageIndex::unlabeled(root.path()).unwrap();
-    assert_eq!(found.len(), 31);
+    let (found, left) = ImageIndex::unlabeled(root.path(), STOP).unwrap();
+    assert_eq!((found.len(), left.bad.len()), (31, 0));
     assert!(found.name(0).ends_with("a.png") && found.name(30).ends_with("rose/19.png"));
-    assert_eq!(ImageIndex::unlabeled(&root.path().join("a.png")).unwrap().len(), 1);
+    assert!(left.told.len() == 1 && left.told[0].path.ends_with("notes.txt"), "{left:?}");
+    assert_eq!(ImageIndex::unlabeled(&root.path().join("a.png"), STOP).unwrap().0.len(), 1);
     let empty = tempfile::tempdir().unwrap();
-    assert!(matches!(ImageIndex::unlabeled(empty.path()), Err(Error::Image(ImageError::NotFound { .. }))));
+    let got = ImageIndex::unlabeled(empty.path(), STOP).unwrap_err();
+    assert!(matches!(got, Error::Image(ImageError::NotFound { .. })), "{got}");
+    // A picture of a format that is not read is no note beside pictures.
+    put(root.path(), "oak/b.heic", b"....ftypheic");
+    let got = ImageIndex::unlabeled(root.path(), STOP).unwrap_err().to_string();
+    assert!(
+        got.contains(
+            "oak/b.heic: a .heic file; JPEG and PNG are read, WebP, BMP and TIFF if `formats` has them"
+        ),
+        "{got}"
+    );
+    let (found, left) = ImageIndex::unlabeled(root.path(), OnBadImage::Skip).unwrap();
+    assert_eq!((found.len(), left.bad.len()), (31, 1));
+}
+
+#[test]
+fn files_to_predict_that_cannot_be_used_are_found_before_anything_depends_on_them() {
+    let root = undivided();
+    put(root.path(), "oak/03.png", b"no image");
+    put(root.path(), "rose/02.png", &png(&gradient(5, 6, 1), 5, 6, Rgb8));
+    let (found, _) = ImageIndex::unlabeled(root.path(), STOP).unwrap();
+    let of_size = |picture: &crate::image::Picture| {
+        if picture.width == 6 { Ok(()) } else { Err(format!("{} pixels wide", picture.width)) }
+    };
+    let got = found.usable_images(STOP, of_size, |_| ()).unwrap_err().to_string();
+    assert!(got.contains("oak/03.png"), "{got}");
+    let (kept, skipped) = found.usable_images(OnBadImage::Skip, of_size, |_| ()).unwrap();
+    assert_eq!((kept.len(), skipped.len()), (28, 2));
+    assert_eq!(skipped[1].problem, "5 pixels wide");
+    assert!(kept.name(3).ends_with("oak/04.png"));
 }

@@ -7,7 +7,11 @@ use image::ExtendedColorType::{L8, Rgb8};
 use super::super::decode::tests::{cmyk, gradient, jpeg, png};
 use super::*;
 
-const SKIP: FolderOptions = FolderOptions { channels: Channels::Rgb, on_bad: OnBadImage::Skip };
+const SKIP: FolderOptions = FolderOptions {
+    channels: Channels::Rgb,
+    on_bad: OnBadImage::Skip,
+    formats: Formats { webp: false, bmp: false, tiff: false },
+};
 
 fn put(root: &Path, file: &str, bytes: &[u8]) {
     let path = root.join(file);
@@ -81,7 +85,7 @@ fn bad_files_among_good_ones_stop_the_reading_or_are_listed() {
     let bad: [(&str, &[u8], &str); 4] = [
         ("train/cat/cmyk.jpg", &cmyk(), "CMYK"),
         ("train/cat/short.jpg", &whole[..whole.len() - 20], "truncated"),
-        ("train/dog/text.png", b"not an image", "neither"),
+        ("train/dog/text.png", b"not an image", "expected JPEG, PNG"),
         ("test/dog/notes.txt", b"hello", "does not end in"),
     ];
     let root = tempfile::tempdir().unwrap();

@@ -5,9 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::decode::has_image_extension;
-use super::folder::sorted_names;
 use super::imagenet_labels::{ValLabels, synsets_of};
+use super::names::{is_left_alone, is_picture};
 use super::section::Section;
 use super::{ImageError, ImageIndex, cifar_c};
 use crate::Error;
@@ -36,7 +35,7 @@ pub fn imagenet_train(path: &Path) -> Result<ImageIndex, Error> {
     let (mut sections, mut class_names) = (Vec::new(), Vec::new());
     for (label, (class, section)) in classes.into_iter().enumerate() {
         let mut images = section.tar_members()?;
-        images.retain(|image| has_image_extension(&image.file_name()));
+        images.retain(|image| is_picture(&image.file_name()));
         if images.is_empty() {
             return Err(ImageError::EmptyClass { path: section.name, class }.into());
         }
@@ -66,7 +65,7 @@ pub fn imagenet_val(path: &Path, labels: Option<&ValLabels>) -> Result<ImageInde
     };
     if let Some(archive) = archive {
         let mut images = Section::whole(&archive)?.tar_members()?;
-        images.retain(|image| has_image_extension(&image.file_name()));
+        images.retain(|image| is_picture(&image.file_name()));
         images.sort_by_key(Section::file_name);
         let names: Vec<String> = images.iter().map(Section::file_name).collect();
         let (classes, class_names) = synsets_of(labels, &names)?;
@@ -74,7 +73,7 @@ pub fn imagenet_val(path: &Path, labels: Option<&ValLabels>) -> Result<ImageInde
     }
     let folder = inside(path, "val");
     let mut names = sorted_names(&folder)?;
-    names.retain(|name| has_image_extension(name));
+    names.retain(|name| is_picture(name));
     if names.is_empty() {
         return Err(ImageError::NotFound { path: folder, looked_for: "image".into() }.into());
     }
@@ -88,6 +87,19 @@ fn archive_at(path: &Path, name: &str) -> Result<Option<PathBuf>, Error> {
     let is_folder = fs::metadata(path).map_err(Error::io(path))?.is_dir();
     let archive = if is_folder { path.join(name) } else { path.to_owned() };
     Ok(archive.is_file().then_some(archive))
+}
+
+/// The names in a folder but for those that are left alone, sorted.
+pub(super) fn sorted_names(folder: &Path) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io(folder))? {
+        let name = entry.map_err(Error::io(folder))?.file_name().to_string_lossy().into_owned();
+        if !is_left_alone(&name) {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 fn inside(path: &Path, name: &str) -> PathBuf {

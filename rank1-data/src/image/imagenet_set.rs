@@ -5,8 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::folder::sorted_names;
-use super::imagenet::{TRAIN_TAR, VAL_TAR};
+use super::imagenet::{TRAIN_TAR, VAL_TAR, sorted_names};
 use super::{ImageError, ImageIndex, ValLabels, imagenet_train, imagenet_val};
 use crate::Error;
 

@@ -5,7 +5,7 @@
 use ndarray::{Array1, Array2};
 use rank1_core::targets::Targets;
 
-use super::ImageError;
+use super::{ImageError, OnBadImage};
 use crate::{Dataset, Error, InputLayout, Split, Task};
 
 /// `N` images of one size; bytes, because CIFAR alone takes 740 MB as `f32`.
@@ -146,6 +146,31 @@ pub struct SkippedImage {
     pub problem: String,
 }
 
+/// Files that are not among the pictures, and why: nothing but what is left alone by name is missing here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// What should have been a picture; it stops the reading unless it is to be skipped.
+    pub bad: Vec<SkippedImage>,
+    /// What no picture is lost by: files that are none by their names, second links to a file, parts that are not used.
+    pub told: Vec<SkippedImage>,
+}
+
+impl LeftOut {
+    /// Refuses the first bad file unless such files are to be skipped.
+    pub(super) fn check(&self, on_bad: OnBadImage) -> Result<(), ImageError> {
+        match self.bad.first() {
+            Some(SkippedImage { path, problem }) if on_bad == OnBadImage::Stop => {
+                let problem = match self.bad.len() - 1 {
+                    0 => problem.clone(),
+                    more => format!("{problem}; {more} more files are no usable images"),
+                };
+                Err(ImageError::BadImage { path: path.into(), problem })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Training and test images of one set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSet {
@@ -155,8 +180,10 @@ pub struct ImageSet {
     pub test: Images,
     /// Where the images came from, in one sentence.
     pub provenance: String,
-    /// Files that were left out, training part first.
+    /// Files that were left out although they should have been pictures.
     pub skipped: Vec<SkippedImage>,
+    /// Files that are no pictures, and what else is worth a word; see [`LeftOut`].
+    pub told: Vec<SkippedImage>,
 }
 
 impl ImageSet {

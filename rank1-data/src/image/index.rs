@@ -5,10 +5,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::decode::has_image_extension;
-use super::folder::sorted_names;
+use super::arrange::{ClassFiles, arrange_classes, arrange_unlabeled};
+use super::decode::read_picture_file;
+use super::names::PICTURE_ENDINGS;
+use super::scan::{self, scan_folder};
 use super::section::Section;
-use super::{Channels, ImageError, Picture, Preprocess, decode_image};
+use super::{Channels, ImageError, LeftOut, OnBadImage, Picture, Preprocess, decode_image};
 use crate::Error;
 
 /// Where one file lies.
@@ -40,24 +42,29 @@ pub struct ImageIndex {
 
 impl ImageIndex {
     /// The files of a folder with a sub-folder per class, by class and file name (`val/<wnid>/*.JPEG`, or one severity
-    /// of ImageNet-C). Names that start with a dot and names that do not end as those of images are ignored.
+    /// of ImageNet-C). Which files are images is decided by one rule; see the crate's README.
     ///
     /// # Errors
-    /// [`ImageError::NotFound`] for a folder without sub-folders, [`ImageError::EmptyClass`], [`Error::Io`].
+    /// [`ImageError::NotFound`] for a folder without sub-folders, [`ImageError::EmptyClass`], [`ImageError::NestedImages`],
+    /// [`ImageError::BadImage`] for a file that is no image by its name, [`Error::Io`].
     pub fn from_class_folders(folder: &Path) -> Result<Self, Error> {
+        fs::metadata(folder).map_err(Error::io(folder))?;
+        let (classes, left_out) = arrange_classes(folder, scan_folder(folder)?)?;
+        left_out.check(OnBadImage::Stop)?;
+        Self::from_classes(folder, classes)
+    }
+
+    /// The files of judged class folders.
+    pub(super) fn from_classes(folder: &Path, classes: Vec<ClassFiles>) -> Result<Self, Error> {
         let (mut entries, mut class_names) = (Vec::new(), Vec::new());
-        for class in sorted_names(folder)? {
-            let class_folder = folder.join(&class);
-            if !class_folder.is_dir() {
-                continue;
-            }
+        for ClassFiles { name: class, files } in classes {
             let (label, before) = (class_names.len() as u32, entries.len());
-            for name in sorted_names(&class_folder)?.iter().filter(|name| has_image_extension(name)) {
-                let place = Place::File(class_folder.join(name).into_boxed_path());
-                entries.push(Entry { place, label });
-            }
+            entries.extend(files.into_iter().filter_map(|file| match file.place {
+                scan::Place::Path(path) => Some(Entry { place: Place::File(path), label }),
+                scan::Place::Member(_) => None,
+            }));
             if entries.len() == before {
-                return Err(ImageError::EmptyClass { path: class_folder, class }.into());
+                return Err(ImageError::EmptyClass { path: folder.join(&class), class }.into());
             }
             class_names.push(class);
         }
@@ -97,33 +104,30 @@ impl ImageIndex {
         Self { archive: None, entries, class_names, channels: Channels::RgbOrCmyk }
     }
 
-    /// Image files without labels: one file, or those in a folder and its sub-folders, by name.
-    ///
-    /// Names that start with a dot and names that do not end as those of images are ignored. All files have class 0 of none.
+    /// Image files without labels: one file, or those in a folder and its sub-folders, by name and each once, with what was
+    /// left out. All files have class 0 of none.
     ///
     /// # Errors
-    /// [`ImageError::NotFound`] for a folder without images, [`Error::Io`].
-    pub fn unlabeled(path: &Path) -> Result<Self, Error> {
+    /// [`ImageError::BadImage`] for the first file that should be an image by its name and is none (with
+    /// [`OnBadImage::Stop`]), [`ImageError::NotFound`] for a folder without images, [`Error::Io`].
+    pub fn unlabeled(path: &Path, on_bad: OnBadImage) -> Result<(Self, LeftOut), Error> {
         if !fs::metadata(path).map_err(Error::io(path))?.is_dir() {
-            return Ok(Self::from_files(vec![(path.to_owned(), 0)], Vec::new()));
+            return Ok((Self::from_files(vec![(path.to_owned(), 0)], Vec::new()), LeftOut::default()));
         }
-        let (mut files, mut open) = (Vec::new(), vec![path.to_owned()]);
-        while let Some(folder) = open.pop() {
-            for name in sorted_names(&folder)? {
-                let place = folder.join(&name);
-                if place.is_dir() {
-                    open.push(place);
-                } else if has_image_extension(&name) {
-                    files.push((place, 0));
-                }
-            }
-        }
+        let (found, left_out) = arrange_unlabeled(path, scan_folder(path)?);
+        left_out.check(on_bad)?;
+        let files: Vec<_> = found
+            .into_iter()
+            .filter_map(|file| match file.place {
+                scan::Place::Path(path) => Some((path.into_path_buf(), 0)),
+                scan::Place::Member(_) => None,
+            })
+            .collect();
         if files.is_empty() {
-            let looked_for = "image (.jpg, .jpeg or .png)".into();
+            let looked_for = format!("image ({PICTURE_ENDINGS})");
             return Err(ImageError::NotFound { path: path.into(), looked_for }.into());
         }
-        files.sort_unstable();
-        Ok(Self::from_files(files, Vec::new()))
+        Ok((Self::from_files(files, Vec::new()), left_out))
     }
 
     /// The named files, in the order of `indices`; an index may repeat.
@@ -222,7 +226,7 @@ impl ImageIndex {
                 let (path, name) = (archive.clone(), name.clone());
                 Section { path, name, offset: *offset, length: *length }.read()?
             }
-            _ => fs::read(&name).map_err(Error::io(&name))?,
+            _ => read_picture_file(&name)?,
         };
         Ok(decode_image(&bytes, &name, self.channels)?)
     }

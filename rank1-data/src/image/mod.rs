@@ -12,10 +12,12 @@
 //! | crops and flips | [`Augment`], [`Preprocess`], [`example_key`] |
 //! | batches prepared ahead | [`Prefetch`] |
 
+mod arrange;
 mod augment;
 mod cifar;
 mod cifar_c;
 mod cifar_names;
+mod container;
 mod decode;
 mod draws;
 pub mod error;
@@ -29,14 +31,17 @@ mod images;
 mod index;
 mod index_check;
 mod mnist_c;
+mod names;
 mod npy;
 mod pickle;
 mod pickle_value;
 mod prefetch;
 mod preprocess;
 mod resize;
+mod scan;
 mod section;
 pub(crate) mod sets;
+mod severities;
 
 pub use augment::Augment;
 pub use cifar::Cifar;
@@ -45,13 +50,15 @@ pub use decode::{Channels, Picture, decode_image};
 pub use draws::example_key;
 pub use error::ImageError;
 pub use folder::{FolderOptions, OnBadImage, load_image_folder, read_class_folders, read_image_folder};
-pub use folder_split::{TestShare, index_own_images, read_own_images};
+pub use folder_split::{IndexedImages, TestShare, index_own_images, read_own_images};
 pub use imagenet::{ImageNetC, imagenet_train, imagenet_val};
 pub use imagenet_labels::ValLabels;
 pub use imagenet_set::ImageNet;
-pub use images::{ImageSet, Images, SkippedImage};
+pub use images::{ImageSet, Images, LeftOut, SkippedImage};
 pub use index::ImageIndex;
 pub use mnist_c::{MnistC, Part};
+pub use names::{Formats, PICTURE_ENDINGS, escaped_name, has_picture_ending};
 pub use npy::{NpyArray, NpyValues, read_npy};
 pub use prefetch::{Batch, Prefetch, PrefetchOptions};
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Preprocess, standardize_imagenet};
+pub use severities::{SEVERITIES_FILE, Severities};

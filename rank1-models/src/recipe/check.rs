@@ -155,6 +155,7 @@ fn images(d: &DataRecipe, v: &mut Values<'_>) {
     }
     let expected = "data.set = \"images\" beside this key";
     v.need(own || d.bad_images.is_none(), "data.bad_images", expected, format!("`{}`", d.set));
+    v.need(own || d.formats.is_empty(), "data.formats", expected, format!("`{}`", d.set));
     let (key, streamed) = ("data.image_size", own || d.set == "imagenet");
     let expected = "data.set = \"imagenet\" or \"images\" beside this key";
     v.need(streamed || d.image_size.is_none(), key, expected, format!("`{}`", d.set));

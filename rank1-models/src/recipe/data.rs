@@ -55,6 +55,21 @@ pub struct DataRecipe {
     /// What to do with files of `images` that are no usable images; `stop` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bad_images: Option<BadImages>,
+    /// Formats of `images` that are read beside JPEG and PNG; none if absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub formats: Vec<PictureFormat>,
+}
+
+/// Formats of picture files that are read on request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureFormat {
+    /// Files `.webp`.
+    Webp,
+    /// Files `.bmp`.
+    Bmp,
+    /// Files `.tif` and `.tiff`.
+    Tiff,
 }
 
 /// What to do with files in class folders that are no usable images.

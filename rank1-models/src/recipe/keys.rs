@@ -25,6 +25,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "bin_hours",
             "image_size",
             "bad_images",
+            "formats",
         ],
     ),
     ("data.augment", &["pad", "flip"]),

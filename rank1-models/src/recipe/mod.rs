@@ -25,7 +25,7 @@ use crate::network::Body;
 use crate::optimizer::{LearningRateMultipliers, OptimizerSpec};
 use crate::schedule::Schedule;
 
-pub use data::{AugmentRecipe, BadImages, DataRecipe};
+pub use data::{AugmentRecipe, BadImages, DataRecipe, PictureFormat};
 pub use keys::KNOWN_KEYS;
 pub use length::{Annealing, Every, Lengths};
 pub use overrides::Override;

@@ -79,7 +79,7 @@ train = { epochs = 1, batch_size = 8, optimizer = { kind = "adam", learning_rate
 /// The keys of images that are cropped while they are read.
 const IMAGES: &str = r#"
 name = "test/images"
-data = { set = "images", file = "photos", image_size = 32, bad_images = "skip", test_fraction = 0.2 }
+data = { set = "images", file = "photos", image_size = 32, bad_images = "skip", formats = ["webp"], test_fraction = 0.2 }
 model = { kind = "lenet5" }
 method = { kind = "deterministic" }
 train = { epochs = 1, batch_size = 8, optimizer = { kind = "adam", learning_rate = 0.01 } }
@@ -217,6 +217,8 @@ fn keys_of_images_are_refused_where_they_mean_nothing() {
         ("data.image_size=7", "data.image_size: expected a side of 8 to 1024"),
         ("data.split=1", "data.split: expected no split beside images"),
         ("data.bad_images=ignore", "data.bad_images: unknown variant"),
+        ("data.formats=[\"gif\"]", "data.formats: unknown variant"),
+        ("data={ set = \"imagenet\", formats = [\"tiff\"] }", "data.formats: expected data.set"),
         ("data.augment={ flip = true }", "data.augment: expected no such table"),
         ("data.missing=mean", "data.missing: expected data.set = \"csv\""),
         ("data.set=cifar10", "data.file: expected data.set = \"csv\" or \"images\""),
