@@ -4,6 +4,7 @@
 //! that can be trained.
 
 mod check;
+mod check_table;
 mod data;
 mod keys;
 mod overrides;
@@ -23,7 +24,7 @@ use crate::network::Body;
 use crate::optimizer::{LearningRateMultipliers, OptimizerSpec};
 use crate::schedule::Schedule;
 
-pub use data::{AugmentRecipe, BadImages, DataRecipe};
+pub use data::{AugmentRecipe, BadImages, DataRecipe, UnknownLevel};
 pub use keys::KNOWN_KEYS;
 pub use overrides::Override;
 
