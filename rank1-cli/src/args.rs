@@ -63,7 +63,7 @@ pub struct TrainArgs {
     /// Networks (or trials of a search) trained at a time [default: number of cores]. Changes no result.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub threads: Option<u32>,
-    /// No progress bar and no table.
+    /// No progress bar and no table; notes on how a table was read remain.
     #[arg(long)]
     pub quiet: bool,
     /// Print the evaluation as one JSON object on stdout.
@@ -179,6 +179,10 @@ pub struct PredictArgs {
     /// of the mean in the target's unit. The last column then tells the samples used; --samples is the most.
     #[arg(long, value_name = "E")]
     pub standard_error: Option<f64>,
+    /// Read the table otherwise than the training table: data.unknown=missing, data.missing_tokens, data.delimiter or
+    /// data.decimal; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<Override>,
     /// Probability of the central interval of a regression.
     #[arg(long, default_value_t = 0.9, value_name = "P")]
     pub interval: f64,
@@ -274,6 +278,9 @@ pub enum DataCommand {
         /// Target column of a CSV table.
         #[arg(long, value_name = "COLUMN")]
         target: Option<String>,
+        /// Read the table as a recipe with this key would, for example data.ignore=["id"]; may be repeated.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        overrides: Vec<Override>,
         /// Print JSON.
         #[arg(long)]
         json: bool,

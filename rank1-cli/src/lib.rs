@@ -11,6 +11,7 @@ pub mod image_source;
 pub mod image_stream;
 pub mod model;
 pub mod new_images;
+pub mod own_table;
 pub mod part;
 pub mod progress;
 pub mod recipe_file;

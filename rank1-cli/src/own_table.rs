@@ -5,7 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use rank1_core::likelihood::Likelihood;
-use rank1_data::{CsvOptions, LoadedTable, Missing, ReadingChanges, Task, TestPart, UnknownLevels, load_table};
+use rank1_data::{
+    CsvOptions, LoadedTable, Missing, ReadingChanges, Task, TestPart, UnknownLevels, load_table,
+};
 use rank1_models::checkpoint::write_synced;
 use rank1_models::recipe::{DataRecipe, Override, Recipe, UnknownLevel};
 use toml::{Table, Value};
@@ -108,7 +110,10 @@ fn section(overrides: &[Override], allowed: &dyn Fn(&str) -> bool) -> Result<Tab
     for Override { key, value } in overrides {
         match key.strip_prefix("data.") {
             Some(name) if allowed(name) => data.insert(name.into(), value.clone()),
-            _ => bail!("--set {key}: expected a key of data that says how a table is read: data.{}", LATER.join(", data.")),
+            _ => bail!(
+                "--set {key}: expected a key of data that says how a table is read: data.{}",
+                LATER.join(", data.")
+            ),
         };
     }
     Ok(data)

@@ -1,6 +1,7 @@
 //! What the command prints: tables and JSON on stdout, notes on stderr. The only place that prints.
 #![allow(clippy::print_stderr)]
 
+mod digits;
 mod download;
 mod network;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::report::input::{Evaluation, Metrics};
 
+pub use digits::digits;
 pub use download::print_fetched;
 pub use network::print_summary;
 
@@ -51,7 +53,7 @@ const NAMES: [(&str, &str); 25] = [
 /// # Errors
 /// Values that have no JSON form.
 pub fn print_json<T: Serialize>(value: &T) -> Result<()> {
-    say(&serde_json::to_string_pretty(value)?)
+    say(&String::from_utf8(digits::json(value)?)?)
 }
 
 /// Writes lines on stdout; a reader that has seen enough is no error.
@@ -197,6 +199,8 @@ fn plain(header: &[&str]) -> Table {
 }
 
 fn number(value: f64) -> String {
+    // Adding 0 turns -0 into 0.
+    let value = value + 0.0;
     if !value.is_finite() {
         "-".into()
     } else if value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e5) {

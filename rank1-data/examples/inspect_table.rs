@@ -8,8 +8,8 @@ use std::error::Error;
 use std::fs;
 
 use rank1_data::{
-    CsvOptions, CsvSchema, Dataset, LoadOptions, LoadedTable, Missing, Normalizer, TargetStats, TestPart, inspect, load,
-    load_table,
+    CsvOptions, CsvSchema, Dataset, LoadOptions, LoadedTable, Missing, Normalizer, TargetStats, TestPart,
+    inspect, load, load_table,
 };
 
 const TABLE: &str = "\

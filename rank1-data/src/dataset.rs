@@ -96,7 +96,11 @@ impl Split {
     #[track_caller]
     pub fn column(&self, column: usize) -> impl Iterator<Item = f64> + Clone {
         let rest = move |row: usize| self.remainder.as_ref().map_or(0.0, |rest| rest[[row, column]]);
-        self.inputs.column(column).into_iter().enumerate().map(move |(row, &value)| f64::from(value) + rest(row))
+        self.inputs
+            .column(column)
+            .into_iter()
+            .enumerate()
+            .map(move |(row, &value)| f64::from(value) + rest(row))
     }
 
     /// All inputs in double precision, shape `[N, D]`.

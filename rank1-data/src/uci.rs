@@ -89,7 +89,8 @@ impl UciSet {
             split,
             available: folds.len(),
         })?;
-        let part = |rows: &[usize]| Split::from_f64(self.inputs.select(Axis(0), rows), self.targets.select(rows));
+        let part =
+            |rows: &[usize]| Split::from_f64(self.inputs.select(Axis(0), rows), self.targets.select(rows));
         Ok(Dataset {
             name: self.info.name.into(),
             task: Task::Regression,

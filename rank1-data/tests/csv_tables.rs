@@ -63,7 +63,10 @@ fn a_table_without_header_is_refused() {
 
 #[test]
 fn a_ragged_row_is_named_with_both_counts() {
-    assert_eq!(fit_refusal("a,b,y\n1,2,3\n\n1,2\n"), "row 2 (line 4) has 2 fields, expected 3 as in the header; cells are separated by ',', data.delimiter says otherwise");
+    assert_eq!(
+        fit_refusal("a,b,y\n1,2,3\n\n1,2\n"),
+        "row 2 (line 4) has 2 fields, expected 3 as in the header; cells are separated by ',', data.delimiter says otherwise"
+    );
     assert_eq!(
         fit_refusal("a,b,y\r\n1,2,3\r\n1,2,3,4\r\n"),
         "row 2 (line 3) has 4 fields, expected 3 as in the header; cells are separated by ',', data.delimiter says otherwise"
@@ -92,7 +95,9 @@ fn bytes_that_are_not_utf8_are_named_by_row_and_field() {
         fit_refusal(b"a,b,y\n1,2,3\n1,caf\xe9,3\n"),
         "row 2 (line 3), field 2 is not UTF-8 text; save the table as UTF-8"
     );
-    assert!(fit_refusal(b"\xff\xfea\0,\0y\0\n\0").starts_with("is UTF-16 text; expected a table as UTF-8 text"));
+    assert!(
+        fit_refusal(b"\xff\xfea\0,\0y\0\n\0").starts_with("is UTF-16 text; expected a table as UTF-8 text")
+    );
 }
 
 #[test]
@@ -114,8 +119,9 @@ fn options_that_name_no_column_are_refused() {
     let ignored = CsvOptions { ignore: vec!["y".into()], ..CsvOptions::default() };
     let got = refusal(fit("a,y\n1,2\n", &ignored).unwrap_err());
     assert_eq!(got, "the target `y` is listed in data.ignore");
-    let got =
-        refusal(fit("a,y\n1,2\n", &CsvOptions { delimiter: Some('→'), ..CsvOptions::default() }).unwrap_err());
+    let got = refusal(
+        fit("a,y\n1,2\n", &CsvOptions { delimiter: Some('→'), ..CsvOptions::default() }).unwrap_err(),
+    );
     assert!(got.starts_with("data.delimiter: the separator '→' is not one ASCII character"), "{got}");
 }
 
@@ -130,15 +136,20 @@ fn text_among_numbers_is_named_by_row_column_and_value() {
         fit_refusal("a,b,y\n1,2,3\n4,five,6\n"),
         "row 2 (line 3), column `b`: `five` is not a number; mend the cell, list it in data.missing_tokens if it stands for a missing value, or the column in data.categorical"
     );
-    assert!(fit_refusal("a,y\n1,2\n2,\"1,5\"\n").starts_with("row 2 (line 3), column `y`: `1,5` is not a number"));
-    assert!(fit_refusal("a,y\n1 000,2\n2,3\n").starts_with("row 1 (line 2), column `a`: `1 000` is not a number"));
+    assert!(
+        fit_refusal("a,y\n1,2\n2,\"1,5\"\n").starts_with("row 2 (line 3), column `y`: `1,5` is not a number")
+    );
+    assert!(
+        fit_refusal("a,y\n1 000,2\n2,3\n").starts_with("row 1 (line 2), column `a`: `1 000` is not a number")
+    );
 }
 
 #[test]
 fn nan_and_infinity_are_refused_even_when_missing_cells_are_imputed() {
     for cell in ["inf", "-inf", "NAN", "Infinity", "1e400", "1e39"] {
         let table = format!("a,y\n1,2\n{cell},3\n");
-        let expected = format!("row 2 (line 3), column `a`: `{cell}` is not a finite single-precision number");
+        let expected =
+            format!("row 2 (line 3), column `a`: `{cell}` is not a finite single-precision number");
         assert_eq!(fit_refusal(&table), expected);
         assert_eq!(refusal(fit(&table, &imputing(Missing::ImputeMean)).unwrap_err()), expected);
         let in_target = format!("a,y\n1,2\n3,{cell}\n");
@@ -220,7 +231,10 @@ fn prediction_needs_no_target_and_no_column_order() {
 
 #[test]
 fn wrong_columns_at_prediction_are_named() {
-    assert_eq!(predict_refusal("size\n5\n"), "no column `color`; columns: size; one column only, so data.delimiter may be another");
+    assert_eq!(
+        predict_refusal("size\n5\n"),
+        "no column `color`; columns: size; one column only, so data.delimiter may be another"
+    );
     assert_eq!(
         predict_refusal("Size,color\n5,red\n"),
         "no column `size` (did you mean `Size`?); columns: Size, color"
@@ -234,10 +248,14 @@ fn wrong_columns_at_prediction_are_named() {
 #[test]
 fn faults_in_cells_at_prediction_are_named() {
     assert!(
-        predict_refusal("size,color\nbig,red\n").starts_with("row 1 (line 2), column `size`: `big` is not a number")
+        predict_refusal("size,color\nbig,red\n")
+            .starts_with("row 1 (line 2), column `size`: `big` is not a number")
     );
     assert!(predict_refusal("size,color\ninf,red\n").contains("`inf` is not a finite"));
-    assert!(predict_refusal("size,color\n1,red\n2,\n").starts_with("row 2 (line 3), column `color`: missing value"));
+    assert!(
+        predict_refusal("size,color\n1,red\n2,\n")
+            .starts_with("row 2 (line 3), column `color`: missing value")
+    );
     assert_eq!(
         predict_refusal("size,color\n1,rad\n"),
         "row 1 (line 2), column `color`: unknown level `rad` (did you mean `red`?); known: blue, red; data.unknown = \"missing\" reads it as none of them"
@@ -275,7 +293,8 @@ fn imputation_does_not_look_at_held_out_rows() {
     rows.push(",0".into());
     let (_folder, path) = file(format!("a,y\n{}\n", rows.join("\n")));
     let part = TestPart::Fraction { fraction: 0.3, seed: 4 };
-    let LoadedTable { dataset: set, schema, .. } = load_table(&path, &part, "y", &imputing(Missing::ImputeMean)).unwrap();
+    let LoadedTable { dataset: set, schema, .. } =
+        load_table(&path, &part, "y", &imputing(Missing::ImputeMean)).unwrap();
     let (kept, _) = rank1_data::holdout_indices(21, 0.3, 4).unwrap();
     let present: Vec<f64> = kept.iter().filter(|&&row| row < 20).map(|&row| row as f64).collect();
     let expected = present.iter().sum::<f64>() / present.len() as f64;

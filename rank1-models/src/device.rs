@@ -161,7 +161,8 @@ impl Compute {
         match kind {
             EngineKind::Autodiff if cfg!(not(feature = "burn")) => Err(Error::Device {
                 device: "cpu".to_owned(),
-                reason: "train.engine = \"autodiff\" needs a build with `--features rank1-cli/burn`".to_owned(),
+                reason: "train.engine = \"autodiff\" needs a build with `--features rank1-cli/burn`"
+                    .to_owned(),
             }),
             _ => Ok(()),
         }

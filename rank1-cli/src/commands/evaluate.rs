@@ -10,7 +10,7 @@ use crate::evaluation::{self, Request};
 use crate::model::Model;
 use crate::part::Part;
 use crate::shift::InputShift;
-use crate::{clinical, run_folder, source, tables};
+use crate::{clinical, own_table, run_folder, source, tables};
 
 /// Evaluates and prints; the plain evaluation of the test split is also stored in the run folder.
 ///
@@ -36,7 +36,18 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     }
     let mut source = source::open(&recipe, args.data.as_deref(), args.json)?;
     source.train = source::training_rows(&recipe, source.train)?;
-    if source.schema != model.document.schema {
+    let same = match (&source.schema, &model.document.schema) {
+        (Some(now), Some(then)) => now.has_columns_of(then),
+        (now, then) => now.is_none() && then.is_none(),
+    };
+    if let (Some(digest), Some(file)) = (&source.digest, &recipe.data.file)
+        && let Some(change) = own_table::changed(&args.run, digest, file)?
+    {
+        tables::note(&format!(
+            "note: {change}; its rows may be other ones than those of training and testing"
+        ));
+    }
+    if !same {
         bail!(
             "{}: {} has other columns, levels or values than when the model was trained",
             args.run.display(),

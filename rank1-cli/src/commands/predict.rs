@@ -1,7 +1,5 @@
 //! `rank1 predict`: rows or images in, a CSV of predictions with uncertainties out.
 
-use std::path::Path;
-
 use anyhow::{Result, bail};
 use ndarray::{Array2, Axis};
 use rank1_core::metrics::{decompose_predictive, decompose_variance, predicted_classes};
@@ -16,7 +14,8 @@ use rank1_models::predict::{AdaptivePredictive, Predictive};
 use crate::args::PredictArgs;
 use crate::model::Model;
 use crate::new_images::NewImages;
-use crate::tables;
+use crate::own_table;
+use crate::tables::{self, digits};
 
 /// Predicts every row and writes the file in one piece.
 ///
@@ -35,7 +34,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         let images = &found.images as &dyn InputStream;
         (draw(&mut model, images.into(), args.standard_error, most)?, RowNames::Files(found.names))
     } else {
-        let inputs = model.document.normalizer.apply_inputs(read_inputs(&model, &args.input)?.view())?;
+        let inputs = read_inputs(&model, args)?;
         let drawn = draw(&mut model, inputs.view().into(), args.standard_error, most)?;
         (drawn, RowNames::Numbers(inputs.nrows()))
     };
@@ -95,7 +94,10 @@ impl RowNames {
     }
 }
 
-fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
+/// Normalized rows of a table or of gray images.
+fn read_inputs(model: &Model, args: &PredictArgs) -> Result<Array2<f32>> {
+    let path = args.input.as_path();
+    let normalizer = &model.document.normalizer;
     if path.is_dir() {
         bail!("{}: is a folder; this model predicts rows of a file", path.display());
     }
@@ -109,7 +111,10 @@ fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
         let Some(schema) = &model.document.schema else {
             bail!("the run's model.json has neither columns nor an image size");
         };
-        return Ok(schema.read_inputs(path)?);
+        let schema = schema.clone().with_reading(&own_table::changes(&args.overrides)?);
+        let inputs = schema.read_inputs(path)?;
+        inputs.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
+        return Ok(normalizer.apply_values(inputs.values.view())?);
     };
     let images = read_idx(path, 3)?;
     let n = images.shape[0];
@@ -122,7 +127,7 @@ fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
         );
     }
     let pixels = images.data.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-    Ok(Array2::from_shape_vec((n, height * width), pixels)?)
+    Ok(normalizer.apply_inputs(Array2::from_shape_vec((n, height * width), pixels)?.view())?)
 }
 
 /// `row` or `file`, `prediction, p(<class>)..., total, aleatoric, epistemic`, perhaps `samples`; uncertainties in nats.
@@ -147,9 +152,9 @@ fn class_rows(
     writer.write_record(&header)?;
     for (row, class) in predicted_classes(probs.view())?.into_iter().enumerate() {
         let mut fields = vec![rows.of(row), names[class].clone()];
-        fields.extend(probs.index_axis(Axis(0), row).iter().map(f64::to_string));
+        fields.extend(probs.index_axis(Axis(0), row).iter().map(|&value| digits(value)));
         for values in [&uncertainty.total, &uncertainty.aleatoric, &uncertainty.epistemic] {
-            fields.push(values[row].to_string());
+            fields.push(digits(values[row]));
         }
         fields.extend(samples.map(|samples| samples[row].to_string()));
         writer.write_record(&fields)?;
@@ -176,7 +181,7 @@ fn value_rows(mixture: &GaussianMixturePredictive, level: f64, samples: Option<&
             interval.upper[row],
         ];
         let mut fields = vec![(row + 1).to_string()];
-        fields.extend(numbers.iter().map(f64::to_string));
+        fields.extend(numbers.iter().map(|&value| digits(value)));
         fields.extend(samples.map(|samples| samples[row].to_string()));
         writer.write_record(&fields)?;
     }

@@ -15,7 +15,7 @@ use crate::evaluation::{self, Request};
 use crate::model::{Model, ModelDocument, checkpoint_folder, write_document};
 use crate::progress::TrainingProgress;
 use crate::run_folder::{self, RunFacts};
-use crate::{recipe_file, source, tables};
+use crate::{own_table, recipe_file, source, tables};
 
 /// Trains, evaluates on the test split and writes the run folder.
 ///
@@ -43,8 +43,15 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         if !args.quiet {
             tables::note(&format!("{}: already finished", run.display()));
         }
+        if let (Some(digest), Some(file)) = (&source.digest, &settings.data.file)
+            && let Some(change) = own_table::changed(&run, digest, file)?
+        {
+            tables::note(&format!("note: {change}"));
+        }
         return show_stored(&run, args);
     }
+    own_table::hold_to_digest(&run, &source, settings)?;
+    source.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
     let started = Instant::now();
     let unit = if matches!(source.layout, InputLayout::Image { .. }) { "images" } else { "rows" };
     let progress = TrainingProgress::new(settings, unit, args.quiet);

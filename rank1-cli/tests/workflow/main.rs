@@ -9,6 +9,7 @@ mod imagenet;
 mod info;
 mod mimic;
 mod own_images;
+mod own_tables;
 mod regression;
 mod report;
 #[path = "../workbench/mod.rs"]

@@ -93,8 +93,11 @@ fn shifts_are_read_and_written_in_one_form() {
 
 #[test]
 fn tables_are_not_rotated_and_targets_stay() {
-    let split =
-        Split { inputs: Array2::zeros((3, 6)), remainder: None, targets: Targets::Values(Array1::from(vec![1.0, 2.0, 3.0])) };
+    let split = Split {
+        inputs: Array2::zeros((3, 6)),
+        remainder: None,
+        targets: Targets::Values(Array1::from(vec![1.0, 2.0, 3.0])),
+    };
     let rotation: Shift = "rotation:30".parse().unwrap();
     assert!(matches!(rotation.apply(&split, None, 0), Err(Error::ShiftNeedsImages { .. })));
     let got = rotation.apply(&split, Some((3, 3)), 0);

@@ -54,7 +54,8 @@ pub fn load_table(
     options: &CsvOptions,
 ) -> Result<LoadedTable, Error> {
     let table = Table::read(train, &reading(options))?;
-    let mut notes: Vec<TableNote> = table.dialect_note(options.delimiter, options.decimal).into_iter().collect();
+    let mut notes: Vec<TableNote> =
+        table.dialect_note(options.delimiter, options.decimal).into_iter().collect();
     let (schema, kept, train_part, test_part) = match test {
         TestPart::File(path) => {
             let all: Vec<usize> = (0..table.n_rows()).collect();

@@ -60,10 +60,8 @@ pub(super) fn decimal_mark(
     tokens: Tokens<'_>,
     expected: char,
 ) -> Result<char, TableError> {
-    let tallies: Vec<Tally> = positions
-        .map(|position| Tally::of(table.column(position), tokens))
-        .filter(Tally::counts)
-        .collect();
+    let tallies: Vec<Tally> =
+        positions.map(|position| Tally::of(table.column(position), tokens)).filter(Tally::counts).collect();
     let point = tallies.iter().find_map(|tally| tally.point);
     let comma = tallies.iter().find_map(|tally| tally.comma);
     match (point, comma) {

@@ -63,7 +63,8 @@ impl CsvSchema {
 
     fn inputs_with_notes(&self, table: &Table) -> Result<TableInputs, Error> {
         let (values, found) = self.inputs_of(table)?;
-        let mut notes: Vec<TableNote> = table.dialect_note(self.delimiter, self.decimal).into_iter().collect();
+        let mut notes: Vec<TableNote> =
+            table.dialect_note(self.delimiter, self.decimal).into_iter().collect();
         notes.extend(found);
         Ok(TableInputs { values, notes })
     }

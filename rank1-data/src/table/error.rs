@@ -204,6 +204,18 @@ pub enum TableError {
         /// The missing-value token that stands there.
         value: String,
     },
+    /// A text that often stands for a missing value, in a column of text of a table whose missing cells are refused.
+    #[error("{}: {row}, column `{column}`: `{value}` in a column of text may be a value or stand for a missing one; say that it is a value with data.missing_tokens = [], or missing with data.missing_tokens = [{value:?}]", path.display())]
+    DoubtfulValue {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        row: RowPlace,
+        /// The column.
+        column: String,
+        /// The text.
+        value: String,
+    },
     /// A target is missing; targets are never imputed.
     #[error("{}: {row}: the target `{column}` is missing (`{value}`); targets are never imputed", path.display())]
     MissingTarget {
@@ -335,7 +347,9 @@ pub enum TableError {
         column: String,
     },
     /// The field separator is not an ASCII character.
-    #[error("data.delimiter: the separator {delimiter:?} is not one ASCII character other than a quote or a line end")]
+    #[error(
+        "data.delimiter: the separator {delimiter:?} is not one ASCII character other than a quote or a line end"
+    )]
     Delimiter {
         /// The separator.
         delimiter: char,

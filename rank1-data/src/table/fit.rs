@@ -97,8 +97,7 @@ fn fit_column(
         return Err(TableError::MissingValue { path, row, column, value });
     }
     let present = || table.column(position).filter(|cell| !is_missing(cell));
-    let training =
-        || rows.iter().map(|&row| table.cell(row, position)).filter(|cell| !is_missing(cell));
+    let training = || rows.iter().map(|&row| table.cell(row, position)).filter(|cell| !is_missing(cell));
     if training().next().is_none() {
         return Err(TableError::NoValues { path: table.path.clone(), column: shown(column) });
     }
@@ -120,6 +119,7 @@ fn fit_column(
     if !listed {
         check_text(present())?;
     }
+    check_no_doubt(present(), options)?;
     let levels = sorted_levels(present());
     check_level_count(table, column, &levels, options)?;
     check_written_alike(table, column, &levels)?;
@@ -155,6 +155,21 @@ pub(super) fn check_text<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Result<()
         }
         (_, Some(cell)) if 2 * numbers > n => Err(cell.not_a_number()),
         _ => Ok(()),
+    }
+}
+
+/// Where missing cells are refused, a text that may be one is refused too until a recipe says what it is.
+pub(super) fn check_no_doubt<'a>(
+    mut cells: impl Iterator<Item = Cell<'a>>,
+    options: &CsvOptions,
+) -> Result<(), TableError> {
+    let tokens = Tokens(options.missing_tokens.as_deref());
+    match cells.find(|cell| options.missing == Missing::Refuse && tokens.is_doubtful(cell.text())) {
+        Some(cell) => {
+            let (path, row, column, value) = cell.place();
+            Err(TableError::DoubtfulValue { path, row, column, value })
+        }
+        None => Ok(()),
     }
 }
 

@@ -70,7 +70,10 @@ impl<'a> LevelIndex<'a> {
 
     /// The levels, for messages about a text that is none of them.
     pub(super) fn known(&self, text: &str) -> Box<KnownLevels> {
-        Box::new(KnownLevels { hint: nearest(text, self.levels), levels: self.levels.to_vec() })
+        Box::new(KnownLevels {
+            hint: nearest(text, self.levels).map(|level| shown(&level)),
+            levels: self.levels.to_vec(),
+        })
     }
 }
 

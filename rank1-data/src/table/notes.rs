@@ -121,10 +121,13 @@ impl fmt::Display for TableNote {
                 };
                 let list = shown_all(columns.iter().map(each));
                 write!(f, "{}: columns that lose information in single precision: {list}; ", path.display())?;
-                f.write_str("subtract an offset, take logarithms, or list them in data.categorical or data.ignore")
+                f.write_str(
+                    "subtract an offset, take logarithms, or list them in data.categorical or data.ignore",
+                )
             }
             Self::ManyLevels { path, rows, columns } => {
-                let each = |(column, levels): &(String, usize)| format!("`{}` ({levels} levels)", shown(column));
+                let each =
+                    |(column, levels): &(String, usize)| format!("`{}` ({levels} levels)", shown(column));
                 let list = shown_all(columns.iter().map(each));
                 write!(f, "{}: text that differs in most of the {rows} rows: {list}; ", path.display())?;
                 f.write_str("data.ignore leaves columns out")
@@ -134,7 +137,11 @@ impl fmt::Display for TableNote {
                     format!("{n} in `{}` (`{first}`, ...)", shown(column))
                 };
                 let list = shown_all(columns.iter().map(each));
-                write!(f, "{}: levels that training never saw, read as none of the known ones ", path.display())?;
+                write!(
+                    f,
+                    "{}: levels that training never saw, read as none of the known ones ",
+                    path.display()
+                )?;
                 write!(f, "(data.unknown): {list}")
             }
         }
@@ -159,7 +166,9 @@ mod tests {
     fn a_note_is_one_line_however_many_columns_it_names() {
         let columns: Vec<String> = (0..4000).map(|i| format!("c{i}\n")).collect();
         let note = TableNote::Constant { path: "t.csv".into(), columns }.to_string();
-        assert!(note.starts_with("t.csv: constant in the training rows, so without effect: `c0\\n`, `c1\\n`"));
+        assert!(
+            note.starts_with("t.csv: constant in the training rows, so without effect: `c0\\n`, `c1\\n`")
+        );
         assert!(note.contains("... (4000 in all)") && note.len() < 300 && !note.contains('\n'), "{note}");
         let columns = vec![("a".into(), 3, "the median 2.5".into()); 12];
         let note = TableNote::Filled { path: "t.csv".into(), columns }.to_string();

@@ -166,7 +166,8 @@ impl Table {
 
     /// What should be said about a separator and a decimal mark that were found out.
     pub(super) fn dialect_note(&self, delimiter: Option<char>, decimal: Option<char>) -> Option<TableNote> {
-        let found = (delimiter.is_none() && self.separator != ',') || (decimal.is_none() && self.decimal != '.');
+        let found =
+            (delimiter.is_none() && self.separator != ',') || (decimal.is_none() && self.decimal != '.');
         let (path, separator, decimal) = (self.path.clone(), self.separator, self.decimal);
         found.then_some(TableNote::Dialect { path, separator, decimal })
     }
@@ -180,7 +181,7 @@ impl Table {
         self.header.iter().position(|name| name == column).ok_or_else(|| TableError::MissingColumn {
             path: self.path.clone(),
             column: column.to_owned(),
-            hint: nearest(column, &self.header),
+            hint: nearest(column, &self.header).map(|name| shown(&name)),
             available: self.header.clone(),
         })
     }
@@ -238,7 +239,9 @@ impl<'a> Cell<'a> {
             }
             (Written::Comma, _) => "it has a decimal comma; set data.decimal = \",\"",
             (Written::Point, _) => "it has a decimal point; set data.decimal = \".\"",
-            (Written::WithUnit, _) => "it has a unit; write the number alone, or list the column in data.categorical",
+            (Written::WithUnit, _) => {
+                "it has a unit; write the number alone, or list the column in data.categorical"
+            }
             (Written::Plain | Written::Date | Written::Text, _) => {
                 return TableError::TextInNumericColumn { path, row, column, value };
             }
@@ -357,7 +360,9 @@ mod tests {
         }
         let Err(Error::Table(error)) = try_read("a;y\n1,5;1\n2;2.5\n") else { panic!("both marks") };
         assert!(
-            error.to_string().contains("`2.5` in row 2 (line 3), column `y`, has a decimal point, `1,5` in row 1 (line 2)"),
+            error.to_string().contains(
+                "`2.5` in row 2 (line 3), column `y`, has a decimal point, `1,5` in row 1 (line 2)"
+            ),
             "{error}"
         );
     }

@@ -105,7 +105,8 @@ impl CsvSchema {
 
     /// Whether two schemas have the same columns, levels, imputed values and target, however their files are written.
     pub fn has_columns_of(&self, other: &Self) -> bool {
-        (&self.target, &self.target_kind, &self.columns) == (&other.target, &other.target_kind, &other.columns)
+        (&self.target, &self.target_kind, &self.columns)
+            == (&other.target, &other.target_kind, &other.columns)
     }
 
     /// The same columns, for files that are written or treated otherwise; `None` leaves a setting as it is.
@@ -125,7 +126,10 @@ impl CsvSchema {
     }
 
     /// How a file with these columns is read.
-    pub(super) fn table_of<T>(&self, read: impl FnOnce(&Reading<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn table_of<T>(
+        &self,
+        read: impl FnOnce(&Reading<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let numeric = |column: &&Column| matches!(column.kind, ColumnKind::Numeric { .. });
         let target = matches!(self.target_kind, TargetKind::Value).then_some(self.target.as_str());
         let numeric = self.columns.iter().filter(numeric).map(|column| column.name.as_str()).chain(target);

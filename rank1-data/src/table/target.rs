@@ -3,7 +3,7 @@
 //! Not for feature columns; see [`super::fit`].
 
 use super::error::TableError;
-use super::fit::{check_level_count, check_text};
+use super::fit::{check_level_count, check_no_doubt, check_text};
 use super::levels::{check_written_alike, sorted_levels};
 use super::missing::Tokens;
 use super::notes::TableNote;
@@ -45,6 +45,7 @@ pub(super) fn fit_target(
     if options.task.is_none() && !listed {
         check_text(table.column(position))?;
     }
+    check_no_doubt(table.column(position), options)?;
     let names = sorted_levels(table.column(position));
     if options.task.is_none() && !listed && names.len() > FEW && 2 * names.len() > table.n_rows() {
         return Err(TableError::TargetMostlyDistinct {

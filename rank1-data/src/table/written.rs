@@ -51,7 +51,8 @@ pub(super) fn written(text: &str) -> Written {
         return Written::Grouped(mark);
     }
     let bare = text.trim_matches(|character| UNITS.contains(&character)).trim();
-    if bare.len() < text.len() && !matches!(written(bare), Written::Text | Written::Date | Written::WithUnit) {
+    if bare.len() < text.len() && !matches!(written(bare), Written::Text | Written::Date | Written::WithUnit)
+    {
         return Written::WithUnit;
     }
     if is_date(text) { Written::Date } else { Written::Text }
