@@ -222,6 +222,10 @@ pub struct PredictArgs {
     /// of the mean in the target's unit. The last column then tells the samples used; --samples is the most.
     #[arg(long, value_name = "E")]
     pub standard_error: Option<f64>,
+    /// Read the table otherwise than the training table: data.unknown=missing, data.missing_tokens, data.delimiter or
+    /// data.decimal; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<Override>,
     /// Probability of the central interval of a regression.
     #[arg(long, default_value_t = 0.9, value_name = "P")]
     pub interval: f64,
@@ -326,6 +330,9 @@ pub enum DataCommand {
         /// Target column of a CSV table.
         #[arg(long, value_name = "COLUMN")]
         target: Option<String>,
+        /// Read the table as a recipe with this key would, for example data.ignore=["id"]; may be repeated.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        overrides: Vec<Override>,
         /// Print JSON.
         #[arg(long)]
         json: bool,

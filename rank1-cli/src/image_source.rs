@@ -104,6 +104,7 @@ fn streamed(name: String, size: usize, train: ImageIndex, test: ImageIndex, prov
         test: ImageStream::new(test, reading, normalizer).into(),
         schema: None,
         scaler: None,
+        notes: Vec::new(),
         validation: None,
     }
 }

@@ -17,6 +17,7 @@ pub mod memory;
 pub mod model;
 pub mod new_images;
 pub mod output;
+pub mod own_table;
 pub mod part;
 pub mod progress;
 pub mod recipe_file;

@@ -187,7 +187,10 @@ impl Model {
     /// As [`Model::predict`], and images that cannot be read.
     pub fn predict_part(&mut self, part: &Part, samples: usize) -> Result<Predictive> {
         match part {
-            Part::Stored(split) => self.predict(split.inputs.view(), samples),
+            Part::Stored(split) => {
+                let inputs = self.document.normalizer.apply_split_inputs(split)?;
+                self.predict_normalized(inputs.view(), samples)
+            }
             Part::Streamed { images, .. } => self.predict_normalized(images as &dyn InputStream, samples),
         }
     }

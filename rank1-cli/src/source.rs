@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use rank1_core::likelihood::Likelihood;
 use rank1_data::{
-    CsvOptions, CsvSchema, Dataset, InputLayout, LoadOptions, Missing, Normalizer, PhysionetScaler, Task,
-    TestPart, holdout_indices, image, load, load_table, permutation,
+    CsvSchema, Dataset, InputLayout, LoadOptions, Normalizer, PhysionetScaler, Task, holdout_indices, image,
+    load, permutation,
 };
 use rank1_models::fit::{TrainingData, TrainingInputs};
 use rank1_models::network::NetworkShape;
@@ -17,10 +16,7 @@ use rank1_models::train::Augmentation;
 use crate::data_facts::DataFacts;
 use crate::part::Part;
 use crate::shift::Rows;
-use crate::{clinical, image_source};
-
-/// Default share of a user's table that is held out for testing.
-const TEST_FRACTION: f64 = 0.1;
+use crate::{clinical, image_source, own_table};
 
 /// A data set, in memory or on disk, and how its rows are read.
 #[derive(Debug, Clone)]
@@ -47,6 +43,8 @@ pub struct Source {
     pub schema: Option<CsvSchema>,
     /// How clinical sequences were scaled.
     pub scaler: Option<PhysionetScaler>,
+    /// What should be said about how a table was read, one line each.
+    pub notes: Vec<String>,
     /// Training rows held out for validation, where the set decides it; none where the recipe's fraction does.
     pub validation: Option<Vec<usize>>,
 }
@@ -65,6 +63,7 @@ impl From<Dataset> for Source {
             provenance: set.provenance,
             schema: None,
             scaler: None,
+            notes: Vec::new(),
             validation: None,
         }
     }
@@ -107,7 +106,7 @@ impl Source {
 pub fn open(recipe: &Recipe, root: Option<&Path>, quiet: bool) -> Result<Source> {
     let data = &recipe.data;
     if data.set == "csv" {
-        return open_table(recipe);
+        return own_table::open(recipe);
     }
     if data.set == clinical::PHYSIONET {
         let (dataset, scaler) = clinical::physionet(root)?;
@@ -131,28 +130,6 @@ pub fn open(recipe: &Recipe, root: Option<&Path>, quiet: bool) -> Result<Source>
         _ => None,
     };
     Ok(Source { schema, ..Source::from(dataset) })
-}
-
-fn open_table(recipe: &Recipe) -> Result<Source> {
-    let data = &recipe.data;
-    let (Some(file), Some(target)) = (&data.file, &data.target) else {
-        bail!("data.set = \"csv\" needs data.file and data.target");
-    };
-    let missing = match data.missing.as_deref() {
-        Some("mean") => Missing::ImputeMean,
-        Some("median") => Missing::ImputeMedian,
-        _ => Missing::Refuse,
-    };
-    let task = recipe.model.likelihood.map(|likelihood| match likelihood {
-        Likelihood::Categorical | Likelihood::Bernoulli => Task::Classification,
-        _ => Task::Regression,
-    });
-    let options =
-        CsvOptions { categorical: data.categorical.clone(), missing, task, ..CsvOptions::default() };
-    let fraction = data.test_fraction.unwrap_or(TEST_FRACTION);
-    let test = TestPart::Fraction { fraction, seed: recipe.seed };
-    let (dataset, schema) = load_table(Path::new(file), &test, target, &options)?;
-    Ok(Source { schema: Some(schema), ..Source::from(dataset) })
 }
 
 /// The indices of the training rows that are held out for early stopping and search.

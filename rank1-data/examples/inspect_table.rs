@@ -8,8 +8,8 @@ use std::error::Error;
 use std::fs;
 
 use rank1_data::{
-    CsvOptions, CsvSchema, Dataset, LoadOptions, Missing, Normalizer, TargetStats, TestPart, inspect, load,
-    load_table,
+    CsvOptions, CsvSchema, Dataset, LoadOptions, LoadedTable, Missing, Normalizer, TargetStats, TestPart,
+    inspect, load, load_table,
 };
 
 const TABLE: &str = "\
@@ -45,15 +45,16 @@ fn own_table(folder: &std::path::Path) -> Result<(), Box<dyn Error>> {
 
     let options = CsvOptions { missing: Missing::ImputeMedian, ..CsvOptions::default() };
     let held_out = TestPart::Fraction { fraction: 0.25, seed: 1 };
-    let (set, schema) = load_table(&path, &held_out, "sold", &options)?;
+    let LoadedTable { dataset: set, schema, notes, .. } = load_table(&path, &held_out, "sold", &options)?;
     show(&set);
+    notes.iter().for_each(|note| println!("note: {note}\n"));
 
     let normalizer = Normalizer::fit(&set.train, set.layout)?;
     fs::write(&path, "rooms,area,district\n,60,west\n")?;
-    let raw = schema.read_inputs(&path)?;
+    let raw = schema.read_inputs(&path)?.values;
     println!("columns:        {}", schema.feature_names().join(", "));
     println!("a new row:      {:.2}", raw.row(0));
-    println!("the same, normalized: {:.2}", normalizer.apply_inputs(raw.view())?.row(0));
+    println!("the same, normalized: {:.2}", normalizer.apply_values(raw.view())?.row(0));
     Ok(())
 }
 

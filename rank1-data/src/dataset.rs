@@ -35,6 +35,9 @@ impl fmt::Display for Task {
 pub struct Split {
     /// Inputs, shape `[N, D]`; an image is one row, row-major, pixels in `[0, 1]`.
     pub inputs: Array2<f32>,
+    /// What rounding to single precision took from each input, shape `[N, D]`; none where it took nothing. Columns such as
+    /// 1700000001, 1700000002, ... are told apart by it until they are standardized.
+    pub remainder: Option<Array2<f64>>,
     /// Targets of the same `N` examples.
     pub targets: Targets,
 }
@@ -68,7 +71,45 @@ impl Split {
                 }
             }
         }
-        Ok(Self { inputs, targets })
+        Ok(Self { inputs, remainder: None, targets })
+    }
+
+    /// As [`Split::new`], from inputs in double precision, of which nothing is lost.
+    ///
+    /// # Shapes
+    /// As [`Split::new`].
+    ///
+    /// # Errors
+    /// As [`Split::new`]; inputs must be finite in single precision.
+    pub fn from_f64(inputs: Array2<f64>, targets: Targets) -> Result<Self, Error> {
+        let rounded = inputs.mapv(|value| value as f32);
+        let remainder = inputs - rounded.mapv(f64::from);
+        let exact = remainder.iter().all(|&rest| rest == 0.0);
+        let split = Self::new(rounded, targets)?;
+        Ok(Self { remainder: (!exact).then_some(remainder), ..split })
+    }
+
+    /// One column of inputs in double precision.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    #[track_caller]
+    pub fn column(&self, column: usize) -> impl Iterator<Item = f64> + Clone {
+        let rest = move |row: usize| self.remainder.as_ref().map_or(0.0, |rest| rest[[row, column]]);
+        self.inputs
+            .column(column)
+            .into_iter()
+            .enumerate()
+            .map(move |(row, &value)| f64::from(value) + rest(row))
+    }
+
+    /// All inputs in double precision, shape `[N, D]`.
+    pub fn inputs_f64(&self) -> Array2<f64> {
+        let inputs = self.inputs.mapv(f64::from);
+        match &self.remainder {
+            Some(rest) => inputs + rest,
+            None => inputs,
+        }
     }
 
     /// Number of examples.
@@ -92,7 +133,11 @@ impl Split {
     /// If an index is not below [`Split::len`].
     #[track_caller]
     pub fn select(&self, indices: &[usize]) -> Self {
-        Self { inputs: self.inputs.select(Axis(0), indices), targets: self.targets.select(indices) }
+        Self {
+            inputs: self.inputs.select(Axis(0), indices),
+            remainder: self.remainder.as_ref().map(|rest| rest.select(Axis(0), indices)),
+            targets: self.targets.select(indices),
+        }
     }
 }
 
@@ -182,6 +227,17 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+
+    #[test]
+    fn inputs_in_double_precision_are_kept_to_the_last_bit() {
+        let inputs = array![[1_700_000_001.0, 0.1, 3.0], [1_700_000_002.0, 1e-300, 4.0]];
+        let split = Split::from_f64(inputs.clone(), Targets::Values(array![1.0, 2.0])).unwrap();
+        assert_eq!(split.inputs_f64(), inputs);
+        assert_eq!(split.column(0).collect::<Vec<_>>(), [1_700_000_001.0, 1_700_000_002.0]);
+        assert_eq!(split.select(&[1, 0]).inputs_f64(), inputs.select(Axis(0), &[1, 0]));
+        let exact = Split::from_f64(array![[1.0], [0.5]], Targets::Values(array![1.0, 2.0])).unwrap();
+        assert_eq!(exact.remainder, None);
+    }
 
     #[test]
     fn a_split_refuses_what_a_model_could_not_use() {

@@ -2,7 +2,6 @@
 //!
 //! Not for normalization, which keeps its own fitted numbers. All figures are of raw, unnormalized values.
 
-use ndarray::{Array2, Axis};
 use rank1_core::targets::Targets;
 use serde::Serialize;
 
@@ -94,7 +93,7 @@ pub fn inspect(set: &Dataset) -> Inspection {
             .iter()
             .enumerate()
             .map(|(i, name)| {
-                let column = |split: &Split| split.inputs.column(i).iter().map(|&x| f64::from(x)).collect();
+                let column = |split: &Split| split.column(i).collect();
                 column_stats(name, column(&set.train), column(&set.test))
             })
             .collect()
@@ -107,7 +106,7 @@ pub fn inspect(set: &Dataset) -> Inspection {
         n_features: set.n_features(),
         image: set.image,
         columns,
-        n_constant_columns: constant_columns(&set.train.inputs),
+        n_constant_columns: constant_columns(&set.train),
         n_test_rows_seen_in_train: rows_in_common(&set.train, &set.test),
         target: target_stats(set),
         provenance: set.provenance.clone(),
@@ -157,14 +156,28 @@ fn class_counts(targets: &Targets) -> Vec<usize> {
     counts
 }
 
-fn constant_columns(inputs: &Array2<f32>) -> usize {
-    inputs.axis_iter(Axis(1)).filter(|column| column.iter().all(|value| *value == column[0])).count()
+fn constant_columns(split: &Split) -> usize {
+    let constant = |&column: &usize| {
+        let mut values = split.column(column);
+        let first = values.next();
+        values.all(|value| Some(value) == first)
+    };
+    (0..split.n_features()).filter(constant).count()
 }
 
 fn rows_in_common(train: &Split, test: &Split) -> usize {
-    let bits = |row: ndarray::ArrayView1<f32>| row.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();
-    let known: std::collections::HashSet<Vec<u32>> = train.inputs.axis_iter(Axis(0)).map(bits).collect();
-    test.inputs.axis_iter(Axis(0)).filter(|row| known.contains(&bits(*row))).count()
+    let double = train.remainder.is_some() || test.remainder.is_some();
+    let bits = |split: &Split, row: usize| -> Vec<u32> {
+        let rounded = split.inputs.row(row);
+        if !double {
+            return rounded.iter().map(|value| value.to_bits()).collect();
+        }
+        let rest = |column| split.remainder.as_ref().map_or(0.0, |rest| rest[[row, column]]);
+        let whole = |(column, &value): (usize, &f32)| (f64::from(value) + rest(column)).to_bits();
+        rounded.iter().enumerate().map(whole).flat_map(|bits| [(bits >> 32) as u32, bits as u32]).collect()
+    };
+    let known: std::collections::HashSet<Vec<u32>> = (0..train.len()).map(|row| bits(train, row)).collect();
+    (0..test.len()).filter(|&row| known.contains(&bits(test, row))).count()
 }
 
 #[cfg(test)]
@@ -183,10 +196,12 @@ mod tests {
             task: Task::Regression,
             train: Split {
                 inputs: array![[1.0, 7.0], [3.0, 7.0], [3.0, 7.0], [5.0, 7.0]],
+                remainder: None,
                 targets: Targets::Values(array![0.0, 1.0, 2.0, 3.0]),
             },
             test: Split {
                 inputs: array![[7.0, 7.0], [3.0, 7.0]],
+                remainder: None,
                 targets: Targets::Values(array![4.0, 5.0]),
             },
             feature_names: vec!["a".into(), "b".into()],

@@ -74,6 +74,7 @@ pub use normalize::{InputScaling, Normalizer, Standard};
 pub use shift::{Shift, ShiftKind, gaussian_noise, rotate};
 pub use split::{holdout_indices, permutation, stratified_holdout, validation_split};
 pub use table::{
-    Column, ColumnKind, CsvOptions, CsvSchema, Missing, TargetKind, TestPart, UnknownLevels, load_table,
+    Column, ColumnKind, CsvOptions, CsvSchema, LoadedTable, MISSING_TOKENS, Missing, ReadingChanges,
+    RowPlace, TableInputs, TableNote, TargetKind, TestPart, UnknownLevels, load_table,
 };
 pub use uci::UciSet;

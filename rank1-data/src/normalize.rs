@@ -2,7 +2,7 @@
 //!
 //! Not for imputation or encoding (see [`crate::table`]) and not for input shifts, which act on raw inputs.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use rank1_core::targets::Targets;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub struct Standard {
 
 impl Standard {
     /// Two passes in f64; values that are all equal count as constant even when their mean is off by rounding.
-    fn fit(values: impl Iterator<Item = f64> + Clone) -> Self {
+    pub(crate) fn fit(values: impl Iterator<Item = f64> + Clone) -> Self {
         let (mut n, mut sum) = (0.0, 0.0);
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values.clone() {
@@ -41,7 +41,7 @@ impl Standard {
         Self { mean, std: if std > 0.0 { std } else { 1.0 } }
     }
 
-    fn apply(self, value: f64) -> f64 {
+    pub(crate) fn apply(self, value: f64) -> f64 {
         (value - self.mean) / self.std
     }
 }
@@ -109,9 +109,8 @@ impl Normalizer {
             }
             InputLayout::Sequence { .. } => InputScaling::Unchanged { n_columns },
             InputLayout::Columns => {
-                let fit =
-                    |column: ArrayView1<f32>| Standard::fit(column.iter().map(|&value| f64::from(value)));
-                InputScaling::PerColumn { columns: train.inputs.axis_iter(Axis(1)).map(fit).collect() }
+                let fit = |column| Standard::fit(train.column(column));
+                InputScaling::PerColumn { columns: (0..n_columns).map(fit).collect() }
             }
         };
         let target = match &train.targets {
@@ -182,6 +181,40 @@ impl Normalizer {
         Ok(out)
     }
 
+    /// Standardized inputs from double precision, rounded afterwards: large numbers that differ little stay different.
+    ///
+    /// # Shapes
+    /// `inputs` and the result: `[N, D]`.
+    ///
+    /// # Errors
+    /// As [`Normalizer::apply_inputs`].
+    pub fn apply_values(&self, inputs: ArrayView2<f64>) -> Result<Array2<f32>, Error> {
+        const OP: &str = "normalize inputs";
+        let InputScaling::PerColumn { columns } = &self.inputs else {
+            return self.apply_inputs(inputs.mapv(|value| value as f32).view());
+        };
+        if inputs.ncols() != columns.len() {
+            return Err(Error::Width { op: OP, expected: columns.len(), got: inputs.ncols() });
+        }
+        let mut out = Array2::zeros(inputs.raw_dim());
+        for ((mut out, column), scale) in out.columns_mut().into_iter().zip(inputs.columns()).zip(columns) {
+            out.zip_mut_with(&column, |out, &value| *out = scale.apply(value) as f32);
+        }
+        check_finite(OP, out.view())?;
+        Ok(out)
+    }
+
+    /// Standardized inputs of a part, from all the precision it has.
+    ///
+    /// # Errors
+    /// As [`Normalizer::apply_inputs`].
+    pub fn apply_split_inputs(&self, split: &Split) -> Result<Array2<f32>, Error> {
+        match split.remainder {
+            Some(_) => self.apply_values(split.inputs_f64().view()),
+            None => self.apply_inputs(split.inputs.view()),
+        }
+    }
+
     /// What a black pixel becomes, per channel; empty unless inputs are images.
     pub fn black(&self) -> Vec<f32> {
         match &self.inputs {
@@ -218,8 +251,8 @@ impl Normalizer {
     /// # Errors
     /// As [`Normalizer::apply_inputs`] and [`Normalizer::apply_targets`].
     pub fn apply(&self, split: &Split) -> Result<Split, Error> {
-        let inputs = self.apply_inputs(split.inputs.view())?;
-        Ok(Split { inputs, targets: self.apply_targets(&split.targets)? })
+        let inputs = self.apply_split_inputs(split)?;
+        Ok(Split { inputs, remainder: None, targets: self.apply_targets(&split.targets)? })
     }
 
     /// Both parts of a set, standardized by the statistics this normalizer was fitted on.
@@ -257,7 +290,7 @@ mod tests {
     use super::*;
 
     fn table(inputs: Array2<f32>, targets: Vec<f64>) -> Split {
-        Split { inputs, targets: Targets::Values(targets.into()) }
+        Split { inputs, remainder: None, targets: Targets::Values(targets.into()) }
     }
 
     #[test]
@@ -275,6 +308,19 @@ mod tests {
     }
 
     #[test]
+    fn large_numbers_that_differ_little_stay_different() {
+        let inputs = Array2::from_shape_fn((59, 1), |(row, _)| 1_700_000_001.0 + row as f64);
+        let train = Split::from_f64(inputs.clone(), Targets::Values(vec![0.0; 59].into())).unwrap();
+        let normalizer = Normalizer::fit(&train, InputLayout::Columns).unwrap();
+        let got = normalizer.apply(&train).unwrap().inputs;
+        let std = (58.0_f64 * 60.0 / 12.0).sqrt();
+        for (row, &value) in got.iter().enumerate() {
+            assert_relative_eq!(f64::from(value), (row as f64 - 29.0) / std, epsilon = 1e-6);
+        }
+        assert_eq!(normalizer.apply_values(inputs.view()).unwrap(), got);
+    }
+
+    #[test]
     fn a_constant_column_that_rounds_badly_still_counts_as_constant() {
         let train = table(Array2::from_elem((7, 1), 0.1), vec![0.1; 7]);
         let normalizer = Normalizer::fit(&train, InputLayout::Columns).unwrap();
@@ -287,6 +333,7 @@ mod tests {
     fn images_share_one_scale() {
         let train = Split {
             inputs: array![[0.0, 1.0], [0.0, 3.0]],
+            remainder: None,
             targets: Targets::Classes { labels: array![0, 1], n_classes: 2 },
         };
         let layout = InputLayout::Image { height: 1, width: 2, channels: 1 };
@@ -301,6 +348,7 @@ mod tests {
     fn each_channel_of_a_color_image_has_its_own_scale_and_black() {
         let train = Split {
             inputs: array![[0.0, 5.0, 2.0, 5.0], [4.0, 5.0, 2.0, 5.0]],
+            remainder: None,
             targets: Targets::Classes { labels: array![0, 1], n_classes: 2 },
         };
         let layout = InputLayout::Image { height: 1, width: 2, channels: 2 };

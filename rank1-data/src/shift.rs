@@ -54,9 +54,15 @@ impl Shift {
                 let size = image.ok_or_else(|| Error::ShiftNeedsImages { shift: self.to_string() })?;
                 rotate(split.inputs.view(), size, self.severity)?
             }
+            // Noise is added in double precision where single precision would round it away.
+            ShiftKind::GaussianNoise if split.remainder.is_some() => {
+                let zeros = Array2::zeros(split.inputs.raw_dim());
+                let noise = gaussian_noise(zeros.view(), self.severity, seed)?.mapv(f64::from);
+                return Split::from_f64(split.inputs_f64() + noise, split.targets.clone());
+            }
             ShiftKind::GaussianNoise => gaussian_noise(split.inputs.view(), self.severity, seed)?,
         };
-        Ok(Split { inputs, targets: split.targets.clone() })
+        Ok(Split { inputs, remainder: None, targets: split.targets.clone() })
     }
 
     /// Shifts the row with this number in place, as [`Shift::apply`] shifts it among all rows.

@@ -34,7 +34,7 @@ struct Fold {
 #[derive(Debug, Clone)]
 pub struct UciSet {
     info: &'static SetInfo,
-    inputs: Array2<f32>,
+    inputs: Array2<f64>,
     targets: Targets,
     standard: Vec<Fold>,
     gap: Vec<Fold>,
@@ -64,7 +64,7 @@ impl UciSet {
         };
         Ok(Self {
             info,
-            inputs: table.select(Axis(1), &features).mapv(|value| value as f32),
+            inputs: table.select(Axis(1), &features),
             targets: Targets::Values(table.column(target).to_owned()),
             standard: folds(&files, "standard", table.nrows())?,
             gap: folds(&files, "gap", table.nrows())?,
@@ -89,7 +89,8 @@ impl UciSet {
             split,
             available: folds.len(),
         })?;
-        let part = |rows: &[usize]| Split::new(self.inputs.select(Axis(0), rows), self.targets.select(rows));
+        let part =
+            |rows: &[usize]| Split::from_f64(self.inputs.select(Axis(0), rows), self.targets.select(rows));
         Ok(Dataset {
             name: self.info.name.into(),
             task: Task::Regression,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ndarray::array;
 use rank1_core::targets::Targets;
 use rank1_data::{
-    CsvOptions, CsvSchema, Error, Missing, TableError, Task, TestPart, UnknownLevels, load_table,
+    CsvOptions, CsvSchema, Error, LoadedTable, Missing, TableError, Task, TestPart, UnknownLevels, load_table,
 };
 use tempfile::TempDir;
 
@@ -63,10 +63,13 @@ fn a_table_without_header_is_refused() {
 
 #[test]
 fn a_ragged_row_is_named_with_both_counts() {
-    assert_eq!(fit_refusal("a,b,y\n1,2,3\n\n1,2\n"), "row 4 has 2 fields, expected 3 as in the header");
+    assert_eq!(
+        fit_refusal("a,b,y\n1,2,3\n\n1,2\n"),
+        "row 2 (line 4) has 2 fields, expected 3 as in the header; cells are separated by ',', data.delimiter says otherwise"
+    );
     assert_eq!(
         fit_refusal("a,b,y\r\n1,2,3\r\n1,2,3,4\r\n"),
-        "row 3 has 4 fields, expected 3 as in the header"
+        "row 2 (line 3) has 4 fields, expected 3 as in the header; cells are separated by ',', data.delimiter says otherwise"
     );
 }
 
@@ -80,7 +83,7 @@ fn a_column_without_name_is_refused_unless_ignored() {
     let table = ",a,y\n0,1,2\n1,3,4\n";
     assert_eq!(
         fit_refusal(table),
-        "column 1 has no name; name it, remove it, or ignore the column named \"\""
+        "column 1 has no name; leave it out with data.ignore = [\"\"] (an index that pandas wrote?) or name it"
     );
     let options = CsvOptions { ignore: vec![String::new()], ..CsvOptions::default() };
     assert_eq!(fit(table, &options).unwrap().feature_names(), ["a"]);
@@ -90,9 +93,11 @@ fn a_column_without_name_is_refused_unless_ignored() {
 fn bytes_that_are_not_utf8_are_named_by_row_and_field() {
     assert_eq!(
         fit_refusal(b"a,b,y\n1,2,3\n1,caf\xe9,3\n"),
-        "row 3, field 2 is not UTF-8 text; save the table as UTF-8"
+        "row 2 (line 3), field 2 is not UTF-8 text; save the table as UTF-8"
     );
-    assert!(fit_refusal(b"\xff\xfea\0,\0y\0\n\0").starts_with("row 1, field 1 is not UTF-8"));
+    assert!(
+        fit_refusal(b"\xff\xfea\0,\0y\0\n\0").starts_with("is UTF-16 text; expected a table as UTF-8 text")
+    );
 }
 
 #[test]
@@ -113,10 +118,11 @@ fn options_that_name_no_column_are_refused() {
     }
     let ignored = CsvOptions { ignore: vec!["y".into()], ..CsvOptions::default() };
     let got = refusal(fit("a,y\n1,2\n", &ignored).unwrap_err());
-    assert_eq!(got, "the target `y` is listed among the ignored columns");
-    let got =
-        refusal(fit("a,y\n1,2\n", &CsvOptions { delimiter: '→', ..CsvOptions::default() }).unwrap_err());
-    assert!(got.starts_with("the field separator '→' is not one ASCII character"), "{got}");
+    assert_eq!(got, "the target `y` is listed in data.ignore");
+    let got = refusal(
+        fit("a,y\n1,2\n", &CsvOptions { delimiter: Some('→'), ..CsvOptions::default() }).unwrap_err(),
+    );
+    assert!(got.starts_with("data.delimiter: the separator '→' is not one ASCII character"), "{got}");
 }
 
 #[test]
@@ -128,21 +134,26 @@ fn a_table_of_only_the_target_is_refused() {
 fn text_among_numbers_is_named_by_row_column_and_value() {
     assert_eq!(
         fit_refusal("a,b,y\n1,2,3\n4,five,6\n"),
-        "row 3, column `b`: `five` is not a number; mend the cell or list the column as categorical"
+        "row 2 (line 3), column `b`: `five` is not a number; mend the cell, list it in data.missing_tokens if it stands for a missing value, or the column in data.categorical"
     );
-    assert!(fit_refusal("a,y\n1,2\n2,\"1,5\"\n").starts_with("row 3, column `y`: `1,5` is not a number"));
-    assert!(fit_refusal("a,y\n1 000,2\n2,3\n").starts_with("row 2, column `a`: `1 000` is not a number"));
+    assert!(
+        fit_refusal("a,y\n1,2\n2,\"1,5\"\n").starts_with("row 2 (line 3), column `y`: `1,5` is not a number")
+    );
+    assert!(
+        fit_refusal("a,y\n1 000,2\n2,3\n").starts_with("row 1 (line 2), column `a`: `1 000` is not a number")
+    );
 }
 
 #[test]
 fn nan_and_infinity_are_refused_even_when_missing_cells_are_imputed() {
     for cell in ["inf", "-inf", "NAN", "Infinity", "1e400", "1e39"] {
         let table = format!("a,y\n1,2\n{cell},3\n");
-        let expected = format!("row 3, column `a`: `{cell}` is not a finite single-precision number");
+        let expected =
+            format!("row 2 (line 3), column `a`: `{cell}` is not a finite single-precision number");
         assert_eq!(fit_refusal(&table), expected);
         assert_eq!(refusal(fit(&table, &imputing(Missing::ImputeMean)).unwrap_err()), expected);
         let in_target = format!("a,y\n1,2\n3,{cell}\n");
-        assert!(fit_refusal(in_target).starts_with("row 3, column `y`"));
+        assert!(fit_refusal(in_target).starts_with("row 2 (line 3), column `y`"));
     }
 }
 
@@ -151,7 +162,7 @@ fn missing_cells_are_refused_by_default() {
     for token in ["", "NA", "NaN", "nan", "?", " "] {
         let got = fit_refusal(format!("a,b,y\n1,2,3\n4,{token},6\n"));
         let expected = format!(
-            "row 3, column `b`: missing value (`{}`); choose an imputation or remove the row",
+            "row 2 (line 3), column `b`: missing value (`{}`); training with data.missing = \"mean\" or \"median\" fills it, or remove the row",
             token.trim()
         );
         assert_eq!(got, expected);
@@ -162,14 +173,14 @@ fn missing_cells_are_refused_by_default() {
 fn missing_targets_are_refused_under_every_policy() {
     for missing in [Missing::Refuse, Missing::ImputeMean, Missing::ImputeMedian] {
         let got = refusal(fit("a,y\n1,2\n3,?\n", &imputing(missing)).unwrap_err());
-        assert_eq!(got, "row 3: the target `y` is missing (`?`); targets are never imputed");
+        assert_eq!(got, "row 2 (line 3): the target `y` is missing (`?`); targets are never imputed");
     }
 }
 
 #[test]
 fn a_column_without_any_value_is_refused() {
     let got = refusal(fit("a,b,y\n1,NA,2\n3,?,4\n", &imputing(Missing::ImputeMean)).unwrap_err());
-    assert_eq!(got, "column `b` has no values in the training rows; ignore it");
+    assert_eq!(got, "column `b` has no values in the training rows; leave it out with data.ignore");
 }
 
 #[test]
@@ -185,9 +196,9 @@ fn a_column_of_many_names_is_refused() {
     let rows: String = (0..101).map(|i| format!("person{i},{i}\n")).collect();
     assert_eq!(
         fit_refusal(format!("name,y\n{rows}")),
-        "column `name` has 101 levels, more than the limit of 100; leave it out or raise `max_levels`"
+        "column `name` has 101 levels, more than the limit of 100; leave it out with data.ignore, raise data.max_levels, or set data.decimal or data.delimiter if they are numbers"
     );
-    let rows: String = (0..101).map(|i| format!("{i},person{i}\n")).collect();
+    let rows: String = (0..303).map(|i| format!("{i},person{}\n", i % 101)).collect();
     assert!(fit_refusal(format!("a,y\n{rows}")).starts_with("column `y` has 101 levels"));
     assert!(fit(format!("a,y\n{rows}"), &CsvOptions { max_levels: 101, ..CsvOptions::default() }).is_ok());
 }
@@ -200,10 +211,10 @@ fn a_file_that_does_not_exist_is_named() {
 
 const TRAIN: &str = "size,color,y\n1,red,10\n2,blue,20\n4,red,30\n";
 
-fn predict(content: &str, options: &CsvOptions) -> Result<ndarray::Array2<f32>, Error> {
+fn predict(content: &str, options: &CsvOptions) -> Result<ndarray::Array2<f64>, Error> {
     let schema = fit(TRAIN, options).unwrap();
     let (_folder, path) = file(content);
-    schema.read_inputs(&path)
+    schema.read_inputs(&path).map(|inputs| inputs.values)
 }
 
 fn predict_refusal(content: &str) -> String {
@@ -220,27 +231,34 @@ fn prediction_needs_no_target_and_no_column_order() {
 
 #[test]
 fn wrong_columns_at_prediction_are_named() {
-    assert_eq!(predict_refusal("size\n5\n"), "no column `color`; columns: size");
+    assert_eq!(
+        predict_refusal("size\n5\n"),
+        "no column `color`; columns: size; one column only, so data.delimiter may be another"
+    );
     assert_eq!(
         predict_refusal("Size,color\n5,red\n"),
         "no column `size` (did you mean `Size`?); columns: Size, color"
     );
     assert_eq!(
         predict_refusal("size,color,weight,id\n5,red,1,2\n"),
-        "4 feature columns, expected 2; not in the schema: weight, id"
+        "4 feature columns, expected 2; not among the columns of training: weight, id; data.ignore of the recipe leaves columns out"
     );
 }
 
 #[test]
 fn faults_in_cells_at_prediction_are_named() {
     assert!(
-        predict_refusal("size,color\nbig,red\n").starts_with("row 2, column `size`: `big` is not a number")
+        predict_refusal("size,color\nbig,red\n")
+            .starts_with("row 1 (line 2), column `size`: `big` is not a number")
     );
     assert!(predict_refusal("size,color\ninf,red\n").contains("`inf` is not a finite"));
-    assert!(predict_refusal("size,color\n1,red\n2,\n").starts_with("row 3, column `color`: missing value"));
+    assert!(
+        predict_refusal("size,color\n1,red\n2,\n")
+            .starts_with("row 2 (line 3), column `color`: missing value")
+    );
     assert_eq!(
         predict_refusal("size,color\n1,rad\n"),
-        "row 2, column `color`: unknown level `rad` (did you mean `red`?); known: blue, red"
+        "row 1 (line 2), column `color`: unknown level `rad` (did you mean `red`?); known: blue, red; data.unknown = \"missing\" reads it as none of them"
     );
 }
 
@@ -255,16 +273,16 @@ fn unknown_classes_in_a_test_file_are_refused() {
     let schema = fit("a,y\n1,no\n2,yes\n", &CsvOptions::default()).unwrap();
     let (_folder, path) = file("a,y\n1,no\n2,maybe\n");
     let got = refusal(schema.read(&path).unwrap_err());
-    assert_eq!(got, "row 3, column `y`: unknown level `maybe`; known: no, yes");
+    assert_eq!(got, "row 2 (line 3), target `y`: unknown class `maybe`; known: no, yes");
 }
 
 #[test]
 fn imputed_values_are_those_of_the_training_file() {
-    let table = "a,c,y\n1,u,1\n,v,2\n3,v,3\n8,?,4\n";
+    let table = "a,c,y\n1,u,1\n,v,2\n3,v,3\n8,,4\n";
     for (missing, expected) in [(Missing::ImputeMean, 4.0), (Missing::ImputeMedian, 3.0)] {
         let schema = fit(table, &imputing(missing)).unwrap();
-        let (_folder, path) = file("a,c\nNA,NA\n100,u\n200,u\n");
-        let got = schema.read_inputs(&path).unwrap();
+        let (_folder, path) = file("a,c\nNA,\n100,u\n200,u\n");
+        let got = schema.read_inputs(&path).unwrap().values;
         assert_eq!(got.row(0).to_vec(), [expected, 0.0, 1.0]);
     }
 }
@@ -275,7 +293,8 @@ fn imputation_does_not_look_at_held_out_rows() {
     rows.push(",0".into());
     let (_folder, path) = file(format!("a,y\n{}\n", rows.join("\n")));
     let part = TestPart::Fraction { fraction: 0.3, seed: 4 };
-    let (set, schema) = load_table(&path, &part, "y", &imputing(Missing::ImputeMean)).unwrap();
+    let LoadedTable { dataset: set, schema, .. } =
+        load_table(&path, &part, "y", &imputing(Missing::ImputeMean)).unwrap();
     let (kept, _) = rank1_data::holdout_indices(21, 0.3, 4).unwrap();
     let present: Vec<f64> = kept.iter().filter(|&&row| row < 20).map(|&row| row as f64).collect();
     let expected = present.iter().sum::<f64>() / present.len() as f64;
@@ -298,7 +317,7 @@ fn the_task_follows_the_target_unless_given() {
     assert_eq!(targets, Targets::Classes { labels: array![1, 0, 1], n_classes: 2 });
     let regression = CsvOptions { task: Some(Task::Regression), ..CsvOptions::default() };
     let got = refusal(fit("a,y\n1,no\n2,yes\n", &regression).unwrap_err());
-    assert!(got.starts_with("row 2, column `y`: `no` is not a number"), "{got}");
+    assert!(got.starts_with("row 1 (line 2), column `y`: `no` is not a number"), "{got}");
 }
 
 #[test]
@@ -310,7 +329,7 @@ fn numeric_codes_are_levels_when_listed_as_categorical() {
 
 #[test]
 fn quotes_separators_and_byte_order_marks_are_understood() {
-    let options = CsvOptions { delimiter: ';', ..CsvOptions::default() };
+    let options = CsvOptions { delimiter: Some(';'), ..CsvOptions::default() };
     let (_folder, path) = file("\u{feff}\"a\" ; y\n\"1.5\";2\n+3e0 ; -4\n");
     let split = CsvSchema::fit(&path, "y", &options).unwrap().read(&path).unwrap();
     assert_eq!(split.inputs, array![[1.5], [3.0]]);
@@ -334,7 +353,7 @@ fn a_separate_test_file_is_read_with_the_fitted_schema() {
     let (folder, path) = file("a,y\n1,no\n2,yes\n");
     let test = folder.path().join("test.csv");
     fs::write(&test, "y,a\nyes,3\n").unwrap();
-    let (set, _) = load_table(&path, &TestPart::File(test), "y", &CsvOptions::default()).unwrap();
+    let set = load_table(&path, &TestPart::File(test), "y", &CsvOptions::default()).unwrap().dataset;
     assert_eq!(set.test.inputs, array![[3.0]]);
     assert_eq!(set.test.targets, Targets::Classes { labels: array![1], n_classes: 2 });
     assert_eq!((set.name.as_str(), set.task, set.n_classes()), ("t", Task::Classification, Some(2)));
@@ -357,5 +376,5 @@ fn a_named_set_is_predicted_from_a_table_with_its_column_names() {
         (Task::Regression, 6, set.feature_names)
     );
     let (_folder, path) = file(format!("{}\n1,2,3,4,5,6\n", schema.feature_names().join(",")));
-    assert_eq!(schema.read_inputs(&path).unwrap(), array![[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]);
+    assert_eq!(schema.read_inputs(&path).unwrap().values, array![[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]);
 }

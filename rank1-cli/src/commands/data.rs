@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use rank1_data::{CsvOptions, LoadOptions, TestPart, catalogue, inspect, load, load_ood, load_table};
+use rank1_data::{LoadOptions, catalogue, inspect, load, load_ood};
 
 use crate::args::DataCommand;
 use crate::commands::{corrupt, fetch};
-use crate::tables;
+use crate::{own_table, tables};
 
 /// Lists, downloads, corrupts or inspects.
 ///
@@ -25,13 +25,16 @@ pub fn run(command: &DataCommand) -> Result<()> {
         }
         DataCommand::Fetch(args) => fetch::run(args),
         DataCommand::Corrupt(args) => corrupt::run(args),
-        DataCommand::Inspect { set, data, target, json } => {
+        DataCommand::Inspect { set, data, target, overrides, json } => {
             let dataset = if Path::new(set).is_file() {
                 let Some(target) = target else {
                     bail!("{set}: a table needs --target COLUMN");
                 };
-                let test = TestPart::Fraction { fraction: 0.1, seed: 0 };
-                load_table(Path::new(set), &test, target, &CsvOptions::default())?.0
+                let loaded = own_table::inspected(set, target, overrides)?;
+                loaded.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
+                loaded.dataset
+            } else if !overrides.is_empty() {
+                bail!("{set}: --set is for tables, and this is no file");
             } else if let Ok(ood) = load_ood(set) {
                 rank1_data::Dataset {
                     name: ood.name,

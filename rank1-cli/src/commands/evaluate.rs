@@ -47,7 +47,11 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         data_file::locate(&recipe, places).with_context(|| args.run.display().to_string())?;
     let mut source = source::open(&located, args.data.as_deref(), args.json)?;
     source.train = source::training_rows(&recipe, source.train)?;
-    if source.schema != model.document.schema {
+    let same = match (&source.schema, &model.document.schema) {
+        (Some(now), Some(then)) => now.has_columns_of(then),
+        (now, then) => now.is_none() && then.is_none(),
+    };
+    if !same {
         bail!(
             "{}: {} has other columns, levels or values than when the model was trained",
             args.run.display(),

@@ -18,6 +18,7 @@ use crate::json::cell;
 use crate::model::Model;
 use crate::new_images::NewImages;
 use crate::output::{DASH, Output};
+use crate::own_table;
 use crate::tables;
 
 /// Predicts every row and writes the file in one piece.
@@ -44,7 +45,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         let images = &found.images as &dyn InputStream;
         (draw(&mut model, images.into(), args.standard_error, most)?, RowNames::Files(found.names))
     } else {
-        let inputs = model.document.normalizer.apply_inputs(read_inputs(&model, input)?.view())?;
+        let inputs = read_inputs(&model, args, input)?;
         let drawn = draw(&mut model, inputs.view().into(), args.standard_error, most)?;
         (drawn, RowNames::Numbers(inputs.nrows()))
     };
@@ -109,7 +110,9 @@ impl RowNames {
     }
 }
 
-fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
+/// Normalized rows of a table or of gray images.
+fn read_inputs(model: &Model, args: &PredictArgs, path: &Path) -> Result<Array2<f32>> {
+    let normalizer = &model.document.normalizer;
     if path.is_dir() {
         bail!("{}: is a folder; this model predicts rows of a file", path.display());
     }
@@ -123,7 +126,10 @@ fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
         let Some(schema) = &model.document.schema else {
             bail!("the run's model.json has neither columns nor an image size");
         };
-        return Ok(schema.read_inputs(path)?);
+        let schema = schema.clone().with_reading(&own_table::changes(&args.overrides)?);
+        let inputs = schema.read_inputs(path)?;
+        inputs.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
+        return Ok(normalizer.apply_values(inputs.values.view())?);
     };
     let images = read_idx(path, 3)?;
     let n = images.shape[0];
@@ -136,7 +142,7 @@ fn read_inputs(model: &Model, path: &Path) -> Result<Array2<f32>> {
         );
     }
     let pixels = images.data.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-    Ok(Array2::from_shape_vec((n, height * width), pixels)?)
+    Ok(normalizer.apply_inputs(Array2::from_shape_vec((n, height * width), pixels)?.view())?)
 }
 
 /// `row` or `file`, `prediction, p(<class>)..., total, aleatoric, epistemic`, perhaps `samples`; uncertainties in nats.

@@ -63,6 +63,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             return show_stored(&run, args);
         }
     };
+    job.source.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
     match job.train(&rows, &run, &stop) {
         Ok(evaluation) => job.show(&run, &evaluation),
         Err(error) => {

@@ -150,6 +150,7 @@ pub(crate) fn classification(of: &Fabricated) -> RunDocument {
     let risk = |coverage: f64| of.near(0.03, 5) * coverage.powi(6);
     let share = |bin: u32, center: f64| (-(f64::from(bin) - center).powi(2) / 18.0).exp() / 7.52;
     let evaluation = Evaluation {
+        constant: Metrics::new(),
         set: of.set.to_owned(),
         split: "test".to_owned(),
         shift: None,

@@ -31,31 +31,34 @@ fn a_target_that_is_no_column_gets_the_nearest_name() {
 
 #[test]
 fn text_in_a_numeric_column_is_named_with_its_row() {
-    refuses(&edited("0.6442,", "tall,"), &["row 3", "column `a`", "`tall` is not a number"]);
+    refuses(&edited("0.6442,", "tall,"), &["row 2 (line 3)", "column `a`", "`tall` is not a number"]);
 }
 
 #[test]
 fn a_missing_cell_is_refused_unless_imputation_is_chosen() {
-    refuses(&edited("0.6442,", "NaN,"), &["row 3", "column `a`", "missing value (`NaN`)"]);
-    refuses(&edited("0.6442,", ","), &["row 3", "column `a`", "missing value (``)"]);
+    refuses(&edited("0.6442,", "NaN,"), &["row 2 (line 3)", "column `a`", "missing value (`NaN`)"]);
+    refuses(&edited("0.6442,", ","), &["row 2 (line 3)", "column `a`", "missing value (``)"]);
 }
 
 #[test]
 fn infinite_and_overflowing_numbers_are_refused() {
-    refuses(&edited("0.6442,", "inf,"), &["row 3", "column `a`", "`inf` is not a finite"]);
-    refuses(&edited("0.6442,", "1e39,"), &["row 3", "column `a`", "`1e39` is not a finite"]);
+    refuses(&edited("0.6442,", "inf,"), &["row 2 (line 3)", "column `a`", "`inf` is not a finite"]);
+    refuses(&edited("0.6442,", "1e39,"), &["row 2 (line 3)", "column `a`", "`1e39` is not a finite"]);
 }
 
 #[test]
 fn a_target_that_is_not_finite_is_refused() {
-    refuses(&edited(",green,5.4859", ",green,-inf"), &["row 3", "column `y`", "`-inf` is not a finite"]);
-    refuses(&edited(",green,5.4859", ",green,NaN"), &["row 3", "target `y` is missing (`NaN`)"]);
+    refuses(
+        &edited(",green,5.4859", ",green,-inf"),
+        &["row 2 (line 3)", "column `y`", "`-inf` is not a finite"],
+    );
+    refuses(&edited(",green,5.4859", ",green,NaN"), &["row 2 (line 3)", "target `y` is missing (`NaN`)"]);
 }
 
 #[test]
 fn a_ragged_row_is_named() {
-    refuses(&edited(",green,5.4859", ",green,5.4859,7"), &["row 3", "5 fields", "expected 4"]);
-    refuses(&edited(",green,5.4859", ",green"), &["row 3", "3 fields", "expected 4"]);
+    refuses(&edited(",green,5.4859", ",green,5.4859,7"), &["row 2 (line 3)", "5 fields", "expected 4"]);
+    refuses(&edited(",green,5.4859", ",green"), &["row 2 (line 3)", "3 fields", "expected 4"]);
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn a_likelihood_that_does_not_fit_the_target_is_refused() {
     let classes = table(31, |_, _, color| color.into());
     let bench = Bench::with_table(&classes);
     let line = bench.refused(&[&TRAIN[..], &["--set", "model.likelihood=gaussian"]].concat());
-    assert_says(&line, &["table.csv", "row 2, column `y`: `red` is not a number"]);
+    assert_says(&line, &["table.csv", "row 1 (line 2), column `y`: `red` is not a number"]);
     let line = bench.refused(&[&TRAIN[..], &["--set", "model.likelihood=bernoulli"]].concat());
     assert_says(&line, &["recipe.toml: model: likelihood `bernoulli` needs two classes", "has 3"]);
 }
@@ -112,17 +115,20 @@ fn too_few_features_at_prediction_are_refused() {
 
 #[test]
 fn too_many_features_at_prediction_are_refused() {
-    let texts = ["5 feature columns, expected 3", "not in the schema: c, d"];
+    let texts = ["5 feature columns, expected 3", "not among the columns of training: c, d"];
     refuses_prediction("a,b,c,color,d\n1,2,3,red,4\n", &texts);
 }
 
 #[test]
 fn broken_rows_at_prediction_are_refused() {
-    refuses_prediction("a,b,color\n1,2,red\n1,x,red\n", &["row 3", "column `b`", "`x` is not a number"]);
-    refuses_prediction("a,b,color\n1,,red\n", &["row 2", "column `b`", "missing value"]);
-    refuses_prediction("a,b,color\n1,inf,red\n", &["row 2", "column `b`", "`inf` is not a finite"]);
-    refuses_prediction("a,b,color\n1,2,grene\n", &["row 2", "`grene`", "did you mean `green`?"]);
-    refuses_prediction("a,b,color\n1,2\n", &["row 2", "2 fields", "expected 3"]);
+    refuses_prediction(
+        "a,b,color\n1,2,red\n1,x,red\n",
+        &["row 2 (line 3)", "column `b`", "`x` is not a number"],
+    );
+    refuses_prediction("a,b,color\n1,,red\n", &["row 1 (line 2)", "column `b`", "missing value"]);
+    refuses_prediction("a,b,color\n1,inf,red\n", &["row 1 (line 2)", "column `b`", "`inf` is not a finite"]);
+    refuses_prediction("a,b,color\n1,2,grene\n", &["row 1 (line 2)", "`grene`", "did you mean `green`?"]);
+    refuses_prediction("a,b,color\n1,2\n", &["row 1 (line 2)", "2 fields", "expected 3"]);
     refuses_prediction("a,b,color\n", &["only a header line with 3 columns, no rows"]);
     refuses_prediction("", &["the file is empty"]);
 }

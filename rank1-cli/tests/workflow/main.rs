@@ -9,6 +9,7 @@ mod imagenet;
 mod info;
 mod mimic;
 mod own_images;
+mod own_tables;
 mod picture_files;
 mod regression;
 mod report;

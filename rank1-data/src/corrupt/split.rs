@@ -88,7 +88,7 @@ mod tests {
     fn an_image_alone_is_corrupted_as_in_its_set_and_overshoot_is_clipped() {
         let layout = InputLayout::Image { height: 9, width: 7, channels: 3 };
         let inputs = Array2::from_shape_fn((3, 9 * 7 * 3), |(i, j)| ((i * 50 + j) % 256) as f32 / 255.0);
-        let split = Split { inputs, targets: Targets::Values(Array1::zeros(3)) };
+        let split = Split { inputs, remainder: None, targets: Targets::Values(Array1::zeros(3)) };
         for text in ["gaussian_noise:3", "frost:5"] {
             let corruption: Corruption = text.parse().unwrap();
             let all = corrupt_split(&split, layout, corruption, 8).unwrap();

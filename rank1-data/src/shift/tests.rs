@@ -93,8 +93,11 @@ fn shifts_are_read_and_written_in_one_form() {
 
 #[test]
 fn tables_are_not_rotated_and_targets_stay() {
-    let split =
-        Split { inputs: Array2::zeros((3, 6)), targets: Targets::Values(Array1::from(vec![1.0, 2.0, 3.0])) };
+    let split = Split {
+        inputs: Array2::zeros((3, 6)),
+        remainder: None,
+        targets: Targets::Values(Array1::from(vec![1.0, 2.0, 3.0])),
+    };
     let rotation: Shift = "rotation:30".parse().unwrap();
     assert!(matches!(rotation.apply(&split, None, 0), Err(Error::ShiftNeedsImages { .. })));
     let got = rotation.apply(&split, Some((3, 3)), 0);
@@ -108,7 +111,7 @@ fn tables_are_not_rotated_and_targets_stay() {
 #[test]
 fn a_row_alone_is_shifted_as_among_all() {
     let inputs = Array2::from_shape_fn((4, 9), |(i, j)| (i * 9 + j) as f32 / 36.0);
-    let split = Split { inputs, targets: Targets::Values(Array1::zeros(4)) };
+    let split = Split { inputs, remainder: None, targets: Targets::Values(Array1::zeros(4)) };
     for text in ["rotation:40", "gaussian_noise:0.3"] {
         let shift: Shift = text.parse().unwrap();
         let all = shift.apply(&split, Some((3, 3)), 6).unwrap();

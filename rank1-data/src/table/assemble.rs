@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::carries::{constant_columns, doubtful_levels, indistinct_columns};
+use super::fit::reading;
+use super::notes::TableNote;
 use super::options::CsvOptions;
 use super::read::Table;
 use super::schema::CsvSchema;
+use super::target::doubtful_quantity;
 use crate::{Dataset, Error, InputLayout, holdout_indices};
 
 /// Where the test rows of a table come from.
@@ -26,6 +30,19 @@ pub enum TestPart {
     },
 }
 
+/// A table that was read and divided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadedTable {
+    /// Its rows.
+    pub dataset: Dataset,
+    /// Its columns, for later files.
+    pub schema: CsvSchema,
+    /// What a user should be told.
+    pub notes: Vec<TableNote>,
+    /// SHA-256 of the unpacked training file, in hexadecimal digits.
+    pub digest: String,
+}
+
 /// Fits a schema to a training table and reads both parts with it.
 ///
 /// # Errors
@@ -35,22 +52,35 @@ pub fn load_table(
     test: &TestPart,
     target: &str,
     options: &CsvOptions,
-) -> Result<(Dataset, CsvSchema), Error> {
-    let table = Table::read(train, options.delimiter)?;
-    let (schema, train_part, test_part) = match test {
+) -> Result<LoadedTable, Error> {
+    let table = Table::read(train, &reading(options))?;
+    let mut notes: Vec<TableNote> =
+        table.dialect_note(options.delimiter, options.decimal).into_iter().collect();
+    let (schema, kept, train_part, test_part) = match test {
         TestPart::File(path) => {
             let all: Vec<usize> = (0..table.n_rows()).collect();
             let schema = CsvSchema::fit_table(&table, target, options, &all)?;
-            let (train_part, test_part) = (schema.split_of(&table)?, schema.read(path)?);
-            (schema, train_part, test_part)
+            let (train_part, found) = schema.split_of(&table)?;
+            notes.extend(found);
+            let test_table = schema.table_of(|reading| Table::read(path, reading))?;
+            notes.extend(test_table.dialect_note(options.delimiter, options.decimal));
+            let (test_part, found) = schema.split_of(&test_table)?;
+            notes.extend(found);
+            (schema, all, train_part, test_part)
         }
         TestPart::Fraction { fraction, seed } => {
             let (kept, held) = holdout_indices(table.n_rows(), *fraction, *seed)?;
             let schema = CsvSchema::fit_table(&table, target, options, &kept)?;
-            let whole = schema.split_of(&table)?;
-            (schema, whole.select(&kept), whole.select(&held))
+            let (whole, found) = schema.split_of(&table)?;
+            notes.extend(found);
+            let (train_part, test_part) = (whole.select(&kept), whole.select(&held));
+            (schema, kept, train_part, test_part)
         }
     };
+    notes.extend(doubtful_quantity(&table, target, options));
+    notes.extend(doubtful_levels(&table, &schema));
+    notes.extend(constant_columns(&table, &schema, &kept));
+    notes.extend(indistinct_columns(&table, &schema, &train_part, &kept));
     let name = train.file_stem().map_or_else(|| "table".into(), |stem| stem.to_string_lossy().into_owned());
     let origin = match test {
         TestPart::File(path) => format!("{}, tested on {}", train.display(), path.display()),
@@ -69,5 +99,5 @@ pub fn load_table(
         layout: InputLayout::Columns,
         provenance: format!("the user's table {origin}"),
     };
-    Ok((dataset, schema))
+    Ok(LoadedTable { dataset, schema, notes, digest: table.digest })
 }

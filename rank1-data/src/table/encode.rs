@@ -2,29 +2,41 @@
 //!
 //! Not for learning anything from that file; an unseen level or a missing column is an error or the fitted fallback.
 
-use std::collections::HashMap;
+use std::io::Read;
 use std::path::Path;
 
 use ndarray::Array2;
 use rank1_core::targets::Targets;
 
 use super::error::TableError;
-use super::fit::missing_target;
+use super::levels::LevelIndex;
+use super::notes::TableNote;
 use super::options::UnknownLevels;
+use super::place::{shown, shown_number};
 use super::read::{Cell, Table};
 use super::schema::{ColumnKind, CsvSchema, TargetKind};
-use crate::nearest::nearest;
+use super::target::missing_target;
 use crate::{Error, Split};
+
+/// Encoded rows of a file without targets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableInputs {
+    /// Encoded columns, `[N, D]`, in double precision: they are standardized before they are rounded.
+    pub values: Array2<f64>,
+    /// What was guessed and filled.
+    pub notes: Vec<TableNote>,
+}
 
 impl CsvSchema {
     /// Reads inputs and targets of a file with the fitted columns.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Table`] with the first fault: form of the file, [`TableError::MissingColumn`],
-    /// [`TableError::UnexpectedColumns`], [`TableError::MissingValue`], [`TableError::TextInNumericColumn`],
-    /// [`TableError::NotFinite`], [`TableError::UnknownLevel`] (also for classes), [`TableError::MissingTarget`].
+    /// [`Error::Io`], [`Error::Compressed`], or [`Error::Table`] with the first fault: form of the file,
+    /// [`TableError::MissingColumn`], [`TableError::UnexpectedColumns`], [`TableError::MissingValue`],
+    /// [`TableError::TextInNumericColumn`], [`TableError::NumberWrittenOtherwise`], [`TableError::NotFinite`],
+    /// [`TableError::UnknownLevel`], [`TableError::UnknownClass`], [`TableError::MissingTarget`].
     pub fn read(&self, path: &Path) -> Result<Split, Error> {
-        self.split_of(&Table::read(path, self.delimiter)?)
+        Ok(self.split_of(&self.table_of(|reading| Table::read(path, reading))?)?.0)
     }
 
     /// Reads the inputs of a file; a target column is not needed and ignored if present.
@@ -34,65 +46,111 @@ impl CsvSchema {
     ///
     /// # Errors
     /// As [`CsvSchema::read`], without those about targets.
-    pub fn read_inputs(&self, path: &Path) -> Result<Array2<f32>, Error> {
-        Ok(self.inputs_of(&Table::read(path, self.delimiter)?)?)
+    pub fn read_inputs(&self, path: &Path) -> Result<TableInputs, Error> {
+        self.inputs_with_notes(&self.table_of(|reading| Table::read(path, reading))?)
     }
 
-    pub(super) fn split_of(&self, table: &Table) -> Result<Split, Error> {
-        let inputs = self.inputs_of(table)?;
-        Split::new(inputs, self.targets_of(table)?)
+    /// As [`CsvSchema::read_inputs`], from a stream such as the standard input, which messages call `name`.
+    ///
+    /// # Shapes
+    /// Returns `[N, D]` with `D` = [`CsvSchema::n_features`].
+    ///
+    /// # Errors
+    /// As [`CsvSchema::read_inputs`].
+    pub fn read_inputs_from(&self, reader: impl Read, name: &Path) -> Result<TableInputs, Error> {
+        self.inputs_with_notes(&self.table_of(|reading| Table::from_reader(reader, name, reading))?)
     }
 
-    fn inputs_of(&self, table: &Table) -> Result<Array2<f32>, TableError> {
+    fn inputs_with_notes(&self, table: &Table) -> Result<TableInputs, Error> {
+        let (values, found) = self.inputs_of(table)?;
+        let mut notes: Vec<TableNote> =
+            table.dialect_note(self.delimiter, self.decimal).into_iter().collect();
+        notes.extend(found);
+        Ok(TableInputs { values, notes })
+    }
+
+    pub(super) fn split_of(&self, table: &Table) -> Result<(Split, Vec<TableNote>), Error> {
+        let (inputs, notes) = self.inputs_of(table)?;
+        Ok((Split::from_f64(inputs, self.targets_of(table)?)?, notes))
+    }
+
+    fn inputs_of(&self, table: &Table) -> Result<(Array2<f64>, Vec<TableNote>), TableError> {
         let positions =
             self.columns.iter().map(|column| table.position(&column.name)).collect::<Result<Vec<_>, _>>()?;
         self.check_extra_columns(table)?;
+        let tokens = self.tokens();
         let mut inputs = Array2::zeros((table.n_rows(), self.n_features()));
+        let (mut filled, mut unknown) = (Vec::new(), Vec::new());
         let mut first = 0;
         for (column, &position) in self.columns.iter().zip(&positions) {
+            let (mut n_filled, mut strangers) = (0, Vec::new());
             match &column.kind {
                 ColumnKind::Numeric { impute } => {
                     for (row, cell) in table.column(position).enumerate() {
-                        let number = match (cell.is_missing(&self.missing_tokens), impute) {
+                        inputs[[row, first]] = match (tokens.in_numbers(cell.text()), impute) {
                             (false, _) => cell.number()?,
-                            (true, Some(value)) => *value,
+                            (true, Some(value)) => {
+                                n_filled += 1;
+                                *value
+                            }
                             (true, None) => return Err(missing_value(cell)),
                         };
-                        inputs[[row, first]] = number as f32;
                     }
                 }
                 ColumnKind::Categorical { levels, impute } => {
-                    let known = level_positions(levels);
+                    let known = LevelIndex::of(levels);
                     for (row, cell) in table.column(position).enumerate() {
-                        let level = match (cell.is_missing(&self.missing_tokens), impute) {
-                            (false, _) => known.get(cell.text()).copied(),
-                            (true, Some(level)) => Some(*level),
+                        let level = match (tokens.in_text(cell.text()), impute) {
+                            (false, _) => known.find(cell.text()),
+                            (true, Some(level)) => {
+                                n_filled += 1;
+                                Some(*level)
+                            }
                             (true, None) => return Err(missing_value(cell)),
                         };
                         match (level, self.unknown_levels) {
                             (Some(level), _) => inputs[[row, first + level]] = 1.0,
-                            (None, UnknownLevels::AllZero) => {}
-                            (None, UnknownLevels::Refuse) => return Err(unknown_level(cell, levels)),
+                            (None, UnknownLevels::AllZero) => strangers.push(cell),
+                            (None, UnknownLevels::Refuse) => return Err(unknown_level(cell, &known)),
                         }
                     }
                 }
             }
+            if n_filled > 0 {
+                filled.push((column.name.clone(), n_filled, column.kind.filling()));
+            }
+            if let Some(stranger) = strangers.first() {
+                unknown.push((column.name.clone(), strangers.len(), shown(stranger.text())));
+            }
             first += column.kind.width();
         }
-        Ok(inputs)
+        let mut notes = Vec::new();
+        if !filled.is_empty() {
+            notes.push(TableNote::Filled { path: table.path.clone(), columns: filled });
+        }
+        if !unknown.is_empty() {
+            notes.push(TableNote::UnknownLevels { path: table.path.clone(), columns: unknown });
+        }
+        Ok((inputs, notes))
     }
 
     fn targets_of(&self, table: &Table) -> Result<Targets, TableError> {
         let cells = table.column(table.position(&self.target)?);
-        if let Some(cell) = cells.clone().find(|cell| cell.is_missing(&self.missing_tokens)) {
-            return Err(missing_target(cell));
-        }
+        let tokens = self.tokens();
         match &self.target_kind {
-            TargetKind::Value => Ok(Targets::Values(cells.map(Cell::number).collect::<Result<_, _>>()?)),
+            TargetKind::Value => {
+                let value = |cell: Cell| match tokens.in_numbers(cell.text()) {
+                    true => Err(missing_target(cell)),
+                    false => cell.number(),
+                };
+                Ok(Targets::Values(cells.map(value).collect::<Result<_, _>>()?))
+            }
             TargetKind::Classes { names } => {
-                let known = level_positions(names);
-                let label =
-                    |cell: Cell| known.get(cell.text()).copied().ok_or_else(|| unknown_level(cell, names));
+                let known = LevelIndex::of(names);
+                let label = |cell: Cell| match tokens.in_text(cell.text()) {
+                    true => Err(missing_target(cell)),
+                    false => known.find(cell.text()).ok_or_else(|| unknown_class(cell, &known)),
+                };
                 let labels = cells.map(label).collect::<Result<_, _>>()?;
                 Ok(Targets::Classes { labels, n_classes: names.len() })
             }
@@ -116,8 +174,15 @@ impl CsvSchema {
     }
 }
 
-fn level_positions(levels: &[String]) -> HashMap<&str, usize> {
-    levels.iter().enumerate().map(|(position, level)| (level.as_str(), position)).collect()
+impl ColumnKind {
+    /// What fills a missing cell, for messages.
+    fn filling(&self) -> String {
+        match self {
+            Self::Numeric { impute: Some(value) } => shown_number(*value),
+            Self::Categorical { levels, impute: Some(level) } => format!("`{}`", shown(&levels[*level])),
+            Self::Numeric { impute: None } | Self::Categorical { impute: None, .. } => "nothing".into(),
+        }
+    }
 }
 
 fn missing_value(cell: Cell) -> TableError {
@@ -125,13 +190,12 @@ fn missing_value(cell: Cell) -> TableError {
     TableError::MissingValue { path, row, column, value }
 }
 
-fn unknown_level(cell: Cell, levels: &[String]) -> TableError {
-    const SHOWN: usize = 10;
+fn unknown_level(cell: Cell, known: &LevelIndex) -> TableError {
     let (path, row, column, level) = cell.place();
-    let hint = nearest(cell.text(), levels).map(String::into_boxed_str);
-    let mut known: Vec<String> = levels.iter().take(SHOWN).cloned().collect();
-    if levels.len() > SHOWN {
-        known.push(format!("... ({} in all)", levels.len()));
-    }
-    TableError::UnknownLevel { path, row, column, level, hint, known: known.into() }
+    TableError::UnknownLevel { path, row, column, level, known: known.known(cell.text()) }
+}
+
+fn unknown_class(cell: Cell, known: &LevelIndex) -> TableError {
+    let (path, row, column, level) = cell.place();
+    TableError::UnknownClass { path, row, column, level, known: known.known(cell.text()) }
 }

@@ -1,11 +1,13 @@
-//! What the table reader refuses; rows are 1-based lines of the file, the header included.
+//! What the table reader refuses; rows are counted as predictions count them, from 1 without the header, with the line of the file.
 //!
 //! Not for files that cannot be opened; see [`crate::Error::Io`].
 
+use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error as ThisError;
 
+use super::place::{RowPlace, shown_list};
 use crate::error::hint_text;
 
 /// A refused table, row, column or cell.
@@ -35,26 +37,84 @@ pub enum TableError {
         first: String,
     },
     /// A byte sequence is not UTF-8.
-    #[error("{}: row {row}, field {field} is not UTF-8 text; save the table as UTF-8", path.display())]
+    #[error("{}: {row}, field {field} is not UTF-8 text; save the table as UTF-8", path.display())]
     NotUtf8 {
         /// The file.
         path: PathBuf,
-        /// 1-based line.
-        row: usize,
+        /// The row.
+        row: RowPlace,
         /// 1-based field.
         field: usize,
     },
     /// A row has another number of fields than the header.
-    #[error("{}: row {row} has {got} fields, expected {expected} as in the header", path.display())]
+    #[error("{}: {row} has {got} fields, expected {expected} as in the header; cells are separated by {separator:?}, data.delimiter says otherwise", path.display())]
     RaggedRow {
         /// The file.
         path: PathBuf,
-        /// 1-based line.
-        row: usize,
+        /// The row.
+        row: RowPlace,
         /// Number of columns in the header.
         expected: usize,
         /// Number of fields in the row.
         got: usize,
+        /// The separator in force.
+        separator: char,
+    },
+    /// The file is no UTF-8 text at all.
+    #[error("{}: is {what}; expected a table as UTF-8 text, plain or packed by gzip, xz or zstd", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What the first bytes are.
+        what: &'static str,
+    },
+    /// A packed file unpacks to more than is read.
+    #[error("{}: {format} data of more than {} MiB; unpack the file first", path.display(), bound >> 20)]
+    UnpacksTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// `gzip`, `xz` or `zstd`.
+        format: &'static str,
+        /// The bound in bytes.
+        bound: u64,
+    },
+    /// A file grew, shrank or was replaced while it was read.
+    #[error("{}: changed while it was read ({before} bytes at first, {read} read); read it again when it is complete", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Bytes when it was opened.
+        before: u64,
+        /// Bytes that were read.
+        read: u64,
+    },
+    /// A quote is opened and never closed.
+    #[error("{}: the quote that is opened on line {line} is never closed", path.display())]
+    UnclosedQuote {
+        /// The file.
+        path: PathBuf,
+        /// 1-based line.
+        line: usize,
+    },
+    /// Two separators divide header and rows into equal numbers of fields.
+    #[error("{}: cells may be separated by {first:?} or by {second:?}; say which with data.delimiter", path.display())]
+    AmbiguousSeparator {
+        /// The file.
+        path: PathBuf,
+        /// One separator.
+        first: char,
+        /// The other.
+        second: char,
+    },
+    /// Some columns have decimal points and some decimal commas.
+    #[error("{}: {point} has a decimal point, {comma} a decimal comma; say which is the decimal mark with data.decimal, or that a column is no number with data.categorical or data.ignore", path.display())]
+    TwoDecimalMarks {
+        /// The file.
+        path: PathBuf,
+        /// A cell with a point.
+        point: Box<NamedCell>,
+        /// A cell with a comma.
+        comma: Box<NamedCell>,
     },
     /// Two columns share a name.
     #[error("{}: column `{column}` occurs twice, at positions {first} and {second}", path.display())]
@@ -69,7 +129,7 @@ pub enum TableError {
         second: usize,
     },
     /// A column has no name.
-    #[error("{}: column {position} has no name; name it, remove it, or ignore the column named \"\"", path.display())]
+    #[error("{}: column {position} has no name; leave it out with data.ignore = [\"\"] (an index that pandas wrote?) or name it", path.display())]
     UnnamedColumn {
         /// The file.
         path: PathBuf,
@@ -77,7 +137,7 @@ pub enum TableError {
         position: usize,
     },
     /// A column is not in the header.
-    #[error("{}: no column `{column}`{}; columns: {}", path.display(), hint_text(hint), available.join(", "))]
+    #[error("{}: no column `{column}`{}; columns: {}{}", path.display(), hint_text(hint), shown_list(available).join(", "), one_column(available))]
     MissingColumn {
         /// The file.
         path: PathBuf,
@@ -89,7 +149,7 @@ pub enum TableError {
         available: Vec<String>,
     },
     /// The table has columns that the schema does not know.
-    #[error("{}: {got} feature columns, expected {expected}; not in the schema: {}", path.display(), unexpected.join(", "))]
+    #[error("{}: {got} feature columns, expected {expected}; not among the columns of training: {}; data.ignore of the recipe leaves columns out", path.display(), shown_list(unexpected).join(", "))]
     UnexpectedColumns {
         /// The file.
         path: PathBuf,
@@ -109,55 +169,67 @@ pub enum TableError {
         target: String,
     },
     /// A numeric column holds text.
-    #[error("{}: row {row}, column `{column}`: `{value}` is not a number; mend the cell or list the column as categorical", path.display())]
+    #[error("{}: {row}, column `{column}`: `{value}` is not a number; mend the cell, list it in data.missing_tokens if it stands for a missing value, or the column in data.categorical", path.display())]
     TextInNumericColumn {
         /// The file.
         path: PathBuf,
-        /// 1-based line.
-        row: usize,
+        /// The row.
+        row: RowPlace,
         /// The column.
         column: String,
         /// The cell.
         value: String,
     },
     /// A number is NaN, infinite or beyond single precision.
-    #[error("{}: row {row}, column `{column}`: `{value}` is not a finite single-precision number", path.display())]
+    #[error("{}: {row}, column `{column}`: `{value}` is not a finite single-precision number", path.display())]
     NotFinite {
         /// The file.
         path: PathBuf,
-        /// 1-based line.
-        row: usize,
+        /// The row.
+        row: RowPlace,
         /// The column.
         column: String,
         /// The cell.
         value: String,
     },
     /// A cell is missing and imputation was not chosen.
-    #[error("{}: row {row}, column `{column}`: missing value (`{value}`); choose an imputation or remove the row", path.display())]
+    #[error("{}: {row}, column `{column}`: missing value (`{value}`); training with data.missing = \"mean\" or \"median\" fills it, or remove the row", path.display())]
     MissingValue {
         /// The file.
         path: PathBuf,
-        /// 1-based line.
-        row: usize,
+        /// The row.
+        row: RowPlace,
         /// The column.
         column: String,
         /// The missing-value token that stands there.
         value: String,
     },
+    /// A text that often stands for a missing value, in a column of text of a table whose missing cells are refused.
+    #[error("{}: {row}, column `{column}`: `{value}` in a column of text may be a value or stand for a missing one; say that it is a value with data.missing_tokens = [], or missing with data.missing_tokens = [{value:?}]", path.display())]
+    DoubtfulValue {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        row: RowPlace,
+        /// The column.
+        column: String,
+        /// The text.
+        value: String,
+    },
     /// A target is missing; targets are never imputed.
-    #[error("{}: row {row}: the target `{column}` is missing (`{value}`); targets are never imputed", path.display())]
+    #[error("{}: {row}: the target `{column}` is missing (`{value}`); targets are never imputed", path.display())]
     MissingTarget {
         /// The file.
         path: PathBuf,
-        /// 1-based line.
-        row: usize,
+        /// The row.
+        row: RowPlace,
         /// The target column.
         column: String,
         /// The missing-value token that stands there.
         value: String,
     },
     /// A column has no value from which an imputation could be fitted.
-    #[error("{}: column `{column}` has no values in the training rows; ignore it", path.display())]
+    #[error("{}: column `{column}` has no values in the training rows; leave it out with data.ignore", path.display())]
     NoValues {
         /// The file.
         path: PathBuf,
@@ -177,23 +249,87 @@ pub enum TableError {
         rows: usize,
     },
     /// A level or class did not occur when the schema was fitted.
-    #[error("{}: row {row}, column `{column}`: unknown level `{level}`{}; known: {}", path.display(), hint_text(hint), known.join(", "))]
+    #[error("{}: {row}, column `{column}`: unknown level `{level}`{}; known: {}; data.unknown = \"missing\" reads it as none of them", path.display(), hint_text(&known.hint), shown_list(&known.levels).join(", "))]
     UnknownLevel {
         /// The file.
         path: PathBuf,
-        /// 1-based line.
-        row: usize,
+        /// The row.
+        row: RowPlace,
         /// The column.
         column: String,
         /// The level that came.
         level: String,
-        /// The nearest known level.
-        hint: Option<Box<str>>,
-        /// The first known levels.
-        known: Box<[String]>,
+        /// The levels of training.
+        known: Box<KnownLevels>,
+    },
+    /// A class did not occur when the schema was fitted.
+    #[error("{}: {row}, target `{column}`: unknown class `{level}`{}; known: {}", path.display(), hint_text(&known.hint), shown_list(&known.levels).join(", "))]
+    UnknownClass {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        row: RowPlace,
+        /// The target column.
+        column: String,
+        /// The class that came.
+        level: String,
+        /// The classes of training.
+        known: Box<KnownLevels>,
+    },
+    /// Two levels differ only in how a number or a truth value is written.
+    #[error("{}: column `{column}` has the levels `{first}` and `{second}`, which mean the same; write them alike", path.display())]
+    LevelWrittenTwice {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// One level.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A number is written in a way that could be read as several numbers.
+    #[error("{}: {row}, column `{column}`: `{value}` is not a number as it stands: {problem}", path.display())]
+    NumberWrittenOtherwise {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        row: RowPlace,
+        /// The column.
+        column: String,
+        /// The cell.
+        value: String,
+        /// Why, and what changes it.
+        problem: &'static str,
+    },
+    /// A column holds dates.
+    #[error("{}: {row}, column `{column}`: `{value}` is a date or time, which is not read as an input; leave the column out with data.ignore, or list it in data.categorical to use each date as a level", path.display())]
+    Dates {
+        /// The file.
+        path: PathBuf,
+        /// The first row.
+        row: RowPlace,
+        /// The column.
+        column: String,
+        /// The cell.
+        value: String,
+    },
+    /// A target of text has about as many texts as rows.
+    #[error("{}: the target `{column}` is text with {levels} different values in {rows} rows (`{first}`, ...), which are hardly classes; set data.decimal or data.delimiter if they are numbers, or list it in data.categorical if they are classes", path.display())]
+    TargetMostlyDistinct {
+        /// The file.
+        path: PathBuf,
+        /// The target column.
+        column: String,
+        /// Number of different texts.
+        levels: usize,
+        /// Number of rows.
+        rows: usize,
+        /// The first of them.
+        first: String,
     },
     /// A categorical column has too many levels to be one-hot encoded.
-    #[error("{}: column `{column}` has {levels} levels, more than the limit of {limit}; leave it out or raise `max_levels`", path.display())]
+    #[error("{}: column `{column}` has {levels} levels, more than the limit of {limit}; leave it out with data.ignore, raise data.max_levels, or set data.decimal or data.delimiter if they are numbers", path.display())]
     TooManyLevels {
         /// The file.
         path: PathBuf,
@@ -205,15 +341,48 @@ pub enum TableError {
         limit: usize,
     },
     /// The target is listed among the ignored columns.
-    #[error("the target `{column}` is listed among the ignored columns")]
+    #[error("the target `{column}` is listed in data.ignore")]
     TargetIgnored {
         /// The target column.
         column: String,
     },
     /// The field separator is not an ASCII character.
-    #[error("the field separator {delimiter:?} is not one ASCII character other than a quote or a line end")]
+    #[error(
+        "data.delimiter: the separator {delimiter:?} is not one ASCII character other than a quote or a line end"
+    )]
     Delimiter {
         /// The separator.
         delimiter: char,
     },
+}
+
+/// A cell by its place and content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedCell {
+    /// The row.
+    pub row: RowPlace,
+    /// The column.
+    pub column: String,
+    /// The cell, shortened.
+    pub value: String,
+}
+
+impl fmt::Display for NamedCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` in {}, column `{}`,", self.value, self.row, self.column)
+    }
+}
+
+/// The levels of a column and the one that is nearest to an unknown one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownLevels {
+    /// The nearest.
+    pub hint: Option<String>,
+    /// All of them.
+    pub levels: Vec<String>,
+}
+
+/// What a table of one column without the wanted one suggests.
+fn one_column(available: &[String]) -> &'static str {
+    if available.len() == 1 { "; one column only, so data.delimiter may be another" } else { "" }
 }

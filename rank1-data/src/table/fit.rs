@@ -1,24 +1,28 @@
-//! Learning a schema from a table: kinds of columns, levels, classes and imputed values.
+//! Learning a schema from a table: kinds of columns, levels and imputed values.
 //!
-//! Not for encoding rows; see [`super::encode`].
+//! Not for encoding rows; see [`super::encode`]. The target is in [`super::target`].
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::TableError;
+use super::levels::{check_written_alike, most_frequent, sorted_levels};
+use super::missing::Tokens;
 use super::options::{CsvOptions, Missing};
-use super::read::{Cell, Table};
-use super::schema::{Column, ColumnKind, CsvSchema, TargetKind};
-use crate::{Error, Task};
+use super::place::shown;
+use super::read::{Cell, Reading, Table};
+use super::schema::{Column, ColumnKind, CsvSchema};
+use super::target::fit_target;
+use super::written::{Written, written};
+use crate::Error;
 
 impl CsvSchema {
     /// Learns a schema from all rows of a file.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Table`] with the first fault in the form of the file, in a feature column or in the target.
+    /// [`Error::Io`], [`Error::Compressed`], or [`Error::Table`] with the first fault in the form of the file, in a feature
+    /// column or in the target.
     pub fn fit(path: &Path, target: &str, options: &CsvOptions) -> Result<Self, Error> {
-        let table = Table::read(path, options.delimiter)?;
+        let table = Table::read(path, &reading(options))?;
         let all: Vec<usize> = (0..table.n_rows()).collect();
         Ok(Self::fit_table(&table, target, options, &all)?)
     }
@@ -53,7 +57,20 @@ impl CsvSchema {
             return Err(TableError::NoFeatures { path: table.path.clone(), target: target.to_owned() });
         }
         let target_kind = fit_target(table, target_position, options, rows)?;
-        Ok(Self::new(target, target_kind, columns, options))
+        Ok(Self { fitted_decimal: table.decimal, ..Self::new(target, target_kind, columns, options) })
+    }
+}
+
+/// How a file is read before anything is known of its columns.
+pub(super) fn reading(options: &CsvOptions) -> Reading<'_> {
+    Reading {
+        delimiter: options.delimiter,
+        decimal: options.decimal,
+        expected_decimal: '.',
+        ignore: &options.ignore,
+        tokens: Tokens(options.missing_tokens.as_deref()),
+        categorical: &options.categorical,
+        numeric: None,
     }
 }
 
@@ -64,22 +81,28 @@ fn fit_column(
     rows: &[usize],
 ) -> Result<ColumnKind, TableError> {
     let column = &table.header[position];
-    let tokens = &options.missing_tokens;
+    let tokens = Tokens(options.missing_tokens.as_deref());
+    let listed = options.categorical.contains(column);
+    let mut cells = table.column(position).filter(|cell| !tokens.in_numbers(cell.text())).peekable();
+    // A column that holds nothing but tokens for missing numbers tells no kind, and counts as one of numbers.
+    let numeric = !listed && (cells.peek().is_none() || cells.any(Cell::is_number));
+    let is_missing = |cell: &Cell<'_>| match numeric {
+        true => tokens.in_numbers(cell.text()),
+        false => tokens.in_text(cell.text()),
+    };
     if options.missing == Missing::Refuse
-        && let Some(cell) = table.column(position).find(|cell| cell.is_missing(tokens))
+        && let Some(cell) = table.column(position).find(is_missing)
     {
         let (path, row, column, value) = cell.place();
         return Err(TableError::MissingValue { path, row, column, value });
     }
-    let present = || table.column(position).filter(|cell| !cell.is_missing(tokens));
-    let training =
-        || rows.iter().map(|&row| table.cell(row, position)).filter(|cell| !cell.is_missing(tokens));
+    let present = || table.column(position).filter(|cell| !is_missing(cell));
+    let training = || rows.iter().map(|&row| table.cell(row, position)).filter(|cell| !is_missing(cell));
     if training().next().is_none() {
-        return Err(TableError::NoValues { path: table.path.clone(), column: column.clone() });
+        return Err(TableError::NoValues { path: table.path.clone(), column: shown(column) });
     }
 
-    let listed = options.categorical.contains(column);
-    if !listed && present().any(Cell::is_number) {
+    if numeric {
         for cell in present() {
             cell.number()?;
         }
@@ -93,16 +116,13 @@ fn fit_column(
         return Ok(ColumnKind::Numeric { impute });
     }
 
-    let levels = sorted_levels(present());
-    if levels.len() > options.max_levels {
-        let (levels, limit) = (levels.len(), options.max_levels);
-        return Err(TableError::TooManyLevels {
-            path: table.path.clone(),
-            column: column.clone(),
-            levels,
-            limit,
-        });
+    if !listed {
+        check_text(present())?;
     }
+    check_no_doubt(present(), options)?;
+    let levels = sorted_levels(present());
+    check_level_count(table, column, &levels, options)?;
+    check_written_alike(table, column, &levels)?;
     let impute = match options.missing {
         Missing::Refuse => None,
         _ => most_frequent(&levels, training()),
@@ -110,41 +130,50 @@ fn fit_column(
     Ok(ColumnKind::Categorical { levels, impute })
 }
 
-fn fit_target(
-    table: &Table,
-    position: usize,
-    options: &CsvOptions,
-    rows: &[usize],
-) -> Result<TargetKind, TableError> {
-    if let Some(cell) = table.column(position).find(|cell| cell.is_missing(&options.missing_tokens)) {
-        return Err(missing_target(cell));
-    }
-    let column = &table.header[position];
-    let task = options.task.unwrap_or_else(|| {
-        let is_class = options.categorical.contains(column) || !table.column(position).any(Cell::is_number);
-        if is_class { Task::Classification } else { Task::Regression }
-    });
-    if task == Task::Regression {
-        for cell in table.column(position) {
-            cell.number()?;
+/// Refuses a column of dates, and one of numbers that are all written in a way that is not read.
+pub(super) fn check_text<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Result<(), TableError> {
+    let (mut n, mut dates, mut numbers) = (0, 0, 0);
+    let (mut date, mut number) = (None, None);
+    for cell in cells {
+        n += 1;
+        match written(cell.text()) {
+            Written::Date => {
+                dates += 1;
+                date = date.or(Some(cell));
+            }
+            Written::Text => {}
+            _ => {
+                numbers += 1;
+                number = number.or(Some(cell));
+            }
         }
-        return Ok(TargetKind::Value);
     }
-    let in_rows = sorted_levels(rows.iter().map(|&row| table.cell(row, position)));
-    if let [class] = in_rows.as_slice() {
-        return Err(TableError::OneClass {
-            path: table.path.clone(),
-            column: column.clone(),
-            class: class.clone(),
-            rows: rows.len(),
-        });
+    match (date, number) {
+        (Some(cell), _) if 2 * dates > n => {
+            let (path, row, column, value) = cell.place();
+            Err(TableError::Dates { path, row, column, value })
+        }
+        (_, Some(cell)) if 2 * numbers > n => Err(cell.not_a_number()),
+        _ => Ok(()),
     }
-    let names = sorted_levels(table.column(position));
-    check_level_count(table, column, &names, options)?;
-    Ok(TargetKind::Classes { names })
 }
 
-fn check_level_count(
+/// Where missing cells are refused, a text that may be one is refused too until a recipe says what it is.
+pub(super) fn check_no_doubt<'a>(
+    mut cells: impl Iterator<Item = Cell<'a>>,
+    options: &CsvOptions,
+) -> Result<(), TableError> {
+    let tokens = Tokens(options.missing_tokens.as_deref());
+    match cells.find(|cell| options.missing == Missing::Refuse && tokens.is_doubtful(cell.text())) {
+        Some(cell) => {
+            let (path, row, column, value) = cell.place();
+            Err(TableError::DoubtfulValue { path, row, column, value })
+        }
+        None => Ok(()),
+    }
+}
+
+pub(super) fn check_level_count(
     table: &Table,
     column: &str,
     levels: &[String],
@@ -154,39 +183,7 @@ fn check_level_count(
         return Ok(());
     }
     let (levels, limit) = (levels.len(), options.max_levels);
-    Err(TableError::TooManyLevels { path: table.path.clone(), column: column.to_owned(), levels, limit })
-}
-
-pub(super) fn missing_target(cell: Cell<'_>) -> TableError {
-    let (path, row, column, value) = cell.place();
-    TableError::MissingTarget { path, row, column, value }
-}
-
-/// The different texts of some cells: by value when all are numbers, else alphabetical.
-fn sorted_levels<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Vec<String> {
-    let mut levels: Vec<&str> = cells.map(Cell::text).collect();
-    levels.sort_unstable();
-    levels.dedup();
-    let numbers: Option<Vec<f64>> = levels.iter().map(|level| level.parse().ok()).collect();
-    if let Some(numbers) = numbers {
-        let mut keyed: Vec<(f64, &str)> = numbers.into_iter().zip(levels).collect();
-        keyed.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1)));
-        levels = keyed.into_iter().map(|(_, level)| level).collect();
-    }
-    levels.into_iter().map(str::to_owned).collect()
-}
-
-/// Position of the level that occurs most often; the first in order on a tie.
-fn most_frequent<'a>(levels: &[String], cells: impl Iterator<Item = Cell<'a>>) -> Option<usize> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for cell in cells {
-        *counts.entry(cell.text()).or_default() += 1;
-    }
-    let count = |position: &usize| counts.get(levels[*position].as_str()).copied().unwrap_or(0);
-    (0..levels.len()).max_by(|a, b| match count(a).cmp(&count(b)) {
-        Ordering::Equal => b.cmp(a),
-        other => other,
-    })
+    Err(TableError::TooManyLevels { path: table.path.clone(), column: shown(column), levels, limit })
 }
 
 fn mean(values: &[f64]) -> f64 {

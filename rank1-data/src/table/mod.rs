@@ -4,21 +4,42 @@
 //!
 //! A [`CsvSchema`] is fitted on a training file and applied to every later file, so that columns, one-hot levels, class
 //! numbers and imputed values stay the same. Rules:
-//! - Cells are trimmed; blank lines are skipped; a UTF-8 byte order mark is allowed. Rows in messages are lines of the file.
+//! - Files are UTF-8 text, plain or packed by gzip, xz or zstd, which the first bytes tell. Separator (comma, semicolon, tab or
+//!   pipe) and decimal mark are found out unless they are given. Cells are trimmed; blank lines are skipped; a byte order mark
+//!   is allowed. Rows in messages are counted as in predictions, from 1 without the header, with the line of the file.
 //! - A column whose every non-missing cell is text is categorical; a column of numbers is numeric; a mixture is an error
-//!   unless the column is listed in [`CsvOptions::categorical`].
-//! - Inputs are single precision: consecutive large integers (above 2^24) cannot all be told apart.
+//!   unless the column is listed in [`CsvOptions::categorical`]. Columns of dates, and numbers with thousands separators or
+//!   units, are refused rather than read as text.
+//! - In columns of numbers the cells of [`MISSING_TOKENS`] are missing, in columns of text only empty cells are.
+//! - Numbers are read in double precision and standardized before they are rounded to single precision.
 //! - Columns are found by name; their order in later files does not matter.
+//! - What was guessed or filled is returned as [`TableNote`]s.
 
 mod assemble;
+mod bytes;
+mod carries;
+mod decimal;
+mod dialect;
 mod encode;
 pub(crate) mod error;
 mod fit;
+mod levels;
+mod missing;
+mod notes;
 mod numeric;
 mod options;
+mod place;
 mod read;
 mod schema;
+mod target;
+mod unpack;
+mod written;
 
-pub use assemble::{TestPart, load_table};
-pub use options::{CsvOptions, Missing, UnknownLevels};
+pub use assemble::{LoadedTable, TestPart, load_table};
+pub use encode::TableInputs;
+pub use error::{KnownLevels, NamedCell};
+pub use missing::MISSING_TOKENS;
+pub use notes::TableNote;
+pub use options::{CsvOptions, Missing, ReadingChanges, UnknownLevels};
+pub use place::RowPlace;
 pub use schema::{Column, ColumnKind, CsvSchema, TargetKind};

@@ -32,6 +32,6 @@ mod tests {
         let path = folder.path().join("rows.csv");
         std::fs::write(&path, "b,a\n2,1\n4,3\n").unwrap();
         let schema = CsvSchema::numeric(&["a".into(), "b".into()], "target", &[]);
-        assert_eq!(schema.read_inputs(&path).unwrap(), ndarray::array![[1.0, 2.0], [3.0, 4.0]]);
+        assert_eq!(schema.read_inputs(&path).unwrap().values, ndarray::array![[1.0, 2.0], [3.0, 4.0]]);
     }
 }

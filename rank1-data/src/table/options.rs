@@ -40,16 +40,20 @@ pub struct CsvOptions {
     pub ignore: Vec<String>,
     /// What to do with missing cells.
     pub missing: Missing,
-    /// The cells that count as missing, compared exactly after trimming.
-    pub missing_tokens: Vec<String>,
+    /// The cells that count as missing, compared exactly after trimming, in columns of numbers and of text alike; `None` takes
+    /// [`MISSING_TOKENS`](super::MISSING_TOKENS) in columns of numbers and empty cells in columns of text. Empty cells are
+    /// always missing.
+    pub missing_tokens: Option<Vec<String>>,
     /// What is predicted; `None` takes regression for a numeric target and classification for text.
     pub task: Option<Task>,
     /// What to do with unknown levels at prediction.
     pub unknown_levels: UnknownLevels,
     /// Most levels a categorical feature, or classes a target, may have.
     pub max_levels: usize,
-    /// Field separator, one ASCII character.
-    pub delimiter: char,
+    /// Field separator, one ASCII character; `None` finds out which of comma, semicolon, tab and pipe it is.
+    pub delimiter: Option<char>,
+    /// Decimal mark, a point or a comma; `None` finds it out.
+    pub decimal: Option<char>,
 }
 
 impl Default for CsvOptions {
@@ -58,11 +62,25 @@ impl Default for CsvOptions {
             categorical: Vec::new(),
             ignore: Vec::new(),
             missing: Missing::default(),
-            missing_tokens: ["", "NA", "NaN", "nan", "?"].map(str::to_owned).to_vec(),
+            missing_tokens: None,
             task: None,
             unknown_levels: UnknownLevels::default(),
             max_levels: 100,
-            delimiter: ',',
+            delimiter: None,
+            decimal: None,
         }
     }
+}
+
+/// What a later file may have otherwise than the fitted one; `None` keeps what was fitted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadingChanges {
+    /// Field separator.
+    pub delimiter: Option<char>,
+    /// Decimal mark.
+    pub decimal: Option<char>,
+    /// The cells that count as missing.
+    pub missing_tokens: Option<Vec<String>>,
+    /// What to do with unknown levels.
+    pub unknown_levels: Option<UnknownLevels>,
 }

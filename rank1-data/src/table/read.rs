@@ -3,85 +3,156 @@
 //! Not for the meaning of cells; see [`super::fit`] and [`super::encode`].
 
 use std::collections::HashMap;
-use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord, Trim};
 
-use super::error::TableError;
+use super::bytes::Content;
+use super::decimal::decimal_mark;
+use super::dialect::{separator, unclosed_quote};
+use super::error::{NamedCell, TableError};
+use super::missing::Tokens;
+use super::notes::TableNote;
+use super::place::{RowPlace, shown};
+use super::written::{Written, number, written};
 use crate::Error;
 use crate::nearest::nearest;
+
+/// What is known of a table before it is read.
+pub(super) struct Reading<'a> {
+    /// The separator; found out if absent.
+    pub(super) delimiter: Option<char>,
+    /// The decimal mark; found out if absent.
+    pub(super) decimal: Option<char>,
+    /// The decimal mark where no cell tells it.
+    pub(super) expected_decimal: char,
+    /// Columns that may hold anything.
+    pub(super) ignore: &'a [String],
+    /// What counts as missing.
+    pub(super) tokens: Tokens<'a>,
+    /// Columns that hold no numbers, whatever they look like.
+    pub(super) categorical: &'a [String],
+    /// The columns of numbers, where they are known already.
+    pub(super) numeric: Option<Vec<&'a str>>,
+}
+
+impl Reading<'_> {
+    /// Whether the column of this name may be one of numbers.
+    fn may_be_numbers(&self, name: &str) -> bool {
+        let listed = |names: &[String]| names.iter().any(|listed| listed == name);
+        match &self.numeric {
+            Some(numeric) => numeric.contains(&name),
+            None => !listed(self.ignore) && !listed(self.categorical),
+        }
+    }
+}
 
 /// A rectangular table of text.
 pub(super) struct Table {
     pub(super) path: PathBuf,
     pub(super) header: Vec<String>,
+    /// What separates cells.
+    pub(super) separator: char,
+    /// What separates whole numbers and fractions.
+    pub(super) decimal: char,
+    /// SHA-256 of the unpacked content.
+    pub(super) digest: String,
     rows: Vec<StringRecord>,
     /// 1-based line of the file on which each row starts.
     lines: Vec<usize>,
 }
 
 impl Table {
-    /// Reads and checks a whole file: encoding, header, equal number of fields.
-    pub(super) fn read(path: &Path, delimiter: char) -> Result<Self, Error> {
-        let bytes = fs::read(path).map_err(Error::io(path))?;
-        Self::parse(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes), path, delimiter)
+    /// Reads and checks a whole file: packing, encoding, header, equal number of fields.
+    pub(super) fn read(path: &Path, reading: &Reading<'_>) -> Result<Self, Error> {
+        Self::of_content(&Content::of_file(path)?, path, reading)
     }
 
-    fn parse(bytes: &[u8], path: &Path, delimiter: char) -> Result<Self, Error> {
-        let separator = u8::try_from(delimiter)
-            .ok()
-            .filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r'))
-            .ok_or(TableError::Delimiter { delimiter })?;
+    /// As [`Table::read`], from a stream that messages call `name`.
+    pub(super) fn from_reader(reader: impl Read, name: &Path, reading: &Reading<'_>) -> Result<Self, Error> {
+        Self::of_content(&Content::of_reader(reader, name)?, name, reading)
+    }
+
+    fn of_content(content: &Content, path: &Path, reading: &Reading<'_>) -> Result<Self, Error> {
+        let mut table = Self::parse(content, path, reading)?;
+        table.check_header(reading.ignore)?;
+        table.decimal = match reading.decimal {
+            Some(mark) => mark,
+            None => {
+                let numbers = |position: &usize| reading.may_be_numbers(&table.header[*position]);
+                let positions = (0..table.header.len()).filter(numbers);
+                decimal_mark(&table, positions, reading.tokens, reading.expected_decimal)?
+            }
+        };
+        Ok(table)
+    }
+
+    fn parse(content: &Content, path: &Path, reading: &Reading<'_>) -> Result<Self, Error> {
+        let (separator, start) = separator(&content.text, path, reading.delimiter)?;
+        let bytes = &content.text[start..];
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .trim(Trim::All)
             .delimiter(separator)
             .from_reader(bytes);
-        let mut lines = LineCounter { bytes, position: 0, line: 1 };
+        let mut lines = LineCounter { bytes, position: 0, line: 1 + usize::from(start > 0) };
+        if let Some(position) = unclosed_quote(bytes, separator) {
+            let line = LineCounter { ..lines }.line_at(position);
+            return Err(TableError::UnclosedQuote { path: path.into(), line }.into());
+        }
+        let separator = char::from(separator);
         let mut header: Option<Vec<String>> = None;
+        let mut ignored: Vec<usize> = Vec::new();
         let (mut rows, mut row_lines) = (Vec::new(), Vec::new());
         let mut record = ByteRecord::new();
         while reader.read_byte_record(&mut record).map_err(|error| Error::io(path)(error.into()))? {
-            let start = record.position().map_or(0, csv::Position::byte);
-            let row = lines.line_at(usize::try_from(start).unwrap_or(usize::MAX));
+            let begin = record.position().map_or(0, csv::Position::byte);
+            let line = lines.line_at(usize::try_from(begin).unwrap_or(usize::MAX));
+            let row = RowPlace { row: rows.len() + usize::from(header.is_some()), line };
+            if !ignored.is_empty() {
+                record = blanked(&record, &ignored);
+            }
             let text = StringRecord::from_byte_record(record.clone()).map_err(|error| {
                 let field = error.utf8_error().field() + 1;
                 TableError::NotUtf8 { path: path.into(), row, field }
             })?;
             let Some(names) = &header else {
-                header = Some(text.iter().map(str::to_owned).collect());
+                let names: Vec<String> = text.iter().map(str::to_owned).collect();
+                ignored = (0..names.len()).filter(|&i| reading.ignore.contains(&names[i])).collect();
+                header = Some(names);
                 continue;
             };
             if text.len() != names.len() {
                 let (expected, got) = (names.len(), text.len());
-                return Err(TableError::RaggedRow { path: path.into(), row, expected, got }.into());
+                return Err(TableError::RaggedRow { path: path.into(), row, expected, got, separator }.into());
             }
             rows.push(text);
-            row_lines.push(row);
+            row_lines.push(line);
         }
         let header = header.ok_or_else(|| TableError::Empty { path: path.into() })?;
         if header.iter().all(|name| name.is_empty()) {
             return Err(TableError::Empty { path: path.into() }.into());
         }
-        let table = Self { path: path.into(), header, rows, lines: row_lines };
-        table.check_header()?;
-        Ok(table)
+        let (path, digest) = (path.into(), content.digest.clone());
+        Ok(Self { path, header, separator, decimal: '.', digest, rows, lines: row_lines })
     }
 
-    fn check_header(&self) -> Result<(), TableError> {
+    fn check_header(&self, ignore: &[String]) -> Result<(), TableError> {
         if let [first, ..] = self.header.as_slice()
-            && self.header.iter().all(|name| name.parse::<f64>().is_ok())
+            && self.header.iter().all(|name| number(name, '.').or_else(|| number(name, ',')).is_some())
         {
-            return Err(TableError::NoHeader { path: self.path.clone(), first: first.clone() });
+            return Err(TableError::NoHeader { path: self.path.clone(), first: shown(first) });
         }
         let mut seen = HashMap::new();
         for (second, name) in self.header.iter().enumerate() {
-            if let Some(first) = seen.insert(name, second) {
+            if let Some(first) = seen.insert(name, second)
+                && !ignore.contains(name)
+            {
                 return Err(TableError::DuplicateColumn {
                     path: self.path.clone(),
-                    column: name.clone(),
+                    column: shown(name),
                     first: first + 1,
                     second: second + 1,
                 });
@@ -93,6 +164,14 @@ impl Table {
         Ok(())
     }
 
+    /// What should be said about a separator and a decimal mark that were found out.
+    pub(super) fn dialect_note(&self, delimiter: Option<char>, decimal: Option<char>) -> Option<TableNote> {
+        let found =
+            (delimiter.is_none() && self.separator != ',') || (decimal.is_none() && self.decimal != '.');
+        let (path, separator, decimal) = (self.path.clone(), self.separator, self.decimal);
+        found.then_some(TableNote::Dialect { path, separator, decimal })
+    }
+
     pub(super) fn n_rows(&self) -> usize {
         self.rows.len()
     }
@@ -102,7 +181,7 @@ impl Table {
         self.header.iter().position(|name| name == column).ok_or_else(|| TableError::MissingColumn {
             path: self.path.clone(),
             column: column.to_owned(),
-            hint: nearest(column, &self.header),
+            hint: nearest(column, &self.header).map(|name| shown(&name)),
             available: self.header.clone(),
         })
     }
@@ -130,44 +209,66 @@ impl<'a> Cell<'a> {
         &self.table.rows[self.row][self.position]
     }
 
-    pub(super) fn is_missing(self, tokens: &[String]) -> bool {
-        tokens.iter().any(|token| token == self.text())
-    }
-
     /// Whether the cell is a number, finite or not.
     pub(super) fn is_number(self) -> bool {
-        self.text().parse::<f64>().is_ok()
+        number(self.text(), self.table.decimal).is_some()
     }
 
     /// The cell as a number that is finite in single precision.
     pub(super) fn number(self) -> Result<f64, TableError> {
-        let (path, row, column, value) = self.place();
-        match self.text().parse::<f64>() {
-            Ok(number) if (number as f32).is_finite() => Ok(number),
-            Ok(_) => Err(TableError::NotFinite { path, row, column, value }),
-            Err(_) => Err(TableError::TextInNumericColumn { path, row, column, value }),
+        match number(self.text(), self.table.decimal) {
+            Some(number) if (number as f32).is_finite() => Ok(number),
+            Some(_) => {
+                let (path, row, column, value) = self.place();
+                Err(TableError::NotFinite { path, row, column, value })
+            }
+            None => Err(self.not_a_number()),
         }
     }
 
-    /// File, line, column name and shortened one-line content.
-    pub(super) fn place(self) -> (PathBuf, usize, String, String) {
-        const LONGEST: usize = 40;
-        let mut escaped = String::new();
-        for character in self.text().chars().take(LONGEST + 1) {
-            if character.is_control() {
-                escaped.extend(character.escape_default());
-            } else {
-                escaped.push(character);
+    /// What is wrong with a cell that is no number under the decimal mark of the table.
+    pub(super) fn not_a_number(self) -> TableError {
+        let (path, row, column, value) = self.place();
+        let problem = match (written(self.text()), self.table.decimal) {
+            (Written::Grouped(_), _) => "it has thousands separators; write it without",
+            (Written::Unclear(_), '.') => {
+                "its comma may separate thousands or be a decimal mark; write it without, or set data.decimal = \",\""
             }
-        }
-        let value = if escaped.chars().count() > LONGEST {
-            escaped.chars().take(LONGEST - 3).chain("...".chars()).collect()
-        } else {
-            escaped
+            (Written::Unclear(_), _) => {
+                "its point may separate thousands or be a decimal mark; write it without, or set data.decimal = \".\""
+            }
+            (Written::Comma, _) => "it has a decimal comma; set data.decimal = \",\"",
+            (Written::Point, _) => "it has a decimal point; set data.decimal = \".\"",
+            (Written::WithUnit, _) => {
+                "it has a unit; write the number alone, or list the column in data.categorical"
+            }
+            (Written::Plain | Written::Date | Written::Text, _) => {
+                return TableError::TextInNumericColumn { path, row, column, value };
+            }
         };
-        let (line, column) = (self.table.lines[self.row], self.table.header[self.position].clone());
-        (self.table.path.clone(), line, column, value)
+        TableError::NumberWrittenOtherwise { path, row, column, value, problem }
     }
+
+    /// File, row, column name and shortened one-line content.
+    pub(super) fn place(self) -> (PathBuf, RowPlace, String, String) {
+        let NamedCell { row, column, value } = self.named();
+        (self.table.path.clone(), row, column, value)
+    }
+
+    /// The cell for messages.
+    pub(super) fn named(self) -> NamedCell {
+        NamedCell {
+            row: RowPlace { row: self.row + 1, line: self.table.lines[self.row] },
+            column: shown(&self.table.header[self.position]),
+            value: shown(self.text()),
+        }
+    }
+}
+
+/// A record without the content of ignored columns, which need not even be text.
+fn blanked(record: &ByteRecord, ignored: &[usize]) -> ByteRecord {
+    let field = |(i, field)| if ignored.contains(&i) { &b""[..] } else { field };
+    record.iter().enumerate().map(field).collect()
 }
 
 /// Turns growing byte positions of record starts into line numbers.
@@ -202,7 +303,24 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> Vec<usize> {
-        Table::parse(text.as_bytes(), Path::new("t.csv"), ',').unwrap().lines
+        read(text).lines
+    }
+
+    fn read(text: &str) -> Table {
+        try_read(text).unwrap()
+    }
+
+    fn try_read(text: &str) -> Result<Table, Error> {
+        let reading = Reading {
+            delimiter: None,
+            decimal: None,
+            expected_decimal: '.',
+            ignore: &[],
+            tokens: Tokens(None),
+            categorical: &[],
+            numeric: None,
+        };
+        Table::from_reader(text.as_bytes(), Path::new("t.csv"), &reading)
     }
 
     #[test]
@@ -216,10 +334,36 @@ mod tests {
     }
 
     #[test]
-    fn long_and_multi_line_cells_are_shown_short_and_on_one_line() {
-        let text = format!("a,b\n\"x\ny\",{}\n", "z".repeat(500));
-        let table = Table::parse(text.as_bytes(), Path::new("t.csv"), ',').unwrap();
-        assert_eq!(table.cell(0, 0).place().3, "x\\ny");
-        assert_eq!(table.cell(0, 1).place().3, format!("{}...", "z".repeat(37)));
+    fn cells_are_named_by_data_row_and_line() {
+        let table = read("a,b\n\n1,\"x\ny\"\n2,z\n");
+        let (first, second) = (table.cell(0, 1).named(), table.cell(1, 1).named());
+        assert_eq!(first.to_string(), "`x\\ny` in row 1 (line 3), column `b`,");
+        assert_eq!(second.row, RowPlace { row: 2, line: 5 });
+        assert_eq!(read("sep=;\na;b\n1;2\n").lines, [3]);
+    }
+
+    #[test]
+    fn the_decimal_mark_is_found_in_all_columns_together() {
+        for (text, expected) in [
+            ("a;y\n1;2\n", '.'),
+            ("a;y\n1,5;2\n1;3\n", ','),
+            ("a,y\n\"1,5\",2\n\"2,5\",4\n", ','),
+            ("a,y\n1.234,5\n", '.'),
+            ("a;y\n1.234;5\n", '.'),
+            ("a;y\n1,234;5\n", '.'),
+            ("a;y\n1,234;5,5\n", ','),
+            // Texts with a comma are no numbers.
+            ("a;y\nx,5;2.5\n1,2,3;2\n", '.'),
+            ("a;y\n?;NA\n1,5;2\n", ','),
+        ] {
+            assert_eq!(read(text).decimal, expected, "{text:?}");
+        }
+        let Err(Error::Table(error)) = try_read("a;y\n1,5;1\n2;2.5\n") else { panic!("both marks") };
+        assert!(
+            error.to_string().contains(
+                "`2.5` in row 2 (line 3), column `y`, has a decimal point, `1,5` in row 1 (line 2)"
+            ),
+            "{error}"
+        );
     }
 }

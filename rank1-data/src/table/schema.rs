@@ -4,8 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::options::{CsvOptions, UnknownLevels};
-use crate::Task;
+use super::missing::Tokens;
+use super::options::{CsvOptions, ReadingChanges, UnknownLevels};
+use super::read::Reading;
+use crate::{Error, Task};
 
 /// How one feature column is encoded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,7 +60,7 @@ pub enum TargetKind {
 /// let schema = CsvSchema::fit(&path, "price", &CsvOptions::default())?;
 /// assert_eq!(schema.feature_names(), ["size", "color=blue", "color=red"]);
 /// std::fs::write(&path, "color,size\nred,5\n")?;
-/// assert_eq!(schema.read_inputs(&path)?, ndarray::array![[5.0, 0.0, 1.0]]);
+/// assert_eq!(schema.read_inputs(&path)?.values, ndarray::array![[5.0, 0.0, 1.0]]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,9 +69,18 @@ pub struct CsvSchema {
     pub(super) target_kind: TargetKind,
     pub(super) columns: Vec<Column>,
     pub(super) ignore: Vec<String>,
-    pub(super) missing_tokens: Vec<String>,
+    pub(super) missing_tokens: Option<Vec<String>>,
     pub(super) unknown_levels: UnknownLevels,
-    pub(super) delimiter: char,
+    pub(super) delimiter: Option<char>,
+    #[serde(default)]
+    pub(super) decimal: Option<char>,
+    /// The decimal mark of the fitted file, for later files whose cells do not tell it.
+    #[serde(default = "point")]
+    pub(super) fitted_decimal: char,
+}
+
+fn point() -> char {
+    '.'
 }
 
 impl CsvSchema {
@@ -87,7 +98,50 @@ impl CsvSchema {
             missing_tokens: options.missing_tokens.clone(),
             unknown_levels: options.unknown_levels,
             delimiter: options.delimiter,
+            decimal: options.decimal,
+            fitted_decimal: options.decimal.unwrap_or('.'),
         }
+    }
+
+    /// Whether two schemas have the same columns, levels, imputed values and target, however their files are written.
+    pub fn has_columns_of(&self, other: &Self) -> bool {
+        (&self.target, &self.target_kind, &self.columns)
+            == (&other.target, &other.target_kind, &other.columns)
+    }
+
+    /// The same columns, for files that are written or treated otherwise; `None` leaves a setting as it is.
+    #[must_use]
+    pub fn with_reading(self, changes: &ReadingChanges) -> Self {
+        Self {
+            delimiter: changes.delimiter.or(self.delimiter),
+            decimal: changes.decimal.or(self.decimal),
+            missing_tokens: changes.missing_tokens.clone().or(self.missing_tokens),
+            unknown_levels: changes.unknown_levels.unwrap_or(self.unknown_levels),
+            ..self
+        }
+    }
+
+    pub(super) fn tokens(&self) -> Tokens<'_> {
+        Tokens(self.missing_tokens.as_deref())
+    }
+
+    /// How a file with these columns is read.
+    pub(super) fn table_of<T>(
+        &self,
+        read: impl FnOnce(&Reading<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let numeric = |column: &&Column| matches!(column.kind, ColumnKind::Numeric { .. });
+        let target = matches!(self.target_kind, TargetKind::Value).then_some(self.target.as_str());
+        let numeric = self.columns.iter().filter(numeric).map(|column| column.name.as_str()).chain(target);
+        read(&Reading {
+            delimiter: self.delimiter,
+            decimal: self.decimal,
+            expected_decimal: self.fitted_decimal,
+            ignore: &self.ignore,
+            tokens: self.tokens(),
+            categorical: &[],
+            numeric: Some(numeric.collect()),
+        })
     }
 
     /// Name of the target column.

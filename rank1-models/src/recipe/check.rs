@@ -6,16 +6,17 @@ use rank1_core::objective::NllForm;
 use rank1_priors::{LocationDomain, LocationInit, PosteriorFamily, PriorSpec};
 
 use super::sections::Sections;
-use super::{Annealing, DataRecipe, Every, ModelRecipe, Override, Problem, Recipe, TrainRecipe};
+use super::{Annealing, DataRecipe, Every, ModelRecipe, Override, Problem, Recipe, TrainRecipe, check_table};
 use crate::method::{Estimator, Method, Rank1};
 use crate::network::Body;
 use crate::optimizer::OptimizerSpec;
 use crate::schedule::Schedule;
 
-struct Values<'a>(&'a mut Vec<Problem>);
+/// Collects problems.
+pub(super) struct Values<'a>(&'a mut Vec<Problem>);
 
 impl Values<'_> {
-    fn need(&mut self, holds: bool, key: &str, expected: &str, got: impl std::fmt::Display) {
+    pub(super) fn need(&mut self, holds: bool, key: &str, expected: &str, got: impl std::fmt::Display) {
         if !holds {
             self.0.push(Problem { key: key.into(), message: format!("expected {expected}, got {got}") });
         }
@@ -121,11 +122,18 @@ fn data(d: &DataRecipe, v: &mut Values<'_>) {
             ("data.target", d.target.is_some()),
             ("data.categorical", !d.categorical.is_empty()),
             ("data.missing", d.missing.is_some()),
+            ("data.ignore", !d.ignore.is_empty()),
+            ("data.missing_tokens", d.missing_tokens.is_some()),
+            ("data.delimiter", d.delimiter.is_some()),
+            ("data.decimal", d.decimal.is_some()),
+            ("data.unknown", d.unknown.is_some()),
+            ("data.max_levels", d.max_levels.is_some()),
         ];
         for (key, given) in given {
             v.need(!given, key, "data.set = \"csv\" beside this key", format!("`{}`", d.set));
         }
     }
+    check_table::values(d, v);
     images(d, v);
     if d.set != "mimic3" {
         let given =
@@ -133,14 +141,6 @@ fn data(d: &DataRecipe, v: &mut Values<'_>) {
         for (key, given) in given {
             v.need(!given, key, "data.set = \"mimic3\" beside this key", format!("`{}`", d.set));
         }
-    }
-    if let Some(missing) = &d.missing {
-        v.need(
-            ["refuse", "mean", "median"].contains(&missing.as_str()),
-            "data.missing",
-            "`refuse`, `mean` or `median`",
-            format!("`{missing}`"),
-        );
     }
 }
 

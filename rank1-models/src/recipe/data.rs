@@ -33,6 +33,25 @@ pub struct DataRecipe {
     /// What to do with missing cells: `refuse`, `mean` or `median`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+    /// Columns of the table to leave out, whatever they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
+    /// Cells of the table that count as missing, in columns of numbers and of text; if absent the empty cell, `NA`, `NaN`, `nan`
+    /// and `?` in columns of numbers, and the empty cell in columns of text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_tokens: Option<Vec<String>>,
+    /// What separates the cells of the table, one character; found out if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    /// Decimal mark of the table, `.` or `,`; found out if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<String>,
+    /// What prediction does with a level that training never saw; `refuse` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<UnknownLevel>,
+    /// Most levels a column of text, and classes a target, may have; 100 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_levels: Option<usize>,
     /// Fraction of the rows of a user's table or undivided images held out as the test split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_fraction: Option<f64>,
@@ -70,6 +89,16 @@ pub enum PictureFormat {
     Bmp,
     /// Files `.tif` and `.tiff`.
     Tiff,
+}
+
+/// What prediction does with a level of a column of text that training never saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownLevel {
+    /// Refuse the table.
+    Refuse,
+    /// Read it as none of the known levels: zero in all columns of the feature.
+    Missing,
 }
 
 /// What to do with files in class folders that are no usable images.

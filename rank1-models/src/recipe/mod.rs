@@ -4,6 +4,7 @@
 //! that can be trained.
 
 mod check;
+mod check_table;
 mod data;
 mod defaults;
 mod keys;
@@ -25,7 +26,7 @@ use crate::network::Body;
 use crate::optimizer::{LearningRateMultipliers, OptimizerSpec};
 use crate::schedule::Schedule;
 
-pub use data::{AugmentRecipe, BadImages, DataRecipe, PictureFormat};
+pub use data::{AugmentRecipe, BadImages, DataRecipe, PictureFormat, UnknownLevel};
 pub use keys::KNOWN_KEYS;
 pub use length::{Annealing, Every, Lengths};
 pub use overrides::Override;

@@ -17,6 +17,12 @@ file = "table.csv"
 target = "y"
 categorical = ["color"]
 missing = "mean"
+ignore = ["id"]
+missing_tokens = ["-999"]
+delimiter = ";"
+decimal = ","
+unknown = "missing"
+max_levels = 50
 test_fraction = 0.2
 train_rows = 100
 augment = { pad = 2, flip = false }

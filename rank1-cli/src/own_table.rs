@@ -1,0 +1,147 @@
+//! A user's own table: what a recipe's `[data]` says of it, as options of the reader.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use rank1_core::likelihood::Likelihood;
+use rank1_data::{
+    CsvOptions, LoadedTable, Missing, ReadingChanges, Task, TestPart, UnknownLevels, load_table,
+};
+use rank1_models::recipe::{DataRecipe, Override, Recipe, UnknownLevel};
+use toml::{Table, Value};
+
+use crate::source::Source;
+
+/// Default share of a user's table that is held out for testing.
+const TEST_FRACTION: f64 = 0.1;
+
+/// Keys of a recipe that may be set when later files are read.
+const LATER: [&str; 4] = ["delimiter", "decimal", "missing_tokens", "unknown"];
+
+/// Reads the table of a recipe.
+///
+/// # Errors
+/// Every error of the reader.
+pub fn open(recipe: &Recipe) -> Result<Source> {
+    let task = recipe.model.likelihood.map(|likelihood| match likelihood {
+        Likelihood::Categorical | Likelihood::Bernoulli => Task::Classification,
+        _ => Task::Regression,
+    });
+    let loaded = load(&recipe.data, task, recipe.seed)?;
+    let notes = loaded.notes.iter().map(ToString::to_string).collect();
+    Ok(Source { schema: Some(loaded.schema), notes, ..Source::from(loaded.dataset) })
+}
+
+/// The table of `rank1 data inspect FILE --target COLUMN`, with keys of `[data]` set.
+///
+/// # Errors
+/// Keys and values that a recipe would not take, and every error of the reader.
+pub fn inspected(file: &str, target: &str, overrides: &[Override]) -> Result<LoadedTable> {
+    let mut data = section(overrides, &|_| true)?;
+    let text = |text: &str| Value::String(text.into());
+    data.insert("set".into(), text("csv"));
+    data.insert("file".into(), text(file));
+    data.insert("target".into(), text(target));
+    load(&checked(data)?, None, 0)
+}
+
+/// What `--set data.KEY=VALUE` of a prediction changes in how its table is read.
+///
+/// # Errors
+/// Keys that are decided by training, and values that a recipe would not take.
+pub fn changes(overrides: &[Override]) -> Result<ReadingChanges> {
+    let mut data = section(overrides, &|key| LATER.contains(&key))?;
+    for (key, value) in [("set", "csv"), ("file", "-"), ("target", "-")] {
+        data.insert(key.into(), Value::String(value.into()));
+    }
+    let data = checked(data)?;
+    Ok(ReadingChanges {
+        delimiter: character(data.delimiter.as_deref()),
+        decimal: character(data.decimal.as_deref()),
+        missing_tokens: data.missing_tokens,
+        unknown_levels: data.unknown.map(levels),
+    })
+}
+
+fn load(data: &DataRecipe, task: Option<Task>, seed: u64) -> Result<LoadedTable> {
+    let (Some(file), Some(target)) = (&data.file, &data.target) else {
+        bail!("data.set = \"csv\" needs data.file and data.target");
+    };
+    let default = CsvOptions::default();
+    let options = CsvOptions {
+        categorical: data.categorical.clone(),
+        ignore: data.ignore.clone(),
+        missing: match data.missing.as_deref() {
+            Some("mean") => Missing::ImputeMean,
+            Some("median") => Missing::ImputeMedian,
+            _ => Missing::Refuse,
+        },
+        missing_tokens: data.missing_tokens.clone(),
+        task,
+        unknown_levels: data.unknown.map_or(default.unknown_levels, levels),
+        max_levels: data.max_levels.unwrap_or(default.max_levels),
+        delimiter: character(data.delimiter.as_deref()),
+        decimal: character(data.decimal.as_deref()),
+    };
+    let fraction = data.test_fraction.unwrap_or(TEST_FRACTION);
+    Ok(load_table(Path::new(file), &TestPart::Fraction { fraction, seed }, target, &options)?)
+}
+
+fn character(text: Option<&str>) -> Option<char> {
+    text.and_then(|text| text.chars().next())
+}
+
+fn levels(unknown: UnknownLevel) -> UnknownLevels {
+    match unknown {
+        UnknownLevel::Refuse => UnknownLevels::Refuse,
+        UnknownLevel::Missing => UnknownLevels::AllZero,
+    }
+}
+
+/// The keys of `[data]` that are set, each of which must be allowed.
+fn section(overrides: &[Override], allowed: &dyn Fn(&str) -> bool) -> Result<Table> {
+    let mut data = Table::new();
+    for Override { key, value } in overrides {
+        match key.strip_prefix("data.") {
+            Some(name) if allowed(name) => data.insert(name.into(), value.clone()),
+            _ => bail!(
+                "--set {key}: expected a key of data that says how a table is read: data.{}",
+                LATER.join(", data.")
+            ),
+        };
+    }
+    Ok(data)
+}
+
+/// A `[data]` table that is checked as that of a recipe.
+fn checked(data: Table) -> Result<DataRecipe> {
+    let recipe = format!(
+        "name = \"table\"\nmodel = {{ kind = \"mlp\", hidden = [1] }}\nmethod = {{ kind = \"deterministic\" }}\n\
+         train = {{ epochs = 1, batch_size = 1, optimizer = {{ kind = \"adam\", learning_rate = 0.1 }} }}\n[data]\n{data}"
+    );
+    Ok(rank1_models::recipe::parse(&recipe, &[])?.get().data.clone())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_keys_of_reading_may_be_set_for_a_prediction() {
+        let set = |text: &str| changes(&[text.parse().unwrap()]);
+        assert_eq!(set("data.unknown=missing").unwrap().unknown_levels, Some(UnknownLevels::AllZero));
+        assert_eq!(set("data.delimiter=;").unwrap().delimiter, Some(';'));
+        assert_eq!(set("data.decimal=\",\"").unwrap().decimal, Some(','));
+        assert_eq!(changes(&[]).unwrap(), ReadingChanges::default());
+        for (bad, expected) in [
+            ("data.missing=mean", "expected a key of data that says how a table is read"),
+            ("seed=1", "--set seed: expected a key of data"),
+            ("data.decimal=x", "data.decimal: expected `.` or `,`"),
+            ("data.unknown=zero", "data.unknown"),
+        ] {
+            let got = format!("{:#}", set(bad).unwrap_err());
+            assert!(got.contains(expected), "{bad}: {got}");
+        }
+    }
+}

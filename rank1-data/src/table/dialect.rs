@@ -1,0 +1,160 @@
+//! By what the cells of a table are separated: given, or found out from the header and the first rows.
+//!
+//! Not for the decimal mark; see [`super::decimal`].
+
+use std::path::Path;
+
+use csv::{ByteRecord, ReaderBuilder, Trim};
+
+use super::error::TableError;
+
+/// The separators that are found out, in order of preference.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// Rows that are looked at beside the header.
+const LOOKED_AT: usize = 200;
+
+/// The separator of a text and where its header starts: after a line `sep=;`, which some programs write first.
+pub(super) fn separator(text: &[u8], path: &Path, given: Option<char>) -> Result<(u8, usize), TableError> {
+    let (announced, start) = announced(text);
+    if let Some(delimiter) = given.or(announced.map(char::from)) {
+        return Ok((checked(delimiter)?, start));
+    }
+    let text = &text[start..];
+    let shapes: Vec<Shape> = SEPARATORS.iter().map(|&separator| shape(text, separator)).collect();
+    let of = |wanted: fn(&Shape) -> bool| {
+        SEPARATORS.iter().zip(&shapes).filter(move |(_, shape)| wanted(shape)).map(|(&byte, _)| byte)
+    };
+    let tables: Vec<u8> = of(|shape| shape.columns > 1 && shape.regular).collect();
+    if let &[first, second, ..] = tables.as_slice() {
+        let (first, second) = (char::from(first), char::from(second));
+        return Err(TableError::AmbiguousSeparator { path: path.into(), first, second });
+    }
+    // A header that one separator divides although some rows do not follow it: the reader names such a row. Then a
+    // single column, whose cells no separator divides.
+    let found = tables.first().copied().or_else(|| of(|shape| shape.columns > 1).next());
+    let found = found.or_else(|| of(|shape| shape.regular).next());
+    Ok((found.unwrap_or(b','), start))
+}
+
+/// How a text looks when it is divided by one separator.
+struct Shape {
+    /// Fields of the header.
+    columns: usize,
+    /// Whether the first rows have as many.
+    regular: bool,
+}
+
+fn shape(text: &[u8], separator: u8) -> Shape {
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(Trim::All)
+        .delimiter(separator)
+        .from_reader(text);
+    let mut record = ByteRecord::new();
+    let mut columns = 0;
+    for row in 0..=LOOKED_AT {
+        match reader.read_byte_record(&mut record) {
+            Ok(true) if row == 0 => columns = record.len(),
+            Ok(true) if record.len() != columns => return Shape { columns, regular: false },
+            Ok(true) => {}
+            Ok(false) | Err(_) => break,
+        }
+    }
+    Shape { columns, regular: columns > 0 }
+}
+
+/// The separator of a first line `sep=;` and the length of that line.
+fn announced(text: &[u8]) -> (Option<u8>, usize) {
+    let Some((start, rest)) = text.split_at_checked(4) else { return (None, 0) };
+    match (start.eq_ignore_ascii_case(b"sep="), rest) {
+        (true, [separator, b'\r', b'\n', ..]) => (Some(*separator), 7),
+        (true, [separator, b'\n' | b'\r', ..]) => (Some(*separator), 6),
+        _ => (None, 0),
+    }
+}
+
+fn checked(delimiter: char) -> Result<u8, TableError> {
+    u8::try_from(delimiter)
+        .ok()
+        .filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r'))
+        .ok_or(TableError::Delimiter { delimiter })
+}
+
+/// Position at which a quote was opened that is never closed.
+pub(super) fn unclosed_quote(text: &[u8], separator: u8) -> Option<usize> {
+    let (mut position, mut field_starts) = (0, true);
+    while let Some(&byte) = text.get(position) {
+        if field_starts && byte == b'"' {
+            let opened = position;
+            position += 1;
+            loop {
+                match (text.get(position), text.get(position + 1)) {
+                    (None, _) => return Some(opened),
+                    (Some(b'"'), Some(b'"')) => position += 2,
+                    (Some(b'"'), _) => break,
+                    _ => position += 1,
+                }
+            }
+        }
+        field_starts = byte == separator || matches!(byte, b'\n' | b'\r');
+        position += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> (char, usize) {
+        let (separator, start) = separator(text.as_bytes(), Path::new("t.csv"), None).unwrap();
+        (char::from(separator), start)
+    }
+
+    #[test]
+    fn the_separator_is_the_one_that_divides_header_and_rows_alike() {
+        for separator in [',', ';', '\t', '|'] {
+            let text = "a,b,y\n1,2,3\n4,5,6\n".replace(',', &separator.to_string());
+            assert_eq!(found(&text), (separator, 0));
+        }
+        // Decimal commas, quoted separators, text with other separators in it.
+        assert_eq!(found("a;b;y\n1,5;2,5;3,5\n").0, ';');
+        assert_eq!(found("temperature, C;y\n1,5;2\n").0, ';');
+        assert_eq!(found("a,b\n\"1;2\",\"x\ny\"\n\"3;4\",2\n").0, ',');
+        assert_eq!(found("a\tb,c\n1,5\t2,5\n1\t2\n").0, '\t');
+        // One column.
+        assert_eq!(found("a\n1\n2\n").0, ',');
+        assert_eq!(found("a\n1,5\n2,5\n").0, ';');
+        // Rows that do not follow are the reader's to name.
+        assert_eq!(found("a,b,y\n1,2\n1,2,3\n").0, ',');
+        assert_eq!(found("sep=;\r\na;b\r\n1;2\r\n"), (';', 7));
+        assert_eq!(found("SEP=|\na|b\n1|2\n"), ('|', 6));
+        assert_eq!(found(""), (',', 0));
+    }
+
+    #[test]
+    fn two_separators_that_both_fit_are_refused() {
+        let got = separator(b"a,b;c\n1,2;3\n", Path::new("t.csv"), None);
+        assert!(matches!(got, Err(TableError::AmbiguousSeparator { first: ',', second: ';', .. })));
+        assert_eq!(separator(b"a,b;c\n1,2;3\n", Path::new("t.csv"), Some(';')).unwrap().0, b';');
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_found() {
+        for (text, expected) in [
+            ("a,b\n1,\"x\n2,3\n", Some(6)),
+            ("a,b\n1,\"x\"\n2,3\n", None),
+            ("a,b\n1,\"x\"\"y\"\n", None),
+            ("a,b\n1,\"x\"\"\n", Some(6)),
+            ("a,b\n1,x\"y\n", None),
+            ("\"", Some(0)),
+            ("\"\"", None),
+            ("a,\"", Some(2)),
+        ] {
+            assert_eq!(unclosed_quote(text.as_bytes(), b','), expected, "{text:?}");
+        }
+    }
+}
