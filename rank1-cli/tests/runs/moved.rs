@@ -135,7 +135,7 @@ fn a_checkpoint_that_may_not_be_looked_into_is_told_as_such() {
     let open = fs::Permissions::from_mode(0o755);
     fs::set_permissions(&program, open.clone()).unwrap();
     fs::set_permissions(bench.path("."), open.clone()).unwrap();
-    fs::set_permissions(bench.path("run/checkpoint"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(bench.path("run/checkpoint"), fs::Permissions::from_mode(0o0)).unwrap();
     let mut nobody = Command::new("setpriv");
     nobody.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&program);
     nobody.args(["predict", "run", "--input", "table.csv", "--output", "-"]).current_dir(bench.path("."));
