@@ -22,6 +22,9 @@ const PICTURE: usize = 300 << 20;
 /// Every other small file: what gzip can make of it, and the buffers of decoders of packed streams.
 const OTHER: usize = 32 << 20;
 
+/// A reader of bytes; whether it accepted them.
+type Read = fn(&Bench, &[u8]) -> bool;
+
 /// Changes of every file. Counting takes long, so that there are few.
 const CASES: usize = 24;
 
@@ -46,7 +49,7 @@ fn small_files_take_no_more_memory_than_stated() {
         assert!(got <= PICTURE, "{name}: {got} bytes");
     }
     let bench = Bench::new();
-    let others: [(&str, Vec<u8>, fn(&Bench, &[u8]) -> bool); 8] = [
+    let others: [(&str, Vec<u8>, Read); 8] = [
         ("idx", corpus::idx(), |_, file| readers::idx(file)),
         ("idx.gz", corpus::gzip(&corpus::idx()), |_, file| readers::idx(file)),
         ("npy", corpus::npy("(3, 5)", &[1; 15]), |bench, file| bench.npy(file)),

@@ -29,8 +29,11 @@ fn classes() -> tempfile::TempDir {
     root
 }
 
-/// Pictures that are read, names that are bad, names that are told, or the refusal: in each of the modes.
-fn outcomes(root: &Path, on_bad: OnBadImage) -> Vec<Result<(usize, Vec<String>, Vec<String>), String>> {
+/// Pictures that are read, names that are bad, names that are told.
+type Outcome = (usize, Vec<String>, Vec<String>);
+
+/// What comes of a folder, or the refusal: in memory, from its archive, and as a list.
+fn outcomes(root: &Path, on_bad: OnBadImage) -> Vec<Result<Outcome, String>> {
     let formats = Formats { webp: true, ..Formats::default() };
     let options = FolderOptions { on_bad, formats, ..FolderOptions::default() };
     let test = TestShare { fraction: None, seed: 1 };

@@ -149,7 +149,7 @@ pub(crate) fn cifar_pickle() -> Vec<u8> {
 
 /// The class names of CIFAR-100's Python version.
 pub(crate) fn cifar_meta() -> Vec<u8> {
-    let text = |text: &str| [&[b'X'], &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+    let text = |text: &str| [&b"X"[..], &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
     let names: Vec<u8> = (0..100).flat_map(|i| text(&format!("class_{i}"))).collect();
     [&b"\x80\x02}("[..], &text("fine_label_names"), b"](", &names, b"eu."].concat()
 }
