@@ -84,7 +84,11 @@ fn load(data: &DataRecipe, task: Option<Task>, seed: u64) -> Result<LoadedTable>
         decimal: character(data.decimal.as_deref()),
     };
     let fraction = data.test_fraction.unwrap_or(TEST_FRACTION);
-    Ok(load_table(Path::new(file), &TestPart::Fraction { fraction, seed }, target, &options)?)
+    load_table(Path::new(file), &TestPart::Fraction { fraction, seed }, target, &options).map_err(|error| {
+        let of_fraction = matches!(error, Error::Fraction { .. });
+        let error = anyhow::Error::from(error);
+        if of_fraction { error.context("data.test_fraction") } else { error }
+    })
 }
 
 fn character(text: Option<&str>) -> Option<char> {

@@ -141,7 +141,7 @@ pub fn validation_rows(data: &DataRecipe, seed: u64, n: usize) -> Result<Vec<usi
         return Ok(Vec::new());
     }
     let (_, held) = holdout_indices(n, data.validation, seed)
-        .with_context(|| format!("validation = {} of {n} training rows", data.validation))?;
+        .with_context(|| format!("data.validation = {} of {n} training rows", data.validation))?;
     Ok(held)
 }
 

@@ -137,7 +137,8 @@ fn text_among_numbers_is_named_by_row_column_and_value() {
         "row 2 (line 3), column `b`: `five` is not a number; mend the cell, list it in data.missing_tokens if it stands for a missing value, or the column in data.categorical"
     );
     assert!(
-        fit_refusal("a,y\n1,2\n2,\"1,5\"\n").starts_with("row 2 (line 3), column `y`: `1,5` is not a number")
+        fit_refusal("a,y\n1,2.5\n2,1.5\n\"x,5\",3.5\n")
+            .starts_with("row 3 (line 4), column `a`: `x,5` is not a number")
     );
     assert!(
         fit_refusal("a,y\n1 000,2\n2,3\n").starts_with("row 1 (line 2), column `a`: `1 000` is not a number")

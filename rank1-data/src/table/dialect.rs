@@ -7,6 +7,7 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
 use super::error::TableError;
+use super::written::number;
 
 /// The separators that are found out, in order of preference.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -27,6 +28,19 @@ pub(super) fn separator(text: &[u8], path: &Path, given: Option<char>) -> Result
     };
     let tables: Vec<u8> = of(|shape| shape.columns > 1 && shape.regular).collect();
     if let &[first, second, ..] = tables.as_slice() {
+        // `a;b` above `1,5;2` is divided by either; only one of them leaves numbers.
+        let share = |shape: &Shape| shape.numbers as f64 / shape.cells.max(1) as f64;
+        let most =
+            shapes.iter().filter(|shape| shape.columns > 1 && shape.regular).map(share).fold(0.0, f64::max);
+        let best: Vec<u8> = SEPARATORS
+            .iter()
+            .zip(&shapes)
+            .filter(|(byte, shape)| tables.contains(byte) && share(shape) == most)
+            .map(|(&byte, _)| byte)
+            .collect();
+        if let &[best] = best.as_slice() {
+            return Ok((best, start));
+        }
         let (first, second) = (char::from(first), char::from(second));
         return Err(TableError::AmbiguousSeparator { path: path.into(), first, second });
     }
@@ -43,6 +57,9 @@ struct Shape {
     columns: usize,
     /// Whether the first rows have as many.
     regular: bool,
+    /// Cells of the first rows, and how many of them are numbers with either decimal mark.
+    cells: usize,
+    numbers: usize,
 }
 
 fn shape(text: &[u8], separator: u8) -> Shape {
@@ -53,16 +70,24 @@ fn shape(text: &[u8], separator: u8) -> Shape {
         .delimiter(separator)
         .from_reader(text);
     let mut record = ByteRecord::new();
-    let mut columns = 0;
+    let (mut columns, mut cells, mut numbers) = (0, 0, 0);
+    let mut regular = true;
     for row in 0..=LOOKED_AT {
         match reader.read_byte_record(&mut record) {
             Ok(true) if row == 0 => columns = record.len(),
-            Ok(true) if record.len() != columns => return Shape { columns, regular: false },
-            Ok(true) => {}
+            Ok(true) => {
+                regular &= record.len() == columns;
+                cells += record.len();
+                numbers += record.iter().filter(|cell| is_number(cell)).count();
+            }
             Ok(false) | Err(_) => break,
         }
     }
-    Shape { columns, regular: columns > 0 }
+    Shape { columns, regular: regular && columns > 0, cells, numbers }
+}
+
+fn is_number(cell: &[u8]) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|text| number(text, '.').or_else(|| number(text, ',')).is_some())
 }
 
 /// The separator of a first line `sep=;` and the length of that line.
@@ -137,9 +162,9 @@ mod tests {
 
     #[test]
     fn two_separators_that_both_fit_are_refused() {
-        let got = separator(b"a,b;c\n1,2;3\n", Path::new("t.csv"), None);
+        let got = separator(b"a,b;c\nx,y;z\n", Path::new("t.csv"), None);
         assert!(matches!(got, Err(TableError::AmbiguousSeparator { first: ',', second: ';', .. })));
-        assert_eq!(separator(b"a,b;c\n1,2;3\n", Path::new("t.csv"), Some(';')).unwrap().0, b';');
+        assert_eq!(separator(b"a,b;c\nx,y;z\n", Path::new("t.csv"), Some(';')).unwrap().0, b';');
     }
 
     #[test]

@@ -209,9 +209,10 @@ impl<'a> Cell<'a> {
         &self.table.rows[self.row][self.position]
     }
 
-    /// Whether the cell is a number, finite or not.
+    /// Whether the cell makes its column one of numbers; words such as `inf` and `nan` alone do not.
     pub(super) fn is_number(self) -> bool {
-        number(self.text(), self.table.decimal).is_some()
+        let digit = |character: char| character.is_ascii_digit();
+        self.text().contains(digit) && number(self.text(), self.table.decimal).is_some()
     }
 
     /// The cell as a number that is finite in single precision.
