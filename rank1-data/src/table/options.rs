@@ -65,7 +65,7 @@ impl Default for CsvOptions {
             missing_tokens: None,
             task: None,
             unknown_levels: UnknownLevels::default(),
-            max_levels: 100,
+            max_levels: 128,
             delimiter: None,
             decimal: None,
         }
