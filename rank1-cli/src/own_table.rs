@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use rank1_core::likelihood::Likelihood;
 use rank1_data::{
-    CsvOptions, LoadedTable, Missing, ReadingChanges, Task, TestPart, UnknownLevels, load_table,
+    CsvOptions, Error, LoadedTable, Missing, ReadingChanges, Task, TestPart, UnknownLevels, load_table,
 };
 use rank1_models::recipe::{DataRecipe, Override, Recipe, UnknownLevel};
 use toml::{Table, Value};
