@@ -1,5 +1,5 @@
 //! Whole trainings on a noisy sine: they beat the constant predictor by a stated margin, resume to the same bits from
-//! any epoch, agree between engines, and stop on numbers that are not finite.
+//! any step, agree between engines, and stop on numbers that are not finite.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use rank1_models::fit::{FitOptions, Fitted, Progress, TrainingData, fit, fit_unt
 use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_models::predict::predict;
 use rank1_models::recipe::{CheckedRecipe, Override, parse};
-use rank1_models::train::{Observer, Rows, TrainState, TrainingSets, train};
+use rank1_models::train::{Observer, Rows, StepProgress, TrainState, TrainingSets, train};
 
 const RECIPE: &str = r#"
 name = "test/sine"
@@ -172,28 +172,30 @@ fn an_input_that_is_not_finite_is_refused_before_the_first_step() {
     assert!(error.to_string().contains("[7, 0]"), "{error}");
 }
 
-/// Stores every state, as a run killed after that event would have left it.
+/// Stores the state after a step and stops, as a run that is asked to.
 struct Keeper {
     slot: Slot,
     network: Network,
-    events: usize,
-    stop_after: usize,
+    stop_after: u64,
 }
 
 impl Observer for Keeper {
-    fn event(&mut self, state: &TrainState, _: bool) -> Result<(), Error> {
-        self.slot.save(&self.network, state)?;
-        self.events += 1;
-        if self.events == self.stop_after {
-            return Err(Error::Mismatch { what: "stopped by the test", expected: 0, got: self.events });
+    fn step(&mut self, state: &TrainState, progress: StepProgress) -> Result<(), Error> {
+        if progress.step == self.stop_after {
+            self.slot.save(&self.network, state)?;
+            return Err(Error::Interrupted);
         }
+        Ok(())
+    }
+
+    fn event(&mut self, _: &TrainState, _: bool) -> Result<(), Error> {
         Ok(())
     }
 }
 
 /// Whole passes of 37 rows in batches of 7 and intervals that end within them.
 #[test]
-fn a_run_stopped_after_any_event_resumes_to_the_same_bits() {
+fn a_run_stopped_after_any_step_resumes_to_the_same_bits() {
     let lengths = |method: &str| {
         [
             recipe(&[method, "train.epochs=5"]),
@@ -224,15 +226,14 @@ fn a_run_stopped_after_any_event_resumes_to_the_same_bits() {
                 &mut rank1_models::train::Silent,
             )
             .unwrap();
-            for stop_after in 1..whole.history.len() {
+            for stop_after in 1..whole.step() {
                 let folder = tempfile::tempdir().unwrap();
                 let slot = Slot::new(folder.path(), 0, &recipe.hash());
-                let mut keeper =
-                    Keeper { slot: slot.clone(), network: network.clone(), events: 0, stop_after };
+                let mut keeper = Keeper { slot: slot.clone(), network: network.clone(), stop_after };
                 train(&network, recipe.get(), &Compute::default(), sets, start.clone(), &mut keeper)
                     .unwrap_err();
                 let saved = slot.load(&network, recipe.get()).unwrap().unwrap();
-                assert_eq!(saved.history.len(), stop_after);
+                assert_eq!(saved.step(), stop_after);
                 let resumed = train(
                     &network,
                     recipe.get(),
@@ -242,7 +243,7 @@ fn a_run_stopped_after_any_event_resumes_to_the_same_bits() {
                     &mut rank1_models::train::Silent,
                 )
                 .unwrap();
-                assert_eq!(resumed, whole, "{method} stopped after event {stop_after}");
+                assert_eq!(resumed, whole, "{method} stopped after step {stop_after}");
             }
         }
     }
@@ -257,8 +258,8 @@ fn a_fit_that_is_asked_to_stop_saves_and_goes_on_to_the_same_bits() {
     let stop = AtomicBool::new(false);
     let compute = Compute::default();
     let after_third = |progress: Progress<'_>| {
-        if let Progress::Epoch { record, .. } = progress
-            && record.epoch == 3
+        if let Progress::Event { record, .. } = progress
+            && record.epoch == 3.0
         {
             stop.store(true, Ordering::Relaxed);
         }
@@ -269,7 +270,7 @@ fn a_fit_that_is_asked_to_stop_saves_and_goes_on_to_the_same_bits() {
     assert!(matches!(error, Error::Interrupted), "{error}");
     let network = Network::new(shape(), &short.get().method).unwrap();
     let saved = Slot::new(folder.path(), 0, &short.hash()).load(&network, short.get()).unwrap().unwrap();
-    assert!(saved.epoch <= 3 && !saved.finished && saved.optimizer.steps > 0);
+    assert_eq!((saved.step(), saved.finished), (6, false), "three epochs of two steps");
     // Nothing is trained while the request stands.
     let error = fit_until(&short, &shape(), &data, options, &stop).unwrap_err();
     assert!(matches!(error, Error::Interrupted), "{error}");
