@@ -1,7 +1,7 @@
 //! Engines compute the data term: the negative log-likelihood of a batch and its gradient.
 //!
 //! Everything else of the objective (KL, L2) depends on parameters only and lives in [`crate::penalty`].
-//! Two engines exist: [`analytic`], hand-derived on ndarray, and [`autodiff`], the same network on Burn. They
+//! Two engines exist: [`analytic`], hand-derived on ndarray, and `autodiff` (feature `burn`), the same network on Burn. They
 //! draw the same noise and agree to rounding. [`sharded`] is several of one kind, each on a part of the rows.
 
 pub mod analytic;
