@@ -118,6 +118,9 @@ pub enum Granularity {
     PerBatch,
 }
 
+/// Above this `dropout_rate` a posterior starts with a standard deviation of more than a tenth.
+const WIDE_START: f64 = 0.01;
+
 /// Settings of a rank-1 Bayesian network.
 ///
 /// The defaults were chosen on the validation rows of six tables (`docs/protocol.md`). The paper's image networks start
@@ -223,11 +226,15 @@ impl Method {
         matches!(self.network(), Self::Rank1(_) | Self::MeanField(_))
     }
 
-    /// Whether draws have no variance, so that single steps can have gradients of any length.
+    /// Whether single draws can make gradients of any length: of posteriors without a variance, and of those that start wide.
     #[must_use]
-    pub fn is_heavy_tailed(&self) -> bool {
-        matches!(self.network(), Self::Rank1(m)
-            if matches!(m.posterior, PosteriorFamily::Cauchy | PosteriorFamily::HalfCauchy))
+    pub fn has_far_draws(&self) -> bool {
+        let Self::Rank1(m) = self.network() else { return false };
+        match m.posterior {
+            PosteriorFamily::Cauchy | PosteriorFamily::HalfCauchy => true,
+            PosteriorFamily::PointMass => false,
+            _ => m.dropout_rate > WIDE_START,
+        }
     }
 
     /// Samples S that a prediction draws when `requested` are asked for: one if all would be equal.

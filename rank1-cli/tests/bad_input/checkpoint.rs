@@ -95,7 +95,7 @@ fn the_tensors_of_another_run_are_noticed() {
     let bench = trained();
     bench.train("other", &["--seed", "9"]);
     let name = "checkpoint/network0";
-    for file in ["epoch000003.safetensors", "manifest.json"] {
+    for file in ["step000000027.safetensors", "manifest.json"] {
         let good = fs::read(bench.path(&format!("run/{name}/{file}"))).unwrap();
         fs::copy(bench.path(&format!("other/{name}/{file}")), bench.path(&format!("run/{name}/{file}")))
             .unwrap();
@@ -111,10 +111,10 @@ fn a_damaged_checkpoint_is_not_resumed() {
     let bench = Bench::with(&Toy::default());
     bench.train("run", &[]);
     fs::remove_file(bench.path("run/run.json")).unwrap();
-    let tensors = bench.path("run/checkpoint/network0/epoch000003.safetensors");
+    let tensors = bench.path("run/checkpoint/network0/step000000027.safetensors");
     let mut bytes = fs::read(&tensors).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&tensors, bytes).unwrap();
     let line = bench.refused(&["train", "recipe.toml", "--quiet", "--out", "run", "--resume"]);
-    assert_says(&line, &["run/checkpoint/network0", "epoch000003.safetensors", "damaged or replaced"]);
+    assert_says(&line, &["run/checkpoint/network0", "step000000027.safetensors", "damaged or replaced"]);
 }

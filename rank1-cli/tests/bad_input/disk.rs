@@ -148,7 +148,7 @@ fn a_limit_on_file_sizes_stops_a_save_and_leaves_no_half_file() {
         .output()
         .unwrap();
     let line = Ran::of(ran).refusal();
-    assert_says(&line, &["write run/checkpoint/network0/epoch000001.safetensors", "File too large"]);
+    assert_says(&line, &["write run/checkpoint/network0/step000000009.safetensors", "File too large"]);
     assert_eq!(temporaries(&bench.path(".")), Vec::<PathBuf>::new());
     bench.succeed(&[
         "train",

@@ -98,7 +98,7 @@ fn what_a_killed_save_left_behind_is_removed() {
     bench.train("killed", &[]);
     let network = "killed/checkpoint/network0";
     // Killed between the last manifest and the removal of the state before it, and while writing other files.
-    bench.write(&format!("{network}/epoch000002.safetensors"), "old");
+    bench.write(&format!("{network}/step000000018.safetensors"), "old");
     bench.write(&format!("{network}/manifest.json.tmp"), "half");
     bench.write("killed/checkpoint/model.json.tmp", "half");
     bench.write("killed/metrics.csv.tmp", "half");

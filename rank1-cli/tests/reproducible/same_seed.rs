@@ -80,7 +80,7 @@ fn another_seed_gives_other_bytes() {
     bench.train("a", &[]);
     bench.train("b", &["--seed", "6"]);
     let tensors = |run: &str| {
-        fs::read(bench.path(&format!("{run}/checkpoint/network0/epoch000003.safetensors"))).unwrap()
+        fs::read(bench.path(&format!("{run}/checkpoint/network0/step000000027.safetensors"))).unwrap()
     };
     assert_ne!(tensors("a"), tensors("b"));
 }

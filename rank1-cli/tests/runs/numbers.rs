@@ -70,6 +70,6 @@ fn off_a_terminal_progress_is_told_at_intervals() {
     child.wait().unwrap();
     assert_eq!(told.len(), 2);
     for line in &told {
-        assert_says(line, &["/200000 epochs ", " rows/s left ", " s NLL "]);
+        assert_says(line, &["/1800000 steps ", " rows/s left ", " s NLL "]);
     }
 }

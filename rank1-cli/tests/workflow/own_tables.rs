@@ -88,14 +88,14 @@ fn a_table_that_has_changed_is_told() {
     bench.succeed(&TRAIN);
     assert_eq!(bench.succeed(&["evaluate", "run", "--json"]).stderr, "");
     bench.write("table.csv", table(31, |a, b, color| sum(a + 1.0, b, color)));
-    let told = "table.csv has changed since run was started";
+    let told = "table.csv is not as it was when the model was trained";
     assert_says(&bench.succeed(&["evaluate", "run", "--json"]).stderr, &[told]);
     // As a killed run is: without the files that are written last.
     for name in ["run.json", "evaluation.json", "metrics.csv"] {
         std::fs::remove_file(bench.path("run").join(name)).unwrap();
     }
     let line = bench.refused(&[&TRAIN[..], &["--resume"]].concat());
-    assert_says(&line, &[told, "put the former table back"]);
+    assert_says(&line, &["table.csv has changed since run was started", "restore it"]);
     bench.write("table.csv", table(31, sum));
     bench.succeed(&[&TRAIN[..], &["--resume"]].concat());
 }

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::{EarlyStopping, HEAVY_TAILED_CLIP, Recipe, TrainRecipe};
+use super::{EarlyStopping, FAR_DRAWS_CLIP, Recipe, TrainRecipe};
 use crate::recipe::Annealing;
 
 /// Steps of a run that says nothing of its length; early stopping ends it before.
@@ -50,11 +50,11 @@ pub(super) fn fill_length(recipe: &mut Table) {
     }
 }
 
-/// Bounds the gradients of posteriors without a variance, where nothing is said.
-pub(super) fn bound_heavy_tails(recipe: &mut Recipe) {
+/// Bounds the gradients of posteriors with far draws, where nothing is said.
+pub(super) fn bound_far_draws(recipe: &mut Recipe) {
     // A search over methods decides it for each of them.
     let searched = recipe.search.keys().any(|key| key.starts_with("method"));
-    if recipe.train.clip_norm.is_none() && !searched && recipe.method.is_heavy_tailed() {
-        recipe.train.clip_norm = Some(HEAVY_TAILED_CLIP);
+    if recipe.train.clip_norm.is_none() && !searched && recipe.method.has_far_draws() {
+        recipe.train.clip_norm = Some(FAR_DRAWS_CLIP);
     }
 }

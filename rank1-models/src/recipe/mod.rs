@@ -117,7 +117,8 @@ pub struct TrainRecipe {
     /// Whether the L2 penalty takes in the scales and shifts of normalizations, as the published CIFAR recipes do.
     #[serde(default = "default_true")]
     pub l2_norms: bool,
-    /// Longest allowed gradient; `inf` for no bound. Posteriors without a variance get [`HEAVY_TAILED_CLIP`] if absent.
+    /// Longest allowed gradient; `inf` for no bound. Posteriors without a variance or with a wide start
+    /// (`dropout_rate` above 0.01) get [`FAR_DRAWS_CLIP`] if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
     /// Stop when the validation NLL no longer falls, and keep the best parameters.
@@ -150,8 +151,8 @@ fn default_optimizer() -> OptimizerSpec {
     OptimizerSpec::adam(0.003)
 }
 
-/// Bound of the gradient's norm for posteriors whose draws have no variance, unless a recipe says otherwise.
-pub const HEAVY_TAILED_CLIP: f64 = 1.0;
+/// Bound of the gradient's norm for posteriors without a variance or with a wide start, unless a recipe says otherwise.
+pub const FAR_DRAWS_CLIP: f64 = 1.0;
 
 impl TrainRecipe {
     /// What every key is where a recipe gives a length and does not name the key.
@@ -345,7 +346,7 @@ fn finish(sections: sections::Sections, mut problems: Vec<Problem>) -> Result<Ch
     if problems.is_empty()
         && let Some(mut recipe) = sections.complete()
     {
-        defaults::bound_heavy_tails(&mut recipe);
+        defaults::bound_far_draws(&mut recipe);
         check::search(&recipe, &mut problems);
         if problems.is_empty() {
             return Ok(CheckedRecipe(recipe));

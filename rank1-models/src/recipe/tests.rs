@@ -259,15 +259,17 @@ fn a_recipe_without_a_length_gets_one_and_early_stopping() {
 }
 
 #[test]
-fn posteriors_without_a_variance_have_bounded_gradients_unless_a_recipe_says_otherwise() {
+fn posteriors_with_far_draws_have_bounded_gradients_unless_a_recipe_says_otherwise() {
     let clip = |set: &[&str]| {
         let overrides: Vec<Override> = set.iter().map(|o| o.parse().unwrap()).collect();
         let bare = "name = \"x\"\ndata = { set = \"boston\" }\nmodel = { kind = \"mlp\", hidden = [5] }\nmethod = { kind = \"rank1\" }\ntrain = { epochs = 1 }\n";
         parse(bare, &overrides).unwrap().get().train.clip_norm
     };
     let cauchy = "method={ kind = \"rank1\", posterior = \"cauchy\", prior = { family = \"cauchy\", location = 1.0, scale = 0.1 } }";
-    assert_eq!(clip(&[]), None);
-    assert_eq!(clip(&[cauchy]), Some(HEAVY_TAILED_CLIP));
+    assert_eq!(clip(&[]), Some(FAR_DRAWS_CLIP), "a wide start");
+    assert_eq!(clip(&["method.dropout_rate=0.001"]), None);
+    assert_eq!(clip(&["method={ kind = \"deterministic\" }"]), None);
+    assert_eq!(clip(&[cauchy]), Some(FAR_DRAWS_CLIP));
     assert_eq!(clip(&[cauchy, "train.clip_norm=inf"]), Some(f64::INFINITY));
 }
 
