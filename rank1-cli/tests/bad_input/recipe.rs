@@ -111,23 +111,26 @@ fn a_recipe_that_is_not_there_is_named() {
 
 #[test]
 fn a_learning_rate_that_diverges_ends_with_code_3_step_and_quantity() {
-    for (more, texts) in [
-        (&[][..], ["diverged at step 1 (epoch 0)", "the objective is"]),
-        // One step in all: no later objective shows that the parameters are useless.
+    let nothing = "run: no such run folder";
+    for (more, texts, left) in [
+        (&[][..], ["diverged at step 1 (epoch 0)", "the objective is"], nothing),
+        // One step in all: no later objective shows that the parameters are useless, and they were saved.
         (
             &["--set", "train.epochs=1", "--set", "train.batch_size=400"][..],
             ["diverged at step 0", "a prediction is"],
+            "run: no trained model",
         ),
         (
             &["--set", "train.batch_size=400", "--set", "train.early_stopping.patience=1"],
             ["diverged at step 0", "a prediction is"],
+            nothing,
         ),
     ] {
         let bench = Bench::with(&Toy::default());
         let words = [&TRAIN[..], &["--set", "train.optimizer.learning_rate=1e30"], more].concat();
         let line = bench.rank1(&words).error(3);
         assert_says(&line, &texts);
-        assert_says(&bench.refused(&["evaluate", "run"]), &["run: no such run folder"]);
+        assert_says(&bench.refused(&["evaluate", "run"]), &[left]);
     }
 }
 
