@@ -103,7 +103,10 @@ impl Split {
             .map(move |(row, &value)| f64::from(value) + rest(row))
     }
 
-    /// All inputs in double precision, shape `[N, D]`.
+    /// All inputs in double precision.
+    ///
+    /// # Shapes
+    /// Returns `[N, D]`.
     pub fn inputs_f64(&self) -> Array2<f64> {
         let inputs = self.inputs.mapv(f64::from);
         match &self.remainder {
