@@ -91,7 +91,7 @@ fn the_tables_show_ours_beside_the_published_figures() {
     for expected in [
         "Mean±standard error over 2 seeds; `*` the best mean of ours.\n",
         "| Good   | 1.050±0.050* |  90.5±0.5* |  2.05±0.05* |       1000 |",
-        "- NLL: Good minus Other: -1.000±0.000 (paired, n = 2)",
+        "- NLL: Good minus Other: -1.000±0.000 (paired, 95 % [-1.000, -1.000], n = 2)",
         "### NLL, lower is better",
         "Mean±standard error over 2 splits; `*` the best mean of ours; † published, sources below.\n",
         "| set    |         Good |     Other | 5-net ensemble† |",

@@ -203,7 +203,7 @@ fn small_disk(stage: &Stage, whole: &Whole, random: &mut Random, outcome: &mut O
         let halves = halves(&stage.folder().join(run))?;
         // A killed process may leave a temporary name; one that was told that the disk is full removes it.
         outcome
-            .need(halves.is_empty() || !outcome.met.last().is_some_and(|met| met == "no space left"), || {
+            .need(halves.is_empty() || outcome.met.last().is_none_or(|met| met != "no space left"), || {
                 format!("half-written files stayed: {halves:?}")
             });
         // Not below what is used.
