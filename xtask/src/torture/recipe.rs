@@ -42,7 +42,7 @@ impl Sample {
         let epochs = ((epochs as f64 * share) as usize).max(2);
         format!(
             "name = \"torture/{name}\"\nseed = 5\n[data]\nset = \"yacht\"\n[model]\nkind = \"mlp\"\nhidden = [16]\n[method]\n{method}\n\
-             [train]\nepochs = {epochs}\n{train}\nbatch_size = 32\noptimizer = {{ kind = \"adam\", learning_rate = 0.01 }}\n\
+             [train]\nepochs = {epochs}\n{train}\nbatch_size = 32\noptimizer = {{ kind = \"adam\", learning_rate = 0.01 }}\nclip_norm = 1.0\n\
              [predict]\nsamples = 4\n"
         )
     }

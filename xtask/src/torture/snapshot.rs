@@ -8,6 +8,9 @@ use anyhow::{Context as _, Result};
 /// Files that tell times, and so differ.
 const TIMED: [&str; 1] = ["run.json"];
 
+/// A process that is killed leaves this file; the lock on it is gone with the process.
+const LOCK: &str = ".lock";
+
 /// Content of every file below a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Snapshot(BTreeMap<PathBuf, Vec<u8>>);
@@ -39,7 +42,8 @@ impl Snapshot {
 
     /// Names of files that only one has or whose content differs, but for times.
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
-        let names: BTreeSet<&PathBuf> = self.0.keys().chain(other.0.keys()).collect();
+        let files = self.0.keys().chain(other.0.keys());
+        let names: BTreeSet<&PathBuf> = files.filter(|name| *name != Path::new(LOCK)).collect();
         let timed = |name: &Path| TIMED.iter().any(|timed| name == Path::new(timed));
         let differs = |name: &&&PathBuf| match (self.0.get(**name), other.0.get(**name)) {
             (Some(a), Some(b)) => a != b && !timed(name),
