@@ -64,16 +64,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_content_and_further_files_are_found_and_times_are_not() {
+    fn other_content_and_further_files_are_found_and_times_and_locks_are_not() {
         let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for (folder, epoch) in [(&a, "1"), (&b, "2")] {
             std::fs::create_dir(folder.path().join("checkpoint")).unwrap();
             std::fs::write(folder.path().join("checkpoint/manifest.json"), epoch).unwrap();
             std::fs::write(folder.path().join("run.json"), epoch).unwrap();
         }
-        std::fs::write(b.path().join(".lock"), "7").unwrap();
+        std::fs::write(b.path().join(".lock"), "").unwrap();
+        std::fs::write(b.path().join("half.tmp"), "7").unwrap();
         let (a, b) = (Snapshot::of(a.path()).unwrap(), Snapshot::of(b.path()).unwrap());
-        assert_eq!(a.differences(&b), [".lock", "checkpoint/manifest.json"]);
+        assert_eq!(a.differences(&b), ["checkpoint/manifest.json", "half.tmp"]);
         assert_eq!((a.bytes(), b.bytes()), (2, 3));
         assert!(a.differences(&a).is_empty() && !a.is_untouched(&b));
     }
