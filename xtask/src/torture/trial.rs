@@ -147,8 +147,9 @@ fn moment(run: &Path) -> &'static str {
 }
 
 fn is_full(output: &Output) -> bool {
-    let said = lines(output);
-    said.len() == 1 && said[0].contains("No space left")
+    // Notes on the training may stand before the one line of the error.
+    let errors: Vec<String> = lines(output).into_iter().filter(|line| !line.starts_with("note: ")).collect();
+    errors.len() == 1 && errors[0].contains("No space left")
 }
 
 fn send(child: &mut Child, signal: i32) -> Result<()> {
