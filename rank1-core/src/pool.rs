@@ -99,6 +99,7 @@ impl PoolShape {
     /// Calls `visit(output offset, input offset)` for every pixel of every window, windows and pixels in row order.
     fn each_pixel(&self, mut visit: impl FnMut(usize, usize)) {
         let (pads, (out_height, out_width)) = (self.pads(), self.out_size());
+        let (width, channels) = (self.width, self.channels);
         let span = |at: usize, window: usize, pad: usize, size: usize| {
             (at.saturating_sub(pad), (at + window).saturating_sub(pad).min(size))
         };
@@ -108,8 +109,7 @@ impl PoolShape {
                 let (left, right) = span(ox * self.stride.1, self.window.1, pads.left, self.width);
                 for iy in top..bottom {
                     for ix in left..right {
-                        let out = (oy * out_width + ox) * self.channels;
-                        visit(out, (iy * self.width + ix) * self.channels);
+                        visit((oy * out_width + ox) * channels, (iy * width + ix) * channels);
                     }
                 }
             }
@@ -230,11 +230,12 @@ pub fn max_forward<F: Real>(
         argmax.fill(u32::MAX);
         shape.each_pixel(|to, from| {
             let slots = out[to..to + c].iter_mut().zip(&mut argmax[to..to + c]);
-            for (offset, ((best, at), &value)) in slots.zip(&x[from..from + c]).enumerate() {
-                // An index of u32::MAX marks a slot that no pixel has filled yet.
-                if value > *best || *at == u32::MAX || (value.is_nan() && !best.is_nan()) {
-                    (*best, *at) = (value, (from + offset) as u32);
-                }
+            for (here, ((best, at), &value)) in (from as u32..).zip(slots.zip(&x[from..from + c])) {
+                // An index of u32::MAX marks a slot that no pixel has filled yet. Nothing here is a branch, which the
+                // values of an image would mislead.
+                let wins = (value > *best) | (*at == u32::MAX) | (value.is_nan() & !best.is_nan());
+                *best = if wins { value } else { *best };
+                *at = if wins { here } else { *at };
             }
         });
     });

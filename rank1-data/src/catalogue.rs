@@ -128,7 +128,7 @@ const fn color_images(
     }
 }
 
-static SETS: [SetInfo; 16] = [
+static SETS: [SetInfo; 17] = [
     images(
         "mnist10k",
         Role::Benchmark,
@@ -138,6 +138,14 @@ static SETS: [SetInfo; 16] = [
         "CC BY-SA 3.0",
     ),
     images("mnist", Role::Benchmark, 70_000, false, "the full MNIST in its official parts", "CC BY-SA 3.0"),
+    images(
+        "fashion-mnist",
+        Role::Benchmark,
+        70_000,
+        false,
+        "Fashion-MNIST in its official parts, Zalando Research 2017",
+        "MIT",
+    ),
     uci(
         "boston",
         (506, 13),

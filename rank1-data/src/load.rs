@@ -50,11 +50,12 @@ pub fn load(name: &str, options: &LoadOptions) -> Result<Dataset, Error> {
     if image::sets::has(info.name) {
         return image::sets::load(info.name, root);
     }
-    match (info.embedded, root) {
-        (true, _) => mnist::mnist10k(),
-        (false, Some(root)) => mnist::mnist(root),
-        (false, None) => Err(Error::RootNeeded { set: info.name, looked_for: "the four MNIST IDX files" }),
+    if info.embedded {
+        return mnist::mnist10k();
     }
+    let looked_for = "its four IDX files, `train-images-idx3-ubyte` and others";
+    let root = root.ok_or(Error::RootNeeded { set: info.name, looked_for })?;
+    if info.name == "fashion-mnist" { mnist::fashion_mnist(root) } else { mnist::mnist(root) }
 }
 
 /// Loads an out-of-distribution set by name (`glyphs`).

@@ -1,4 +1,5 @@
-//! Digits and glyphs: `mnist10k` (embedded), the full `mnist` (four IDX files) and the letters used as out-of-distribution images.
+//! Sets in MNIST's form: `mnist10k` (embedded), the full `mnist` and `fashion-mnist` (four IDX files each), and the letters used as
+//! out-of-distribution images.
 //!
 //! Not for other image formats. Pixels are divided by 255; nothing else is changed.
 
@@ -48,34 +49,69 @@ pub(crate) fn mnist10k() -> Result<Dataset, Error> {
     })
 }
 
+/// What distinguishes the sets that come as the same four files.
+struct FourFiles {
+    set: &'static str,
+    class_names: fn() -> Vec<String>,
+    about: &'static str,
+}
+
+const MNIST: FourFiles =
+    FourFiles { set: "mnist", class_names: digit_names, about: "MNIST (LeCun et al., CC BY-SA 3.0)" };
+
+const FASHION_MNIST: FourFiles = FourFiles {
+    set: "fashion-mnist",
+    class_names: garment_names,
+    about: "Fashion-MNIST (Zalando Research, MIT)",
+};
+
 /// The full MNIST from a folder that holds its four files, or from its `mnist` subfolder.
 pub(crate) fn mnist(root: &Path) -> Result<Dataset, Error> {
-    let folder = [root.join("mnist"), root.to_path_buf()]
-        .into_iter()
-        .find(|folder| idx_file(folder, "train-images-idx3-ubyte").is_some())
-        .ok_or_else(|| not_found(root, "train-images-idx3-ubyte"))?;
-    let part = |name: &str| -> Result<(Images, PathBuf), Error> {
-        let find = |file: String| idx_file(&folder, &file).ok_or_else(|| not_found(&folder, &file));
-        let images = find(format!("{name}-images-idx3-ubyte"))?;
-        let labels = find(format!("{name}-labels-idx1-ubyte"))?;
-        Ok((decode(idx::read_idx(&images, 3)?, &images, idx::read_idx(&labels, 1)?, &labels)?, images))
-    };
-    let (train, _) = part("train")?;
-    let (test, test_path) = part("t10k")?;
-    if train.size != test.size {
-        return Err(Error::ImageSize { path: test_path, expected: train.size, got: test.size });
+    MNIST.load(root)
+}
+
+/// Fashion-MNIST from a folder that holds its four files, or from its `fashion-mnist` subfolder.
+pub(crate) fn fashion_mnist(root: &Path) -> Result<Dataset, Error> {
+    FASHION_MNIST.load(root)
+}
+
+impl FourFiles {
+    fn load(&self, root: &Path) -> Result<Dataset, Error> {
+        let folder = [root.join(self.set), root.to_path_buf()]
+            .into_iter()
+            .find(|folder| idx_file(folder, "train-images-idx3-ubyte").is_some())
+            .ok_or_else(|| self.not_found(root, "train-images-idx3-ubyte"))?;
+        let part = |name: &str| -> Result<(Images, PathBuf), Error> {
+            let find = |file: String| idx_file(&folder, &file).ok_or_else(|| self.not_found(&folder, &file));
+            let images = find(format!("{name}-images-idx3-ubyte"))?;
+            let labels = find(format!("{name}-labels-idx1-ubyte"))?;
+            Ok((decode(idx::read_idx(&images, 3)?, &images, idx::read_idx(&labels, 1)?, &labels)?, images))
+        };
+        let (train, _) = part("train")?;
+        let (test, test_path) = part("t10k")?;
+        if train.size != test.size {
+            return Err(Error::ImageSize { path: test_path, expected: train.size, got: test.size });
+        }
+        Ok(Dataset {
+            name: self.set.into(),
+            task: Task::Classification,
+            train: train.split,
+            test: test.split,
+            feature_names: pixel_names(train.size),
+            class_names: (self.class_names)(),
+            image: Some(train.size),
+            layout: grey(train.size),
+            provenance: format!("{}, IDX files in {}", self.about, folder.display()),
+        })
     }
-    Ok(Dataset {
-        name: "mnist".into(),
-        task: Task::Classification,
-        train: train.split,
-        test: test.split,
-        feature_names: pixel_names(train.size),
-        class_names: digit_names(),
-        image: Some(train.size),
-        layout: grey(train.size),
-        provenance: format!("MNIST (LeCun et al., CC BY-SA 3.0), IDX files in {}", folder.display()),
-    })
+
+    fn not_found(&self, root: &Path, file: &str) -> Error {
+        Error::SetNotFound {
+            set: self.set,
+            root: root.into(),
+            looked_for: format!("`{file}` or `{file}.gz`"),
+        }
+    }
 }
 
 /// The embedded letters A to J.
@@ -130,16 +166,29 @@ fn idx_file(folder: &Path, name: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn not_found(root: &Path, file: &str) -> Error {
-    Error::SetNotFound { set: "mnist", root: root.into(), looked_for: format!("`{file}` or `{file}.gz`") }
-}
-
 fn grey((height, width): (usize, usize)) -> InputLayout {
     InputLayout::Image { height, width, channels: 1 }
 }
 
 fn pixel_names((height, width): (usize, usize)) -> Vec<String> {
     (0..height * width).map(|i| format!("pixel_{}_{}", i / width, i % width)).collect()
+}
+
+/// The published names of Fashion-MNIST's classes, in the order of their labels.
+fn garment_names() -> Vec<String> {
+    let names = [
+        "t-shirt",
+        "trouser",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    ];
+    names.map(String::from).to_vec()
 }
 
 fn digit_names() -> Vec<String> {

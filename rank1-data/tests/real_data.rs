@@ -81,6 +81,26 @@ fn the_full_mnist_has_its_published_pixel_statistics() {
 }
 
 #[test]
+fn fashion_mnist_has_its_published_pixel_statistics_and_equal_classes() {
+    let Some(root) = data_root("fashion-mnist") else { return };
+    let set = load("fashion-mnist", &LoadOptions { root: Some(root), ..LoadOptions::default() }).unwrap();
+    assert_eq!((set.train.len(), set.test.len(), set.image), (60_000, 10_000, Some((28, 28))));
+    let normalizer = Normalizer::fit(&set.train, set.layout).unwrap();
+    let InputScaling::PerChannel { channels, .. } = normalizer.inputs() else {
+        panic!("images have a scale per channel")
+    };
+    let [pixel] = channels[..] else { panic!("grey images have one channel") };
+    assert!((pixel.mean - 0.2860).abs() < 5e-5 && (pixel.std - 0.3530).abs() < 5e-5, "{pixel:?}");
+    for (split, each) in [(&set.train, 6_000), (&set.test, 1_000)] {
+        let Targets::Classes { labels, .. } = &split.targets else { panic!("garments have classes") };
+        let mut counts = [0; 10];
+        labels.iter().for_each(|&label| counts[label] += 1);
+        assert_eq!(counts, [each; 10]);
+    }
+    assert_eq!((set.class_names[0].as_str(), set.class_names[9].as_str()), ("t-shirt", "ankle boot"));
+}
+
+#[test]
 fn a_truncated_copy_of_the_archive_is_refused() {
     let Some(root) = data_root("uci/uci_regression_splits.tar.xz") else { return };
     let bytes = std::fs::read(root.join("uci/uci_regression_splits.tar.xz")).unwrap();

@@ -17,7 +17,7 @@ use crate::error::{CheckpointFault, Error};
 use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::recipe::{Recipe, hex};
-use crate::train::{Best, EpochRecord, Pending, TrainState};
+use crate::train::{Average, Best, EpochRecord, Pending, TrainState};
 
 const MANIFEST: &str = "manifest.json";
 
@@ -46,6 +46,9 @@ struct Manifest {
     finished: bool,
     best_step: Option<u64>,
     best_nll: Option<f64>,
+    /// Steps in the mean of the parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    averaged_steps: Option<u64>,
     parameters: usize,
     /// File name to SHA-256.
     files: BTreeMap<String, String>,
@@ -80,6 +83,9 @@ impl Slot {
         push(&mut tensors, network, "", state.selected());
         if !state.finished {
             push(&mut tensors, network, "current.", &state.parameters);
+            if let Some(average) = &state.average {
+                push(&mut tensors, network, "average.", &average.parameters);
+            }
             push(&mut tensors, network, "optimizer.first.", &state.optimizer.first);
             if !state.optimizer.second.is_empty() {
                 push(&mut tensors, network, "optimizer.second.", &state.optimizer.second);
@@ -97,6 +103,7 @@ impl Slot {
             finished: state.finished,
             best_step: state.best.as_ref().map(|b| b.step),
             best_nll: state.best.as_ref().map(|b| b.nll),
+            averaged_steps: state.average.as_ref().filter(|_| !state.finished).map(|a| a.steps),
             parameters: network.layout.len(),
             files: BTreeMap::from([(file, hex(&Sha256::digest(&bytes)))]),
             history: state.history.clone(),
@@ -135,6 +142,10 @@ impl Slot {
         let mut optimizer = Optimizer::new(recipe.train.optimizer.clone(), 0);
         optimizer.steps = manifest.steps;
         let mut parameters = selected.clone();
+        let average = match manifest.averaged_steps {
+            Some(steps) => Some(Average { steps, parameters: read("average.")? }),
+            None => None,
+        };
         if !manifest.finished {
             parameters = read("current.")?;
             optimizer = Optimizer::new(recipe.train.optimizer.clone(), parameters.len());
@@ -154,6 +165,7 @@ impl Slot {
             parameters,
             optimizer,
             best,
+            average,
             history: manifest.history,
             pending: manifest.pending,
             finished: manifest.finished,

@@ -24,6 +24,8 @@ const PARALLEL_PARAMETERS: usize = 1 << 16;
 pub struct PenaltyWeights {
     /// Multiple of the KL in the objective (annealing weight over N).
     pub kl: f64,
+    /// Multiple of the posterior's entropy that is taken off the KL (Trinh et al. 2022).
+    pub entropy: f64,
     /// L2 coefficient.
     pub l2: f64,
     /// Whether L2 takes in the scales and shifts of normalizations.
@@ -39,6 +41,8 @@ pub struct PenaltyWeights {
 pub struct PenaltyParts {
     /// KL of the whole posterior in nats, before any weight; [`Penalty::kl_by_layer`] has its summands.
     pub kl: f64,
+    /// Minus `entropy` times the entropy of the posterior in nats, reduced over members as the KL is; without its weight.
+    pub entropy: f64,
     /// `l2 * sum(v^2)` over weights and biases.
     pub l2: f64,
 }
@@ -67,6 +71,8 @@ struct TermBuffers {
     noise: Vec<f32>,
     slope: Vec<f32>,
     kl: KlValue<f32>,
+    /// Minus the entropy: the divergence from the improper uniform prior; zero where no multiple of it is asked for.
+    neg_entropy: KlValue<f32>,
     failed: Option<Error>,
 }
 
@@ -147,14 +153,16 @@ impl Penalty {
             self.terms.par_iter().zip(&mut self.buffers).for_each(divergence);
         }
         self.kl_by_layer.fill(0.0);
+        let mut entropy = 0.0;
         for (term, buffers) in self.terms.iter().zip(&mut self.buffers) {
             if let Some(error) = buffers.failed.take() {
                 return Err(error);
             }
             self.kl_by_layer[term.layer] += term.add(&self.network, buffers, parameters, gradient, weights);
+            entropy += weights.entropy * term.factor * buffers.neg_entropy.value;
         }
         let l2 = if weights.l2 > 0.0 { self.add_l2(parameters, gradient, weights) } else { 0.0 };
-        Ok(PenaltyParts { kl: self.kl_by_layer.iter().sum(), l2 })
+        Ok(PenaltyParts { kl: self.kl_by_layer.iter().sum(), entropy, l2 })
     }
 
     fn add_l2(&self, parameters: &[f32], gradient: &mut [f32], weights: PenaltyWeights) -> f64 {
@@ -206,15 +214,16 @@ impl Term {
         constrain(of(self.prior_parameter), &mut buffers.prior_scale);
         let noise = self.draw(location.len(), weights, &mut buffers.noise)?;
         let (prior_scale, scale) = (&buffers.prior_scale, &buffers.scale);
-        Ok(kl_and_grad_into(
-            self.family,
-            self.prior,
-            prior_scale,
-            location,
-            scale,
-            noise.then_some(&buffers.noise[..]),
-            &mut buffers.kl,
-        )?)
+        let (family, noise) = (self.family, noise.then_some(&buffers.noise[..]));
+        kl_and_grad_into(family, self.prior, prior_scale, location, scale, noise, &mut buffers.kl)?;
+        if weights.entropy > 0.0 {
+            let flat = PriorSpec::ImproperUniform;
+            kl_and_grad_into(family, flat, &[], location, scale, None, &mut buffers.neg_entropy)?;
+            let (kl, neg_entropy) = (&mut buffers.kl, &buffers.neg_entropy);
+            add_multiple(&mut kl.d_loc, weights.entropy as f32, &neg_entropy.d_loc);
+            add_multiple(&mut kl.d_scale, weights.entropy as f32, &neg_entropy.d_scale);
+        }
+        Ok(())
     }
 
     /// Adds the weighted gradient and returns the divergence, reduced over members.
@@ -296,11 +305,12 @@ mod tests {
         Network::new(shape, method).unwrap()
     }
 
-    const WEIGHTS: PenaltyWeights = PenaltyWeights { kl: 0.5, l2: 0.01, l2_norms: true, seed: 3, step: 2 };
+    const WEIGHTS: PenaltyWeights =
+        PenaltyWeights { kl: 0.5, entropy: 0.3, l2: 0.01, l2_norms: true, seed: 3, step: 2 };
 
     fn total(penalty: &mut Penalty, parameters: &[f32], gradient: &mut [f32]) -> f64 {
         let parts = penalty.add_gradient(parameters, gradient, WEIGHTS).unwrap();
-        WEIGHTS.kl * parts.kl + parts.l2
+        WEIGHTS.kl * (parts.kl + parts.entropy) + parts.l2
     }
 
     #[test]
@@ -353,6 +363,27 @@ mod tests {
             Penalty::new(n).add_gradient(&parameters, &mut gradient, WEIGHTS).unwrap().kl
         };
         assert!((kl(&sum) / 3.0 - kl(&mean)).abs() < 1e-9 * kl(&sum));
+    }
+
+    #[test]
+    fn the_entropy_of_a_normal_posterior_is_the_sum_of_log_deviations() {
+        let network = network(&Method::Rank1(Rank1 { members: 3, ..Rank1::default() }));
+        let parameters = initialize(&network, 1).unwrap();
+        let mut gradient = vec![0.0; parameters.len()];
+        let parts = Penalty::new(&network).add_gradient(&parameters, &mut gradient, WEIGHTS).unwrap();
+        let entropy: f64 = network
+            .layout
+            .specs()
+            .iter()
+            .filter(|spec| spec.group == ParamGroup::FactorScale)
+            .flat_map(|spec| &parameters[spec.range.clone()])
+            .map(|&raw| {
+                let variance = raw_to_scale(f64::from(raw)).powi(2);
+                0.5 * (2.0 * std::f64::consts::PI * std::f64::consts::E * variance).ln()
+            })
+            .sum();
+        let expected = -WEIGHTS.entropy * entropy * network.member_kl.weight(3);
+        assert!((parts.entropy - expected).abs() < 1e-5 * expected.abs(), "{} {expected}", parts.entropy);
     }
 
     #[test]

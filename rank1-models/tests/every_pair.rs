@@ -102,7 +102,7 @@ fn rows() -> (Array2<f32>, Vec<f64>) {
 
 /// The divergence with the draws of one key, so that two values differ by the parameters alone.
 fn kl(network: &Network, parameters: &[f32]) -> f64 {
-    let weights = PenaltyWeights { kl: 1.0, l2: 0.0, l2_norms: false, seed: SEED, step: 0 };
+    let weights = PenaltyWeights { kl: 1.0, entropy: 0.0, l2: 0.0, l2_norms: false, seed: SEED, step: 0 };
     let mut gradient = vec![0.0; parameters.len()];
     let kl = Penalty::new(network).add_gradient(parameters, &mut gradient, weights).unwrap().kl;
     assert!(gradient.iter().all(|g| g.is_finite()), "{:?}", network.layers[0].input_factor);

@@ -200,7 +200,12 @@ fn a_run_stopped_after_any_step_resumes_to_the_same_bits() {
     let lengths = |method: &str| {
         [
             recipe(&[method, "train.epochs=5"]),
-            recipe(&[method, "train.epochs=4", "train.checkpoint_every={ steps = 5 }"]),
+            recipe(&[
+                method,
+                "train.epochs=4",
+                "train.checkpoint_every={ steps = 5 }",
+                "train.average_from=0.4",
+            ]),
             recipe(&[method, "train.epochs=10", "train.stop_step=19", "train.epoch_steps=4"]),
         ]
     };
@@ -248,6 +253,37 @@ fn a_run_stopped_after_any_step_resumes_to_the_same_bits() {
             }
         }
     }
+}
+
+/// The mean over the steps after the first 60 %, here of parameters that a hook of every step has seen.
+#[test]
+fn averaged_parameters_are_the_mean_over_the_last_steps() {
+    struct Watch(Vec<Vec<f32>>);
+    impl Observer for Watch {
+        fn step(&mut self, state: &TrainState, _: StepProgress) -> Result<(), Error> {
+            self.0.push(state.parameters.clone());
+            Ok(())
+        }
+        fn event(&mut self, _: &TrainState, _: bool) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+    let recipe = recipe(&["train.epochs=5", "train.average_from=0.6"]);
+    let network = Network::new(shape(), &recipe.get().method).unwrap();
+    let (inputs, targets) = rows(37, 1);
+    let rows = Rows { inputs: inputs.view().into(), targets: &targets };
+    let sets = TrainingSets { train: rows, validation: None, augmentation: None };
+    let start = TrainState::start(&network, recipe.get(), 9).unwrap();
+    let mut watch = Watch(Vec::new());
+    let end = train(&network, recipe.get(), &Compute::default(), sets, start, &mut watch).unwrap();
+    let skipped = (0.6 * watch.0.len() as f64).round() as usize;
+    let last = &watch.0[skipped..];
+    assert!(last.len() > 1 && end.average.as_ref().unwrap().steps == last.len() as u64);
+    for (i, &mean) in end.selected().iter().enumerate() {
+        let expected = last.iter().map(|p| f64::from(p[i])).sum::<f64>() / last.len() as f64;
+        assert!((f64::from(mean) - expected).abs() < 1e-5 * (1.0 + expected.abs()), "{i}: {mean} {expected}");
+    }
+    assert_ne!(end.selected(), end.parameters);
 }
 
 #[test]

@@ -93,6 +93,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         shift: args.shift.clone(),
         samples: model.n_samples(args.samples),
         shifts: if plain { &recipe.evaluate.shifts } else { &[] },
+        shift_rows: recipe.evaluate.shift_rows,
         ood: recipe.evaluate.ood.as_deref().filter(|_| plain),
         curves: plain,
         seed: recipe.seed,

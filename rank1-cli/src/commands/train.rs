@@ -152,6 +152,7 @@ impl Job<'_> {
             split: "test",
             samples,
             shifts: &settings.evaluate.shifts,
+            shift_rows: settings.evaluate.shift_rows,
             ood: settings.evaluate.ood.as_deref(),
             curves: true,
             seed: settings.seed,

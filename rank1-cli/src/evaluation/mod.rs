@@ -38,6 +38,8 @@ pub struct Request<'a> {
     pub samples: usize,
     /// Shifts to measure in addition, `kind:severity`.
     pub shifts: &'a [String],
+    /// Rows, evenly spaced, that each of them is measured on.
+    pub shift_rows: Option<usize>,
     /// Set that counts as out of distribution.
     pub ood: Option<&'a str>,
     /// Also measure the NLL at fewer samples.
@@ -77,6 +79,7 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
         n: part.len(),
         members: model.n_members(),
         samples: request.samples,
+        shift_rows: request.shift_rows.filter(|&rows| rows < part.len()),
         ..Evaluation::default()
     };
     measure(&predictive, part.targets(), &mut evaluation)?;
@@ -85,6 +88,8 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
         evaluation.nll_by_samples = nll_by_samples(model, part, request.samples, &predictive)?;
     }
     let mut corrupted = Vec::new();
+    let spaced = evaluation.shift_rows.map(|n| part.select(&evenly_spaced(n, part.len())));
+    let part = spaced.as_ref().unwrap_or(part);
     for text in request.shifts {
         let shift: InputShift = text.parse()?;
         let shifted = part.shifted(shift, rows, request.seed)?;
@@ -100,6 +105,11 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
         measure_ood(model, &predictive, &ood, request.samples, &mut evaluation)?;
     }
     Ok(evaluation)
+}
+
+/// `n` of `of` rows at equal distances, so that rows sorted by class keep their shares.
+fn evenly_spaced(n: usize, of: usize) -> Vec<usize> {
+    (0..n).map(|row| row * of / n).collect()
 }
 
 fn measure(predictive: &Predictive, targets: &Targets, out: &mut Evaluation) -> Result<()> {

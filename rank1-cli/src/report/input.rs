@@ -118,6 +118,9 @@ pub struct Evaluation {
     /// Metrics under shifted inputs.
     #[serde(default)]
     pub shifts: Vec<ShiftPoint>,
+    /// Rows that each shift was measured on, where not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift_rows: Option<usize>,
     /// Pairs of draws per member and mixture NLL.
     #[serde(default)]
     pub nll_by_samples: Vec<[f64; 2]>,

@@ -36,10 +36,10 @@ pub(super) struct Lane<F> {
     /// This chunk's share of a sum over images.
     pub(super) partial: Vec<F>,
     pub(super) product: ProductScratch,
-    /// One image times its factor.
-    scaled: Vec<F>,
-    /// Which image `scaled` holds.
-    scaled_image: Option<usize>,
+    /// One image times its factor with its padding, and [`PIECE`] values behind it.
+    padded: Vec<F>,
+    /// Which image `padded` holds.
+    padded_image: Option<usize>,
 }
 
 impl<F> Default for Lane<F> {
@@ -48,8 +48,8 @@ impl<F> Default for Lane<F> {
             patches: Vec::new(),
             partial: Vec::new(),
             product: ProductScratch::default(),
-            scaled: Vec::new(),
-            scaled_image: None,
+            padded: Vec::new(),
+            padded_image: None,
         }
     }
 }
@@ -57,46 +57,51 @@ impl<F> Default for Lane<F> {
 impl<F: Real> Lane<F> {
     /// To be called once per pass: the images may be others than last time.
     pub(super) fn forget_image(&mut self) {
-        self.scaled_image = None;
+        self.padded_image = None;
     }
 
     /// Writes the patches of output lines `lines` (numbered through all images) and returns them.
     pub(super) fn gather(&mut self, images: Images<'_, F>, lines: std::ops::Range<usize>) -> &[F] {
         let shape = images.shape;
-        let ((out_height, out_width), pads) = (shape.out_size(), shape.pads());
+        let (out_height, out_width) = shape.out_size();
         let line_len = out_width * shape.patch_len();
-        let rows = fit(&mut self.patches, lines.len() * line_len);
-        for (line, patches) in lines.zip(rows.chunks_exact_mut(line_len)) {
+        let len = lines.len() * line_len;
+        let rows = fit(&mut self.patches, len + PIECE);
+        for (number, line) in lines.enumerate() {
             let (index, oy) = (line / out_height, line % out_height);
-            let image = &images.x[index * shape.in_len()..(index + 1) * shape.in_len()];
-            let image = match images.factor {
-                None => image,
-                Some(factor) => {
-                    if self.scaled_image != Some(index) {
-                        let factor = &factor[index * shape.c_in..(index + 1) * shape.c_in];
-                        scale(image, factor, fit(&mut self.scaled, image.len()));
-                        self.scaled_image = Some(index);
-                    }
-                    &self.scaled[..image.len()]
-                }
-            };
-            gather_line(shape, pads, image, oy, patches);
+            if self.padded_image != Some(index) {
+                copy_padded(images, index, &mut self.padded, PIECE);
+                self.padded_image = Some(index);
+            }
+            gather_line(shape, &self.padded, oy, &mut rows[number * line_len..]);
         }
-        rows
+        &rows[..len]
     }
 }
 
 /// Image `index` times its factor, with the zeros of the padding around it.
 pub(super) fn pad<'a, F: Real>(images: Images<'a, F>, index: usize, buffer: &'a mut Vec<F>) -> &'a [F] {
     let shape = images.shape;
+    if images.factor.is_none() && shape.pads() == Pads::default() {
+        return &images.x[index * shape.in_len()..(index + 1) * shape.in_len()];
+    }
+    copy_padded(images, index, buffer, 0)
+}
+
+/// As [`pad`], always into the buffer, which has room for `behind` more values.
+fn copy_padded<'a, F: Real>(
+    images: Images<'_, F>,
+    index: usize,
+    buffer: &'a mut Vec<F>,
+    behind: usize,
+) -> &'a [F] {
+    let shape = images.shape;
     let image = &images.x[index * shape.in_len()..(index + 1) * shape.in_len()];
     let (pads, c) = (shape.pads(), shape.c_in);
-    if images.factor.is_none() && pads == Pads::default() {
-        return image;
-    }
     let factor = images.factor.map(|factor| &factor[index * c..(index + 1) * c]);
     let row_len = shape.padded_width() * c;
-    let padded = fit(buffer, (shape.height + pads.top + pads.bottom) * row_len);
+    let len = (shape.height + pads.top + pads.bottom) * row_len;
+    let padded = &mut fit(buffer, len + behind)[..len];
     padded[..pads.top * row_len].fill(F::zero());
     padded[(pads.top + shape.height) * row_len..].fill(F::zero());
     let inside = padded[pads.top * row_len..].chunks_exact_mut(row_len);
@@ -139,35 +144,42 @@ fn input_column(shape: &ConvShape, pads: Pads, ox: usize, kx: usize) -> Option<u
     padded.checked_sub(pads.left).filter(|&column| column < shape.width)
 }
 
-fn gather_line<F: Real>(shape: &ConvShape, pads: Pads, image: &[F], oy: usize, patches: &mut [F]) {
+/// Values that are copied at once.
+const PIECE: usize = 8;
+
+/// From this length on a run is left to the system's copy.
+const LONG: usize = 8 * PIECE;
+
+/// Writes the patches of output line `oy`; up to [`PIECE`] values behind them are overwritten.
+fn gather_line<F: Real>(shape: &ConvShape, padded: &[F], oy: usize, patches: &mut [F]) {
     let c = shape.c_in;
-    let (row_len, run_len) = (shape.width * c, shape.kernel.1 * c);
-    for (ox, patch) in patches.chunks_exact_mut(shape.patch_len()).enumerate() {
-        for (ky, run) in patch.chunks_exact_mut(run_len).enumerate() {
-            let Some(iy) = input_row(shape, pads, oy, ky) else {
-                run.fill(F::zero());
-                continue;
-            };
-            let row = &image[iy * row_len..(iy + 1) * row_len];
+    let (row_len, run_len) = (shape.padded_width() * c, shape.kernel.1 * c);
+    let mut at = 0;
+    for ox in 0..shape.out_size().1 {
+        for ky in 0..shape.kernel.0 {
+            let from = (oy * shape.stride.0 + ky * shape.dilation.0) * row_len + ox * shape.stride.1 * c;
             if shape.dilation.1 == 1 {
-                // Neighboring kernel columns read neighboring pixels: one copy for the whole kernel row.
-                let (first, end) = inside(shape, pads, ox);
-                run[..first * c].fill(F::zero());
-                run[end * c..].fill(F::zero());
-                if first < end {
-                    let from = (ox * shape.stride.1 + first - pads.left) * c;
-                    run[first * c..end * c].copy_from_slice(&row[from..from + (end - first) * c]);
-                }
-                continue;
-            }
-            for (kx, pixel) in run.chunks_exact_mut(c).enumerate() {
-                match input_column(shape, pads, ox, kx) {
-                    Some(ix) => pixel.copy_from_slice(&row[ix * c..(ix + 1) * c]),
-                    None => pixel.fill(F::zero()),
+                // Neighboring kernel columns read neighboring pixels: one run for the whole kernel row.
+                copy_run(&padded[from..], &mut patches[at..], run_len);
+            } else {
+                for kx in 0..shape.kernel.1 {
+                    copy_run(&padded[from + kx * shape.dilation.1 * c..], &mut patches[at + kx * c..], c);
                 }
             }
+            at += run_len;
         }
     }
+}
+
+/// Copies `len` values in whole pieces: a call of the system's copy for five values costs more than their patch. What is
+/// written behind them belongs to the next run, which comes later.
+fn copy_run<F: Real>(from: &[F], to: &mut [F], len: usize) {
+    if len >= LONG {
+        to[..len].copy_from_slice(&from[..len]);
+        return;
+    }
+    let pieces = to.chunks_exact_mut(PIECE).zip(from.chunks_exact(PIECE));
+    pieces.take(len.div_ceil(PIECE)).for_each(|(to, from)| to.copy_from_slice(from));
 }
 
 /// The adjoint of gathering: adds the patches of output line `oy` to the image.

@@ -110,6 +110,49 @@ static SOURCES: &[Source] = &[
         ],
     },
     Source {
+        set: "fashion-mnist",
+        about: "the four gzipped IDX files of Fashion-MNIST",
+        licence: "MIT",
+        files: &[
+            file(
+                "fashion-mnist/train-images-idx3-ubyte.gz",
+                &[
+                    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/train-images-idx3-ubyte.gz",
+                    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/train-images-idx3-ubyte.gz",
+                ],
+                Some(26_421_880),
+                Some("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+            ),
+            file(
+                "fashion-mnist/train-labels-idx1-ubyte.gz",
+                &[
+                    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/train-labels-idx1-ubyte.gz",
+                    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/train-labels-idx1-ubyte.gz",
+                ],
+                Some(29_515),
+                Some("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+            ),
+            file(
+                "fashion-mnist/t10k-images-idx3-ubyte.gz",
+                &[
+                    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/t10k-images-idx3-ubyte.gz",
+                    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/t10k-images-idx3-ubyte.gz",
+                ],
+                Some(4_422_102),
+                Some("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+            ),
+            file(
+                "fashion-mnist/t10k-labels-idx1-ubyte.gz",
+                &[
+                    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/t10k-labels-idx1-ubyte.gz",
+                    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/t10k-labels-idx1-ubyte.gz",
+                ],
+                Some(5_148),
+                Some("67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+            ),
+        ],
+    },
+    Source {
         set: "cifar10",
         about: "CIFAR-10, binary version",
         licence: "no explicit licence; cite Krizhevsky 2009",

@@ -51,6 +51,17 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
         v.need(p.samples > 0, "predict.samples", "at least 1", p.samples);
         v.need(p.chunk_rows > 0, "predict.chunk_rows", "at least 1", p.chunk_rows);
     }
+    if let Some(e) = &r.evaluate {
+        v.need(e.shift_rows != Some(0), "evaluate.shift_rows", "at least 1", 0);
+    }
+    if let (Some(m), Some(t)) = (&r.method, &r.train) {
+        v.need(
+            t.entropy_weight == 0.0 || m.has_kl(),
+            "train.entropy_weight",
+            "0 for a method without a posterior",
+            t.entropy_weight,
+        );
+    }
     if let (Some(d), Some(t)) = (&r.data, &r.train)
         && t.early_stopping.is_some()
     {
@@ -192,6 +203,15 @@ fn train(t: &TrainRecipe, v: &mut Values<'_>) {
         "a finite number, at least 0",
         t.posterior_temperature,
     );
+    v.need(
+        t.entropy_weight >= 0.0 && t.entropy_weight.is_finite(),
+        "train.entropy_weight",
+        "a finite number, at least 0",
+        t.entropy_weight,
+    );
+    if let Some(fraction) = t.average_from {
+        v.need((0.0..1.0).contains(&fraction), "train.average_from", "a fraction in [0, 1)", fraction);
+    }
     v.need(t.l2 >= 0.0 && t.l2.is_finite(), "train.l2", "a finite number, at least 0", t.l2);
     if let Some(c) = t.clip_norm {
         v.need(c > 0.0, "train.clip_norm", "a number above 0, or `inf` for no bound", c);

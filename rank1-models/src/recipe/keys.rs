@@ -50,6 +50,8 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "samples",
             "kl_annealing",
             "posterior_temperature",
+            "entropy_weight",
+            "average_from",
             "l2",
             "l2_norms",
             "clip_norm",
@@ -64,7 +66,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
     ("train.checkpoint_every", &["steps"]),
     ("train.kl_annealing", &["steps"]),
     ("predict", &["samples", "chunk_rows", "draws"]),
-    ("evaluate", &["shifts", "ood"]),
+    ("evaluate", &["shifts", "shift_rows", "ood"]),
 ];
 
 /// Tables whose keys depend on their `kind`.

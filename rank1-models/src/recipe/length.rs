@@ -68,8 +68,10 @@ pub struct Lengths {
     pub check: Option<u64>,
     /// Between two checkpoints.
     pub save: u64,
-    /// From which on validations count for early stopping: the objective is then the one that is kept.
+    /// From which on validations count for early stopping: objective and mean are then the ones that are kept.
     pub judged_from: u64,
+    /// Steps that do not enter the mean of the parameters; none where the last parameters are kept.
+    pub average_from: Option<u64>,
 }
 
 impl Lengths {
@@ -125,6 +127,8 @@ impl TrainRecipe {
             Some(every) => every.in_steps(epoch).max(1),
             None => at_least(SAVE_EPOCHS * epoch),
         };
+        let average_from = self.average_from.map(|fraction| (fraction * horizon as f64).round() as u64);
+        let full_kl = if method.has_kl() { annealing.min(horizon) } else { 0 };
         Lengths {
             pass,
             epoch,
@@ -133,7 +137,8 @@ impl TrainRecipe {
             annealing,
             check,
             save,
-            judged_from: if method.has_kl() { annealing.min(horizon) } else { 0 },
+            judged_from: full_kl.max(average_from.map_or(0, |skipped| (skipped + 1).min(horizon))),
+            average_from,
         }
     }
 }
@@ -191,6 +196,7 @@ mod tests {
         assert_eq!(lengths(text, 77).judged_from, 500);
         let text = "steps = 2000\nkl_annealing = { steps = 30 }";
         assert_eq!((lengths(text, 77).annealing, lengths(text, 77).judged_from), (30, 30));
+        assert_eq!(lengths("steps = 2000\naverage_from = 0.75", 77).judged_from, 1501);
         let without_kl = recipe("steps = 2000\nkl_annealing = 0.25")
             .with(&["method={kind=\"deterministic\"}".parse::<Override>().unwrap()])
             .unwrap();

@@ -111,6 +111,12 @@ pub struct TrainRecipe {
     /// Final multiple of KL / N: 1 is the evidence bound, below 1 a tempered ("cold") posterior.
     #[serde(default = "default_unit")]
     pub posterior_temperature: f64,
+    /// Multiple gamma of the entropy of the posterior that is taken off the KL: the objective has `(KL - gamma H[q]) / N`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub entropy_weight: f64,
+    /// Fraction of the run after which every step enters the mean of the parameters that is predicted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_from: Option<f64>,
     /// L2 penalty: this times the sum of squares of weights and biases, not divided by N.
     #[serde(default)]
     pub l2: f64,
@@ -144,6 +150,9 @@ fn default_true() -> bool {
 fn default_unit() -> f64 {
     1.0
 }
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
 fn default_batch_size() -> usize {
     256
 }
@@ -170,6 +179,8 @@ impl TrainRecipe {
             samples: 1,
             kl_annealing: Annealing::default(),
             posterior_temperature: 1.0,
+            entropy_weight: 0.0,
+            average_from: None,
             l2: 0.0,
             l2_norms: true,
             clip_norm: None,
@@ -247,6 +258,9 @@ impl Draws {
 pub struct EvaluateRecipe {
     /// Shifts of the test split, as `kind:severity`.
     pub shifts: Vec<String>,
+    /// Rows, evenly spaced, that each shift is measured on; all if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift_rows: Option<usize>,
     /// A set whose images count as out of distribution.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ood: Option<String>,

@@ -43,6 +43,8 @@ objective = "mixture_nll"
 samples = 2
 kl_annealing = { steps = 5 }
 posterior_temperature = 0.5
+entropy_weight = 0.1
+average_from = 0.75
 l2 = 0.1
 clip_norm = 1.0
 early_stopping = { patience = 3, every = { steps = 2 } }
@@ -56,6 +58,7 @@ chunk_rows = 64
 draws = "shared"
 [evaluate]
 shifts = ["rotation:30"]
+shift_rows = 100
 ood = "glyphs"
 [search]
 "train.l2" = [0.0, 0.1]

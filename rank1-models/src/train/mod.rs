@@ -71,6 +71,8 @@ pub struct TrainState {
     pub optimizer: Optimizer,
     /// Best validation NLL so far, its step and its parameters.
     pub best: Option<Best>,
+    /// Mean of the parameters over the last steps, if the recipe asks for it and training has come so far.
+    pub average: Option<Average>,
     /// One record per event: the end of an epoch, a validation, a checkpoint.
     pub history: Vec<EpochRecord>,
     /// What the next record has accumulated.
@@ -99,6 +101,28 @@ pub struct Best {
     pub parameters: Vec<f32>,
 }
 
+/// The mean of the parameters after each of some steps (stochastic weight averaging, Izmailov et al. 2018, here of every step
+/// and of all trained parameters: weights, biases, locations and raw scales of factors).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Average {
+    /// Steps in the mean.
+    pub steps: u64,
+    /// The mean.
+    pub parameters: Vec<f32>,
+}
+
+impl Average {
+    /// Takes in the parameters after one more step.
+    fn add(&mut self, parameters: &[f32]) {
+        self.steps += 1;
+        let share = 1.0 / self.steps as f32;
+        self.parameters
+            .iter_mut()
+            .zip(parameters)
+            .for_each(|(mean, &value)| *mean += (value - *mean) * share);
+    }
+}
+
 impl TrainState {
     /// The state before the first step.
     ///
@@ -112,6 +136,7 @@ impl TrainState {
             parameters,
             optimizer,
             best: None,
+            average: None,
             history: Vec::new(),
             pending: Pending::default(),
             finished: false,
@@ -124,10 +149,16 @@ impl TrainState {
         self.optimizer.steps
     }
 
-    /// The parameters to predict with: the best by validation where early stopping is on, else the last.
+    /// The parameters to predict with: the best by validation where early stopping is on, else those of this step.
     #[must_use]
     pub fn selected(&self) -> &[f32] {
-        self.best.as_ref().map_or(&self.parameters, |best| &best.parameters)
+        self.best.as_ref().map_or(self.of_step(), |best| &best.parameters)
+    }
+
+    /// What is judged after this step: the mean of the parameters if there is one, else the parameters themselves.
+    #[must_use]
+    pub fn of_step(&self) -> &[f32] {
+        self.average.as_ref().map_or(&self.parameters, |average| &average.parameters)
     }
 }
 
@@ -297,6 +328,12 @@ impl<'a> Run<'a> {
     ) -> Result<StepRecord, Error> {
         let targets = self.sets.train.targets.select(rows);
         let record = self.stepper.step(state, Batch { inputs, targets: &targets })?;
+        if self.lengths.average_from.is_some_and(|skipped| state.step() > skipped) {
+            match &mut state.average {
+                Some(average) => average.add(&state.parameters),
+                none => *none = Some(Average { steps: 1, parameters: state.parameters.clone() }),
+            }
+        }
         state.pending.nll += record.nll * rows.len() as f64;
         state.pending.rows += rows.len() as u64;
         Ok(record)
@@ -342,7 +379,7 @@ impl<'a> Run<'a> {
             && nll.is_finite()
             && state.best.as_ref().is_none_or(|best| nll < best.nll)
         {
-            state.best = Some(Best { step: state.step(), nll, parameters: state.parameters.clone() });
+            state.best = Some(Best { step: state.step(), nll, parameters: state.of_step().to_vec() });
         }
         Ok(())
     }
@@ -350,7 +387,7 @@ impl<'a> Run<'a> {
     fn validation_nll(&mut self, state: &TrainState, rows: Rows<'_>) -> Result<f64, Error> {
         let trained = TrainedNetwork {
             network: self.network.clone(),
-            parameters: state.parameters.as_slice().into(),
+            parameters: state.of_step().into(),
             seed: state.seed,
         };
         let predictive = predict(

@@ -118,6 +118,7 @@ impl<'a> Stepper<'a> {
         let kl_weight = self.annealing.kl_weight(step);
         let weights = PenaltyWeights {
             kl: kl_weight * t.posterior_temperature / self.n_rows as f64,
+            entropy: t.entropy_weight,
             l2: t.l2,
             l2_norms: t.l2_norms,
             seed: state.seed,
@@ -125,7 +126,7 @@ impl<'a> Stepper<'a> {
         };
         let parts = self.penalty.add_gradient(&state.parameters, &mut self.gradient, weights)?;
         let penalized = Instant::now();
-        let objective = nll + weights.kl * parts.kl + parts.l2;
+        let objective = nll + weights.kl * (parts.kl + parts.entropy) + parts.l2;
         let norm = clip_global_norm(&mut self.gradient[..self.network.n_parameters()], t.clip_norm);
         for (quantity, value) in [("the objective", objective), ("the gradient's norm", norm)] {
             if !value.is_finite() {

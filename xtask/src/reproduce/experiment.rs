@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::question::Question;
 use crate::args::ReproduceOptions;
 
 /// One file of `recipes/experiments`.
@@ -26,6 +27,9 @@ pub(crate) struct Experiment {
     pub(crate) cost: String,
     #[serde(rename = "block")]
     pub(crate) blocks: Vec<Block>,
+    /// What the runs are to decide, with the rule.
+    #[serde(default, rename = "question")]
+    pub(crate) questions: Vec<Question>,
 }
 
 /// Methods times sets times repetitions.
@@ -166,6 +170,9 @@ pub(crate) struct Comparison {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Quick {
+    /// Leave the block out.
+    #[serde(default)]
+    pub(crate) skip: bool,
     #[serde(default)]
     pub(crate) only: Vec<String>,
     #[serde(default)]
@@ -200,12 +207,8 @@ pub(crate) fn load(folder: &Path, name: &str) -> Result<Experiment> {
     let blocks = table.get_mut("block").and_then(Value::as_array_mut);
     let mut origins = Vec::new();
     for block in blocks.into_iter().flatten().filter_map(Value::as_table_mut) {
-        let from = block.remove("from").and_then(|from| from.as_str().map(str::to_owned));
-        if let Some(from) = &from {
-            let mut base = only_block(folder, from)?;
-            base.extend(std::mem::take(block));
-            *block = base;
-        }
+        let (whole, from) = built(folder, std::mem::take(block))?;
+        *block = whole;
         origins.push(from);
     }
     let mut experiment: Experiment =
@@ -220,6 +223,9 @@ pub(crate) fn load(folder: &Path, name: &str) -> Result<Experiment> {
         })?;
         block.check().with_context(|| format!("experiment {name}, block {}", block.name))?;
     }
+    for question in &experiment.questions {
+        question.check(&experiment.blocks).with_context(|| format!("experiment {name}"))?;
+    }
     Ok(experiment)
 }
 
@@ -232,9 +238,19 @@ fn read_table(folder: &Path, name: &str) -> Result<Table> {
 fn only_block(folder: &Path, name: &str) -> Result<Table> {
     let mut table = read_table(folder, name)?;
     match table.remove("block").map(Value::try_into::<Vec<Table>>) {
-        Some(Ok(mut blocks)) if blocks.len() == 1 => Ok(blocks.remove(0)),
+        Some(Ok(mut blocks)) if blocks.len() == 1 => Ok(built(folder, blocks.remove(0))?.0),
         _ => bail!("experiment {name} must have exactly one block to be built upon"),
     }
+}
+
+/// The block with what it takes from another experiment, and that experiment's name.
+fn built(folder: &Path, mut block: Table) -> Result<(Table, Option<String>)> {
+    let Some(from) = block.remove("from").and_then(|from| from.as_str().map(str::to_owned)) else {
+        return Ok((block, None));
+    };
+    let mut base = only_block(folder, &from)?;
+    base.extend(block);
+    Ok((base, Some(from)))
 }
 
 impl Experiment {
@@ -271,6 +287,11 @@ impl Experiment {
 impl Block {
     fn shorten(&mut self) -> Result<String> {
         let quick = std::mem::take(&mut self.quick);
+        if quick.skip {
+            let reason = "left out by --quick".to_owned();
+            self.left_out.extend(self.sets.drain(..).map(|set| (set.name, reason.clone())));
+            return Ok(format!("{}: left out by --quick", self.name));
+        }
         self.keep(&quick.only, |_| "left out by --quick".to_owned())?;
         if let Some(repetitions) = quick.repetitions {
             (self.seeds, self.max_splits) = (repetitions, Some(repetitions));

@@ -73,6 +73,26 @@ fn a_derived_block_overrides_its_base_and_says_what_it_leaves_out() {
 }
 
 #[test]
+fn a_block_may_be_derived_from_a_derived_one() {
+    let twice = DERIVED.replace("from = \"base\"\nonly = [\"small\"]", "from = \"derived\"\ntitle = \"C\"");
+    let dir = folder(&[("base", BASE), ("derived", DERIVED), ("twice", &twice)]);
+    let block = load(dir.path(), "twice").unwrap().blocks.remove(0);
+    assert_eq!((block.title.as_str(), block.layout, block.sets.len()), ("C", Layout::Sets, 1));
+}
+
+#[test]
+fn quick_may_leave_a_block_out() {
+    let mut experiment = load_base(|text| {
+        text.replace("quick = { only = [\"small\"], repetitions = 1,", "quick = { skip = true,")
+    })
+    .unwrap();
+    let options = ReproduceOptions { quick: true, ..ReproduceOptions::default() };
+    assert_eq!(experiment.adjust(&options).unwrap(), ["b: left out by --quick"]);
+    let block = &experiment.blocks[0];
+    assert!(block.sets.is_empty() && block.left_out.len() == 2);
+}
+
+#[test]
 fn seeds_override_the_number_of_seeds_and_of_splits() {
     let mut experiment = load_base(str::to_owned).unwrap();
     let options = ReproduceOptions { repetitions: Some(7), ..ReproduceOptions::default() };

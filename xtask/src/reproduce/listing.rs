@@ -80,6 +80,11 @@ impl Files {
                 Self::Places(&["set-a.tar.gz", "set-a.tgz", "set-a.tar", "set-a.tar.xz", "set-a"])
             }
             "imagenet" => Self::Places(&["ILSVRC2012_img_train.tar", "train"]),
+            "mnist" | "fashion-mnist" => Self::Places(&[
+                "train-images-idx3-ubyte.gz",
+                "train-images-idx3-ubyte",
+                "train-images.idx3-ubyte",
+            ]),
             "mimic3" => Self::Places(&["ADMISSIONS.csv.gz", "ADMISSIONS.csv"]),
             _ => Self::Uci,
         }

@@ -11,6 +11,7 @@ mod plan;
 mod pool;
 pub(crate) mod program;
 mod progress;
+mod question;
 #[cfg(test)]
 mod sample;
 mod summary;
@@ -153,10 +154,11 @@ impl Session<'_> {
             reused_runs,
             ..Header::new(&experiment, &notes)
         };
-        let text = document(&experiment, &header, &views);
+        let verdicts: Vec<_> = experiment.questions.iter().map(|question| question.decide(&views)).collect();
+        let text = document(&experiment, &header, &views, &verdicts);
         println!("{text}");
         output::save(&self.out.join("tables.md"), &text)?;
-        output::write(self.out, &header, &views)?;
+        output::write(self.out, &header, &views, &verdicts)?;
         let reported = self.report(&pool, &finished);
         let failed = finished.iter().filter(|(_, result)| result.is_err()).count();
         if failed > 0 {
@@ -219,7 +221,12 @@ fn programs(finished: &[Finished]) -> Vec<String> {
 }
 
 /// Everything that is printed at the end.
-fn document(experiment: &Experiment, header: &Header<'_>, views: &[BlockView<'_>]) -> String {
+fn document(
+    experiment: &Experiment,
+    header: &Header<'_>,
+    views: &[BlockView<'_>],
+    verdicts: &[question::Verdict],
+) -> String {
     let mut text = format!("# {}\n", experiment.title);
     if !header.notes.is_empty() {
         text.push_str("\n**Shortened or changed, not comparable with the experiment as written:**\n");
@@ -227,6 +234,12 @@ fn document(experiment: &Experiment, header: &Header<'_>, views: &[BlockView<'_>
     }
     for view in views {
         text.push_str(&format!("\n{}", view.print()));
+    }
+    if !verdicts.is_empty() {
+        text.push_str("\n## Verdicts\n\nA difference is for when its 95 % interval lies on the better side of zero, against when it excludes a worthwhile gain.\n");
+    }
+    for verdict in verdicts {
+        text.push_str(&format!("\n{}", verdict.print()));
     }
     text.push_str(&format!("\nMade by {}.\n", header.programs.join("; ")));
     text

@@ -25,6 +25,8 @@ struct Evaluation {
     metrics: Map<String, Value>,
     #[serde(default)]
     shifts: Vec<Shift>,
+    #[serde(default)]
+    member_metrics: Vec<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +49,7 @@ impl Outcome {
         outcome.insert("run.", &facts);
         outcome.insert("", &evaluation.metrics);
         outcome.insert_shifts(&evaluation.shifts);
+        outcome.insert_members(&evaluation.member_metrics);
         for (name, mean) in corrupted(&evaluation.shifts) {
             outcome.numbers.entry(name).or_insert(mean);
         }
@@ -54,7 +57,7 @@ impl Outcome {
     }
 
     /// A number by name: a metric of the evaluation (`nll`), the mean of a metric over all shifts (`shift_mean.nll`) or over
-    /// the standard corruptions (`corrupted_nll`), a metric under one shift (`shift.rotation:30.nll`) or a number of
+    /// the standard corruptions (`corrupted_nll`), the mean over the members alone and what all gain (`member_mean.nll`, `member_gain.nll`), a metric under one shift (`shift.rotation:30.nll`) or a number of
     /// `run.json` (`run.parameters`).
     pub(crate) fn get(&self, name: &str) -> Option<f64> {
         self.numbers.get(name).copied()
@@ -64,11 +67,30 @@ impl Outcome {
         self.numbers.keys().map(String::as_str)
     }
 
+    /// Numbers that no run has made.
+    #[cfg(test)]
+    pub(crate) fn of(numbers: &[(&str, f64)]) -> Self {
+        let numbers = numbers.iter().map(|&(name, value)| (name.to_owned(), value)).collect();
+        Self { numbers, ..Self::default() }
+    }
+
     fn insert(&mut self, prefix: &str, values: &Map<String, Value>) {
         // A number that is not finite is `null` in JSON: it is missing here, never zero.
         let numbers =
             values.iter().filter_map(|(name, value)| Some((format!("{prefix}{name}"), value.as_f64()?)));
         self.numbers.extend(numbers);
+    }
+
+    /// What one member alone is worth, and what all gain over it.
+    fn insert_members(&mut self, members: &[Map<String, Value>]) {
+        let nll: Option<Vec<f64>> =
+            members.iter().map(|member| member.get("nll").and_then(Value::as_f64)).collect();
+        let (Some(nll), Some(together)) = (nll.filter(|nll| !nll.is_empty()), self.get("nll")) else {
+            return;
+        };
+        let alone = nll.iter().sum::<f64>() / nll.len() as f64;
+        self.numbers.insert("member_mean.nll".into(), alone);
+        self.numbers.insert("member_gain.nll".into(), alone - together);
     }
 
     fn insert_shifts(&mut self, shifts: &[Shift]) {
@@ -194,6 +216,14 @@ mod tests {
         assert_eq!(outcome.get("shift.rotation:15.ece"), Some(0.1));
         assert_eq!(outcome.get("shift_mean.ece"), None);
         assert_eq!(outcome.get("run.set"), None);
+    }
+
+    #[test]
+    fn the_gain_of_all_members_is_their_mean_nll_minus_that_of_all() {
+        let members = r#"{"metrics": {"nll": 0.25}, "member_metrics": [{"nll": 0.5}, {"nll": 1.0}]}"#;
+        let outcome = read(RUN, members).unwrap();
+        assert_eq!((outcome.get("member_mean.nll"), outcome.get("member_gain.nll")), (Some(0.75), Some(0.5)));
+        assert_eq!(read(RUN, EVALUATION).unwrap().get("member_gain.nll"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::experiment::Experiment;
+use super::question::Verdict;
 use super::tables::BlockView;
 
 /// What was run, beside the numbers.
@@ -56,7 +57,12 @@ struct Row<'a> {
 }
 
 /// Writes the files.
-pub(crate) fn write(out: &Path, header: &Header<'_>, views: &[BlockView<'_>]) -> Result<()> {
+pub(crate) fn write(
+    out: &Path,
+    header: &Header<'_>,
+    views: &[BlockView<'_>],
+    verdicts: &[Verdict],
+) -> Result<()> {
     let rows: Vec<Row<'_>> = views.iter().flat_map(rows).collect();
     let comparisons = |view: &BlockView<'_>| -> Vec<String> {
         let lines = view.block.comparisons.iter().filter_map(|comparison| view.compare(comparison));
@@ -83,7 +89,7 @@ pub(crate) fn write(out: &Path, header: &Header<'_>, views: &[BlockView<'_>]) ->
             })
         })
         .collect();
-    let document = json!({"header": header, "blocks": blocks, "results": rows});
+    let document = json!({"header": header, "questions": verdicts, "blocks": blocks, "results": rows});
     save(&out.join("results.json"), &format!("{}\n", serde_json::to_string_pretty(&document)?))?;
     save(
         &out.join("comparison.json"),

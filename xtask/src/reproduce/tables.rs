@@ -18,6 +18,10 @@ impl BlockView<'_> {
     /// Tables and notes of the block.
     pub(crate) fn print(&self) -> String {
         let mut text = format!("## {}\n", self.block.title);
+        if self.block.sets.is_empty() {
+            let reason = self.block.left_out.first().map_or("no set", |(_, reason)| reason.as_str());
+            return format!("{text}\nNot run here: {reason}.\n");
+        }
         match self.block.layout {
             Layout::Methods => text.push_str(&format!("\n{}\n{}\n", self.repetitions(), self.by_method())),
             Layout::Sets => {
