@@ -1,11 +1,12 @@
 //! What a checkpoint must remember beside tensors to predict raw rows: shape, recipe, scaling, columns.
 
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ndarray::ArrayView2;
-use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Task};
+use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Standard, Task};
 use rank1_models::checkpoint::{read_sealed, write_sealed};
 use rank1_models::device::Compute;
 use rank1_models::engine::Engine;
@@ -15,6 +16,7 @@ use rank1_models::inputs::{InputStream, Inputs};
 use rank1_models::network::{Network, NetworkShape};
 use rank1_models::predict::{
     AdaptivePredictive, AdaptiveSampling, Predictive, TrainedNetwork, predict, predict_adaptively,
+    predict_in_steps,
 };
 use rank1_models::recipe::{self, CheckedRecipe, Draws, Override};
 use rank1_models::train::EpochRecord;
@@ -195,6 +197,43 @@ impl Model {
         }
     }
 
+    /// As [`Model::predict_part`], with the mixture NLL of the first S samples for every S of `steps` below `samples`, from
+    /// the same pass.
+    ///
+    /// # Errors
+    /// As [`Model::predict_part`], and targets of the other kind.
+    pub fn predict_part_in_steps(
+        &mut self,
+        part: &Part,
+        samples: usize,
+        steps: &[usize],
+    ) -> Result<(Predictive, Vec<[f64; 2]>)> {
+        let stored;
+        let inputs: Inputs<'_> = match part {
+            Part::Stored(split) => {
+                stored = self.document.normalizer.apply_split_inputs(split)?;
+                stored.view().into()
+            }
+            Part::Streamed { images, .. } => (images as &dyn InputStream).into(),
+        };
+        let chunk = self.recipe.get().predict.chunk_rows;
+        let mut sums = vec![0.0; steps.len()];
+        let targets = part.targets();
+        let scale = self.document.normalizer.target();
+        let mut seen = |rows: Range<usize>, samples: usize, predictive: Predictive| {
+            let rows: Vec<usize> = rows.collect();
+            let nll = in_target_unit(scale, predictive)?.nll(&targets.select(&rows))?;
+            let of_step = steps.iter().zip(&mut sums).filter(|(step, _)| **step == samples);
+            of_step.for_each(|(_, sum)| *sum += nll * rows.len() as f64);
+            Ok(())
+        };
+        let (networks, engines) = (&self.networks, &mut self.engines);
+        let all = predict_in_steps(networks, engines, inputs, samples, chunk, steps, &mut seen)?;
+        let below = steps.iter().zip(sums).filter(|(step, _)| **step < samples);
+        let points = below.map(|(&step, sum)| [step as f64, sum / part.len() as f64]).collect();
+        Ok((in_target_unit(scale, all)?, points))
+    }
+
     /// Predicts normalized rows, in memory or streamed.
     ///
     /// # Errors
@@ -229,14 +268,21 @@ impl Model {
     }
 
     fn in_target_unit(&self, predictive: Predictive) -> Result<Predictive> {
-        let Some(scale) = self.document.normalizer.target() else { return Ok(predictive) };
-        Ok(match predictive {
-            Predictive::Values { mixture, n_members } => {
-                Predictive::Values { mixture: mixture.affine(scale.std, scale.mean)?, n_members }
-            }
-            classes => classes,
-        })
+        Ok(in_target_unit(self.document.normalizer.target(), predictive)?)
     }
+}
+
+fn in_target_unit(
+    scale: Option<Standard>,
+    predictive: Predictive,
+) -> Result<Predictive, rank1_models::Error> {
+    let Some(scale) = scale else { return Ok(predictive) };
+    Ok(match predictive {
+        Predictive::Values { mixture, n_members } => {
+            Predictive::Values { mixture: mixture.affine(scale.std, scale.mean)?, n_members }
+        }
+        classes => classes,
+    })
 }
 
 /// Where a run keeps its checkpoint.

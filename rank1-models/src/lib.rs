@@ -27,3 +27,8 @@ pub mod train;
 mod zoo;
 
 pub use error::Error;
+
+/// The snippets of the workspace's README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

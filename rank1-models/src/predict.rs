@@ -4,6 +4,7 @@ mod adaptive;
 
 pub use adaptive::{AdaptivePredictive, AdaptiveSampling, predict_adaptively};
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis, concatenate};
@@ -126,6 +127,23 @@ pub fn predict<'a>(
     n_samples: usize,
     chunk_rows: usize,
 ) -> Result<Predictive, Error> {
+    predict_in_steps(networks, engines, inputs, n_samples, chunk_rows, &[], &mut |_, _, _| Ok(()))
+}
+
+/// As [`predict`]; on the way `seen` is told the predictive of the first S samples of some rows, for every S of `steps` below
+/// `n_samples`: the rows, S and the predictive.
+///
+/// # Errors
+/// As [`predict`], and what `seen` returns.
+pub fn predict_in_steps<'a>(
+    networks: &[TrainedNetwork],
+    engines: &mut [Box<dyn Engine>],
+    inputs: impl Into<Inputs<'a>>,
+    n_samples: usize,
+    chunk_rows: usize,
+    steps: &[usize],
+    seen: &mut dyn FnMut(Range<usize>, usize, Predictive) -> Result<(), Error>,
+) -> Result<Predictive, Error> {
     let inputs = inputs.into();
     let Some(first) = networks.first() else {
         return Err(Error::Mismatch { what: "number of networks", expected: 1, got: 0 });
@@ -142,10 +160,12 @@ pub fn predict<'a>(
         let rows = rows?;
         let at_once = (chunk_rows / (n_members * rows.nrows())).clamp(1, n_samples.max(1));
         let mut members = Members { networks, engines: &mut *engines, rows: rows.view(), start, at_once };
+        let range = start..start + rows.nrows();
+        let mut seen = |samples, predictive| seen(range.clone(), samples, predictive);
         parts.push(if classes {
-            Predictive::Classes(members.classes(n_samples)?)
+            Predictive::Classes(members.classes(n_samples, steps, &mut seen)?)
         } else {
-            Predictive::Values { mixture: members.values(n_samples)?, n_members }
+            Predictive::Values { mixture: members.values(n_samples, steps, &mut seen)?, n_members }
         });
         start += rows.nrows();
     }
@@ -232,10 +252,15 @@ impl Members<'_> {
         })
     }
 
-    fn classes(&mut self, n_samples: usize) -> Result<ClassPredictive, Error> {
+    fn classes(
+        &mut self,
+        n_samples: usize,
+        steps: &[usize],
+        seen: &mut dyn FnMut(usize, Predictive) -> Result<(), Error>,
+    ) -> Result<ClassPredictive, Error> {
         let bernoulli = self.networks[0].network.shape.likelihood == Likelihood::Bernoulli;
         let mut sum: Option<PredictiveAccumulator> = None;
-        self.for_samples(n_samples, |_, outputs| {
+        self.for_samples(n_samples, |sample, outputs| {
             let (k, n, c) = outputs.dim();
             let sum = match &mut sum {
                 Some(sum) => sum,
@@ -246,13 +271,22 @@ impl Members<'_> {
             } else {
                 sum.add_logits(outputs)?;
             }
+            let samples = sample + 1;
+            if samples < n_samples && steps.contains(&samples) {
+                seen(samples, Predictive::Classes(sum.predictive()?))?;
+            }
             Ok(())
         })?;
         let empty = rank1_core::Error::Empty { op: "predict", argument: "samples" };
         Ok(sum.ok_or(empty)?.predictive()?)
     }
 
-    fn values(&mut self, n_samples: usize) -> Result<GaussianMixturePredictive, Error> {
+    fn values(
+        &mut self,
+        n_samples: usize,
+        steps: &[usize],
+        seen: &mut dyn FnMut(usize, Predictive) -> Result<(), Error>,
+    ) -> Result<GaussianMixturePredictive, Error> {
         let n = self.rows.nrows();
         let k: usize = self.networks.iter().map(|t| t.network.n_members).sum();
         let mut means = Array2::zeros((n_samples * k, n));
@@ -269,6 +303,11 @@ impl Members<'_> {
             }
             Ok(())
         })?;
+        for &samples in steps.iter().filter(|&&samples| samples < n_samples) {
+            let first = |terms: &Array2<f64>| terms.slice_axis(Axis(0), (..samples * k).into()).to_owned();
+            let mixture = GaussianMixturePredictive::new(first(&means), first(&scales))?;
+            seen(samples, Predictive::Values { mixture, n_members: k })?;
+        }
         Ok(GaussianMixturePredictive::new(means, scales)?)
     }
 }

@@ -13,8 +13,8 @@ use rank1_models::checkpoint::Slot;
 use rank1_models::device::Compute;
 use rank1_models::fit::{FitOptions, Fitted, Progress, TrainingData, fit, fit_until};
 use rank1_models::network::{Activation, Network, NetworkShape};
-use rank1_models::predict::predict;
-use rank1_models::recipe::{CheckedRecipe, Override, parse};
+use rank1_models::predict::{Predictive, predict, predict_in_steps};
+use rank1_models::recipe::{CheckedRecipe, EngineKind, Override, parse};
 use rank1_models::train::{Observer, Rows, StepProgress, TrainState, TrainingSets, train};
 
 const RECIPE: &str = r#"
@@ -86,6 +86,43 @@ fn rank1_beats_the_constant_predictor_and_its_factors_learn() {
     let (first, last) = (&history[0], &history[history.len() - 1]);
     assert!(last.kl < 0.5 * first.kl, "KL went from {} to {}", first.kl, last.kl);
     assert!(last.input_spread[1].unwrap() > 2.0 * first.input_spread[1].unwrap());
+}
+
+#[test]
+fn predictives_of_fewer_samples_on_the_way_are_those_of_predictions_with_fewer_samples() {
+    let fitted = fitted(&recipe(&["train.epochs=2"]));
+    let (inputs, _) = rows(53, 2);
+    let engines = || -> Vec<_> {
+        fitted.networks.iter().map(|n| Compute::default().engine(EngineKind::Analytic, &n.network)).collect()
+    };
+    let steps = [1, 2, 4, 5, 8];
+    // Chunks of 7 rows of three members.
+    let mut parts: Vec<Vec<Predictive>> = vec![Vec::new(); steps.len()];
+    let mut end = 0;
+    let whole = predict_in_steps(
+        &fitted.networks,
+        &mut engines(),
+        inputs.view(),
+        5,
+        21,
+        &steps,
+        &mut |rows, samples, predictive| {
+            end = rows.end;
+            parts[steps.iter().position(|&step| step == samples).unwrap()].push(predictive);
+            Ok(())
+        },
+    )
+    .unwrap();
+    assert_eq!(end, 53);
+    assert_eq!(whole, predict(&fitted.networks, &mut engines(), inputs.view(), 5, 21).unwrap());
+    for (samples, parts) in steps.into_iter().zip(parts) {
+        if samples >= 5 {
+            assert!(parts.is_empty(), "{samples} samples are not below 5");
+            continue;
+        }
+        let fewer = predict(&fitted.networks, &mut engines(), inputs.view(), samples, 21).unwrap();
+        assert_eq!(Predictive::concatenate(parts).unwrap(), fewer, "{samples}");
+    }
 }
 
 #[cfg(feature = "burn")]

@@ -71,7 +71,8 @@ pub fn check(recipe: &Recipe, source: &Source) -> Result<()> {
 /// Rows that do not fit, shifts that do not apply, metrics that are not defined.
 pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result<Evaluation> {
     let rows = Rows { image: model.document.image, layout: model.document.layout };
-    let predictive = model.predict_part(part, request.samples)?;
+    let steps = if request.curves { &SAMPLE_STEPS[..] } else { &[] };
+    let (predictive, by_samples) = model.predict_part_in_steps(part, request.samples, steps)?;
     let mut evaluation = Evaluation {
         set: request.set.into(),
         split: request.split.into(),
@@ -85,7 +86,8 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
     measure(&predictive, part.targets(), &mut evaluation)?;
     evaluation.constant = metrics(&model.document.constant.predictive(part.len())?, part.targets())?;
     if request.curves {
-        evaluation.nll_by_samples = nll_by_samples(model, part, request.samples, &predictive)?;
+        evaluation.nll_by_samples = by_samples;
+        evaluation.nll_by_samples.push([request.samples as f64, predictive.nll(part.targets())?]);
     }
     let mut corrupted = Vec::new();
     let spaced = evaluation.shift_rows.map(|n| part.select(&evenly_spaced(n, part.len())));
@@ -136,16 +138,6 @@ fn mean_corruption(corrupted: &[Metrics], out: &mut Metrics) {
             out.insert(format!("corrupted_{key}"), values.iter().sum::<f64>() / values.len() as f64);
         }
     }
-}
-
-/// Mixture NLL with the first S samples, S doubling up to all of them.
-fn nll_by_samples(model: &mut Model, part: &Part, samples: usize, all: &Predictive) -> Result<Vec<[f64; 2]>> {
-    let mut points = Vec::new();
-    for s in SAMPLE_STEPS.into_iter().filter(|&s| s < samples) {
-        points.push([s as f64, model.predict_part(part, s)?.nll(part.targets())?]);
-    }
-    points.push([samples as f64, all.nll(part.targets())?]);
-    Ok(points)
 }
 
 fn measure_ood(

@@ -189,6 +189,7 @@ pub(crate) fn classification(of: &Fabricated) -> RunDocument {
             of.shifts("gaussian_noise", &[0.1, 0.2, 0.4], nll * 1.2),
         ]
         .concat(),
+        shift_rows: None,
         nll_by_samples: of.nll_by_samples(nll),
     };
     of.document("classification", evaluation)
@@ -225,6 +226,7 @@ pub(crate) fn regression(of: &Fabricated) -> RunDocument {
             .map(|level| [level, level + width * (std::f64::consts::TAU * level).sin() / 4.0])
             .collect(),
         shifts: of.shifts("gaussian_noise", &[0.25, 0.5, 1.0], nll * 1.1),
+        shift_rows: None,
         nll_by_samples: of.nll_by_samples(nll),
         ..Evaluation::default()
     };

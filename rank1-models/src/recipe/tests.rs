@@ -113,6 +113,24 @@ fn known_keys_are_those_of_the_types() {
 }
 
 #[test]
+fn entropies_averages_and_rows_of_shifts_have_their_ranges() {
+    for (sets, expected) in [
+        (
+            ["method={ kind = \"deterministic\" }", "train.entropy_weight=0.1"],
+            "train.entropy_weight: expected 0 for a method without a posterior, got 0.1",
+        ),
+        (
+            ["train.entropy_weight=-1.0", "seed=1"],
+            "train.entropy_weight: expected a finite number, at least 0, got -1",
+        ),
+        (["train.average_from=1.0", "seed=1"], "train.average_from: expected a fraction in [0, 1), got 1"),
+        (["evaluate.shift_rows=0", "seed=1"], "evaluate.shift_rows: expected at least 1, got 0"),
+    ] {
+        assert_eq!(problems(FULL, &sets), [expected]);
+    }
+}
+
+#[test]
 fn every_method_schedule_and_optimizer_passes_its_own_keys() {
     for method in [
         r#"{ kind = "deterministic" }"#,
@@ -123,7 +141,9 @@ fn every_method_schedule_and_optimizer_passes_its_own_keys() {
         r#"{ kind = "ensemble", networks = 3, of = { kind = "rank1", members = 2 } }"#,
     ] {
         let set: Override = format!("method={method}").parse().unwrap();
-        let recipe = parse(FULL, &[set]).unwrap();
+        // Only a posterior has an entropy.
+        let none: Override = "train.entropy_weight=0.0".parse().unwrap();
+        let recipe = parse(FULL, &[set, none]).unwrap();
         let again = parse(&recipe.to_toml(), &[]).unwrap();
         assert_eq!(recipe.hash(), again.hash(), "{method}");
     }
