@@ -193,7 +193,7 @@ fn an_ignored_column_may_hold_anything() {
     let options = CsvOptions { ignore: vec!["id".into(), String::new()], ..CsvOptions::default() };
     let loaded = load(&bytes, &options).unwrap();
     assert_eq!(loaded.schema.feature_names(), ["a"]);
-    let got = refusal(",a,y\n0,1,2\n1,2,3\n2,3,4\n", &CsvOptions::default());
+    let got = refusal(",a,y\n4,1,2\n0,2,3\n1,3,4\n", &CsvOptions::default());
     assert!(got.contains("data.ignore = [\"\"]"), "{got}");
 }
 
