@@ -367,6 +367,11 @@ mod tests {
             got.starts_with("a.npy: NumPy header: x\\r\\nx") && got.ends_with("...") && got.len() < 900,
             "{got}"
         );
+        let got = vec!["a\rb".to_owned(); 500];
+        let got = ClinicalError::Column { file: "t.csv".into(), column: "HADM_ID", got }.to_string();
+        assert!(got.starts_with("t.csv: no column `HADM_ID` among [\"a\\rb\", ") && got.len() < 900, "{got}");
+        let got = ClinicalError::RecordId { file: "3.txt".into(), row: 2, expected: 3, got: "4\n".into() };
+        assert_eq!(got.to_string(), "3.txt: row 2: RecordID 4\\n, expected 3 as in the file's name");
         let (value, expected) = ("1\n2".to_owned(), "a number".to_owned());
         let got = ImageError::LabelLine { path: "l.txt".into(), row: 3, value, expected }.to_string();
         assert_eq!(got, "l.txt: row 3: `1\\n2` is not a number");

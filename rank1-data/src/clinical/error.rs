@@ -27,7 +27,7 @@ pub enum ClinicalError {
         got: String,
     },
     /// A required column is not in the header.
-    #[error("{}: no column `{column}` among {got:?}", file.display())]
+    #[error("{}: no column `{column}` among {names}", file.display(), names = crate::error::short(format!("{got:?}")))]
     Column {
         /// The file.
         file: PathBuf,
@@ -63,7 +63,7 @@ pub enum ClinicalError {
         expected: &'static str,
     },
     /// The record number inside a file is not the one it is named by.
-    #[error("{}: row {row}: RecordID {got}, expected {expected} as in the file's name", file.display())]
+    #[error("{}: row {row}: RecordID {found}, expected {expected} as in the file's name", file.display(), found = crate::error::short(got))]
     RecordId {
         /// The file.
         file: PathBuf,
