@@ -81,14 +81,15 @@ impl CorruptedSet {
         Ok(write_synced(&path, &labels)?)
     }
 
-    /// Writes one corruption at all severities, under its final name only when it is complete.
+    /// Writes one corruption at all severities, under its final name only when it is complete; each severity is told when it begins.
     ///
     /// # Errors
     /// Images that are neither gray nor RGB, a file that cannot be written.
-    pub fn write(&self, folder: &Path, kind: CorruptionKind) -> Result<()> {
+    pub fn write(&self, folder: &Path, kind: CorruptionKind, begins: impl Fn(u8)) -> Result<()> {
         let (height, width, channels) = self.size;
         let mut stacked = Vec::with_capacity(self.pixels.len() * self.severities.len());
         for &severity in &self.severities {
+            begins(severity);
             let corruption = Corruption::new(kind, severity)?;
             let n = self.labels.len();
             stacked.extend(corruption.apply_all(&self.pixels, n, height, width, channels, self.seed)?);
@@ -146,7 +147,7 @@ mod tests {
         let kinds = [CorruptionKind::Contrast, CorruptionKind::GaussianNoise];
         set.open(folder.path(), &kinds).unwrap();
         for kind in kinds {
-            set.write(folder.path(), kind).unwrap();
+            set.write(folder.path(), kind, drop).unwrap();
         }
         let read = CifarC::open(Cifar::Ten, folder.path(), None).unwrap();
         assert_eq!(read.corruptions(), ["contrast", "gaussian_noise"]);
@@ -163,7 +164,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let set = CorruptedSet::new(&images(), (32, 32, 3), vec![2], 7).unwrap();
         set.open(folder.path(), &[CorruptionKind::Contrast]).unwrap();
-        set.write(folder.path(), CorruptionKind::Contrast).unwrap();
+        set.write(folder.path(), CorruptionKind::Contrast, drop).unwrap();
         set.open(folder.path(), &[CorruptionKind::Brightness]).unwrap();
         let refused = set.open(folder.path(), &[CorruptionKind::Contrast]).unwrap_err().to_string();
         assert!(refused.contains("contrast.npy exists"), "{refused}");
@@ -178,7 +179,7 @@ mod tests {
         let set =
             |severities: &[u8]| CorruptedSet::new(&images(), (32, 32, 3), severities.to_vec(), 7).unwrap();
         set(&[3]).open(folder.path(), &[CorruptionKind::Contrast]).unwrap();
-        set(&[3]).write(folder.path(), CorruptionKind::Contrast).unwrap();
+        set(&[3]).write(folder.path(), CorruptionKind::Contrast, drop).unwrap();
         let read = CifarC::open(Cifar::Ten, folder.path(), None).unwrap();
         assert_eq!(read.severities(), [3]);
         let expected = Corruption::new(CorruptionKind::Contrast, 3).unwrap();

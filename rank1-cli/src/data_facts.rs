@@ -28,6 +28,8 @@ pub struct DataFacts {
     pub n_classes: Option<usize>,
     /// What the columns of a row are.
     pub input: InputShape,
+    /// What a user should be told of rows that were read; empty for sets that were not.
+    pub notes: Vec<String>,
 }
 
 impl DataFacts {
@@ -39,6 +41,7 @@ impl DataFacts {
             task: source.task,
             n_classes: source.train.targets().n_classes(),
             input: input_shape(source.layout, source.train.n_features()),
+            notes: source.notes.clone(),
         }
     }
 
@@ -54,7 +57,13 @@ impl DataFacts {
         if let (image_source::IMAGENET, Some(size)) = (set, recipe.data.cropped_size()) {
             let input = input_shape(Reading::resnet(size).layout(), 0);
             let n_classes = Some(IMAGENET_CLASSES);
-            return Ok(Self { name: set.into(), task: Task::Classification, n_classes, input });
+            return Ok(Self {
+                name: set.into(),
+                task: Task::Classification,
+                n_classes,
+                input,
+                notes: Vec::new(),
+            });
         }
         Ok(benchmark(set)?.into())
     }
@@ -88,6 +97,7 @@ impl From<&SetInfo> for DataFacts {
             task: info.task,
             n_classes: info.n_classes,
             input: input_shape(info.layout(), info.features),
+            notes: Vec::new(),
         }
     }
 }

@@ -63,18 +63,15 @@ pub fn own(recipe: &Recipe, quiet: bool) -> Result<Source> {
         index_own_images(path, &options, test).map_err(with_knob)?;
     let (n, mut skipped) = (train.len() + held.len(), left_out.bad);
     if on_bad == OnBadImage::Skip {
-        let bar = progress::counted(n, "images looked at");
-        if quiet {
-            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-        }
+        let bar = progress::CountedProgress::new(n, "images looked at", quiet);
         let mut before = 0;
         for part in [&mut train, &mut held] {
-            let (clean, bad) = part.without_bad_images(|done| bar.set_position((before + done) as u64))?;
+            let (clean, bad) = part.without_bad_images(|done| bar.set_position(before + done))?;
             before += part.len();
             *part = clean;
             skipped.extend(bad);
         }
-        bar.finish_and_clear();
+        bar.clear();
     }
     left_out::tell(&skipped, &left_out.told);
     let mut provenance = format!("image folder {}, {} of {n} images held out", path.display(), held.len());

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::DrawsName;
 use crate::constant::ConstantPrediction;
 use crate::part::Part;
+use crate::run_lock;
 use crate::run_start::check_version;
 
 /// The document `checkpoint/model.json`.
@@ -119,6 +120,10 @@ impl Model {
         // A folder that may not be looked into is told as such: the model may well be there.
         let document = root.join("model.json");
         if !document.try_exists().with_context(|| format!("cannot read {}", document.display()))? {
+            if let Some(process) = run_lock::holder(run) {
+                let process = if process.is_empty() { process } else { format!(" by process {process}") };
+                bail!("{}: still being trained{process}; wait until it has ended", run.display());
+            }
             bail!(
                 "{}: no trained model; {}",
                 run.display(),

@@ -53,13 +53,10 @@ impl NewImages {
             |error| left_out::with_knob(error, "--bad-images skip predicts the others and names such files");
         let (index, left) = ImageIndex::unlabeled(path, on_bad).map_err(with_knob)?;
         let index = index.with_channels(reading.channels());
-        let bar = progress::counted(index.len(), "images looked at");
-        let looked = index.usable_images(
-            on_bad,
-            |picture| reading.check(picture),
-            |done| bar.set_position(done as u64),
-        );
-        bar.finish_and_clear();
+        let bar = progress::CountedProgress::new(index.len(), "images looked at", false);
+        let looked =
+            index.usable_images(on_bad, |picture| reading.check(picture), |done| bar.set_position(done));
+        bar.clear();
         let (index, skipped) = looked.map_err(with_knob)?;
         let bad = [left.bad, skipped].concat();
         if index.is_empty() {

@@ -71,6 +71,7 @@ fn load(data: &DataRecipe, task: Option<Task>, seed: u64) -> Result<LoadedTable>
     let options = CsvOptions {
         categorical: data.categorical.clone(),
         ignore: data.ignore.clone(),
+        keep_index: data.keep_index,
         missing: match data.missing.as_deref() {
             Some("mean") => Missing::ImputeMean,
             Some("median") => Missing::ImputeMedian,

@@ -20,6 +20,17 @@ const TRIES: u32 = 10;
 /// Time between two tries.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// The process that writes to a run folder, as text that may be empty; `None` if nobody does, or if it cannot be known.
+#[must_use]
+pub fn holder(run: &Path) -> Option<String> {
+    let mut file = File::open(run.join(LOCK_FILE)).ok()?;
+    // Held for a moment; who wants to write meanwhile tries again.
+    let Err(TryLockError::WouldBlock) = file.try_lock_shared() else { return None };
+    let mut text = String::new();
+    let _ = file.read_to_string(&mut text);
+    Some(text.trim().to_owned())
+}
+
 /// Holds a run folder until it is dropped; the file is then gone.
 #[derive(Debug)]
 pub struct RunLock {
@@ -105,7 +116,9 @@ mod tests {
         let held = RunLock::acquire(folder.path()).unwrap();
         let refused = RunLock::acquire(folder.path()).unwrap_err().to_string();
         assert!(refused.contains(&format!("another process ({})", std::process::id())), "{refused}");
+        assert_eq!(holder(folder.path()), Some(std::process::id().to_string()));
         drop(held);
+        assert_eq!(holder(folder.path()), None);
         assert!(!folder.path().join(LOCK_FILE).exists());
         RunLock::acquire(folder.path()).unwrap();
     }
@@ -114,6 +127,7 @@ mod tests {
     fn a_file_that_a_killed_process_left_is_no_lock() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(LOCK_FILE), "4711").unwrap();
+        assert_eq!(holder(folder.path()), None);
         drop(RunLock::acquire(folder.path()).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }

@@ -16,7 +16,7 @@ pub use crate::table::error::TableError;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused to read a file or folder.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source_shown}", path.display(), source_shown = short(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -24,7 +24,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A compressed file or archive is truncated or corrupt.
-    #[error("{}: truncated or corrupt {format} data: {source}", path.display())]
+    #[error("{}: truncated or corrupt {format} data: {source_shown}", path.display(), source_shown = short(source))]
     Compressed {
         /// The file.
         path: PathBuf,
@@ -166,7 +166,7 @@ pub enum Error {
         n_classes: usize,
     },
     /// A field of a number file cannot be read.
-    #[error("{}: row {row}, field {column}: `{value}` is not {expected}", path.display())]
+    #[error("{}: row {row}, field {column}: `{value_shown}` is not {expected}", path.display(), value_shown = short(value))]
     Parse {
         /// The file.
         path: PathBuf,
@@ -330,4 +330,50 @@ impl Error {
 /// The tail of a message that proposes the nearest accepted word.
 pub(crate) fn hint_text(hint: &Option<impl AsRef<str>>) -> String {
     hint.as_ref().map_or_else(String::new, |word| format!(" (did you mean `{}`?)", word.as_ref()))
+}
+
+/// Longest text of a file or decoder that a message repeats, in characters.
+const LONGEST: usize = 300;
+
+/// What stands in a file, or a decoder's words about it, on one line and shortened.
+pub(crate) fn short(text: impl std::fmt::Display) -> String {
+    let text = text.to_string();
+    let mut short = String::new();
+    for character in text.chars().take(LONGEST) {
+        if character.is_control() {
+            short.extend(character.escape_default());
+        } else {
+            short.push(character);
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        short.push_str("...");
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_file_is_told_on_one_line() {
+        let source = std::io::Error::other("not a number: 1\n\u{1b}2\0");
+        let got = Error::Compressed { path: "a.tar".into(), format: "tar", source }.to_string();
+        assert_eq!(got, "a.tar: truncated or corrupt tar data: not a number: 1\\n\\u{1b}2\\u{0}");
+        let problem = "x\r\n".repeat(500);
+        let got = ImageError::NpyHeader { path: "a.npy".into(), problem }.to_string();
+        assert!(
+            got.starts_with("a.npy: NumPy header: x\\r\\nx") && got.ends_with("...") && got.len() < 900,
+            "{got}"
+        );
+        let got = vec!["a\rb".to_owned(); 500];
+        let got = ClinicalError::Column { file: "t.csv".into(), column: "HADM_ID", got }.to_string();
+        assert!(got.starts_with("t.csv: no column `HADM_ID` among [\"a\\rb\", ") && got.len() < 900, "{got}");
+        let got = ClinicalError::RecordId { file: "3.txt".into(), row: 2, expected: 3, got: "4\n".into() };
+        assert_eq!(got.to_string(), "3.txt: row 2: RecordID 4\\n, expected 3 as in the file's name");
+        let (value, expected) = ("1\n2".to_owned(), "a number".to_owned());
+        let got = ImageError::LabelLine { path: "l.txt".into(), row: 3, value, expected }.to_string();
+        assert_eq!(got, "l.txt: row 3: `1\\n2` is not a number");
+    }
 }

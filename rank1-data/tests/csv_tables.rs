@@ -80,7 +80,7 @@ fn a_repeated_column_name_is_refused() {
 
 #[test]
 fn a_column_without_name_is_refused_unless_ignored() {
-    let table = ",a,y\n0,1,2\n1,3,4\n";
+    let table = ",a,y\n7,1,2\n5,3,4\n";
     assert_eq!(
         fit_refusal(table),
         "column 1 has no name; leave it out with data.ignore = [\"\"] (an index that pandas wrote?) or name it"

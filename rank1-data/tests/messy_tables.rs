@@ -193,7 +193,7 @@ fn an_ignored_column_may_hold_anything() {
     let options = CsvOptions { ignore: vec!["id".into(), String::new()], ..CsvOptions::default() };
     let loaded = load(&bytes, &options).unwrap();
     assert_eq!(loaded.schema.feature_names(), ["a"]);
-    let got = refusal(",a,y\n0,1,2\n1,2,3\n2,3,4\n", &CsvOptions::default());
+    let got = refusal(",a,y\n4,1,2\n0,2,3\n1,3,4\n", &CsvOptions::default());
     assert!(got.contains("data.ignore = [\"\"]"), "{got}");
 }
 
@@ -333,4 +333,53 @@ fn a_numeric_column_keeps_its_imputation_and_a_class_target_its_labels() {
     assert!(matches!(loaded.schema.columns()[0].kind, ColumnKind::Numeric { impute: Some(_) }));
     assert_eq!(loaded.schema.class_names(), ["NA", "no", "yes"]);
     assert!(matches!(loaded.dataset.train.targets, Targets::Classes { n_classes: 3, .. }));
+}
+
+/// Ten rows behind an index that begins with `first`.
+fn indexed(name: &str, first: usize) -> String {
+    let row = |i: usize| format!("{},{},{}\n", i + first, (i * 7 % 10) as f64 / 3.0, i * 3 % 11);
+    format!("{name},a,y\n") + &(0..10).map(row).collect::<String>()
+}
+
+#[test]
+fn an_index_that_pandas_wrote_is_no_input_and_that_is_said() {
+    for (name, first) in [("", 0), ("", 1), ("Unnamed: 0", 0), ("Unnamed: 0.1", 1)] {
+        let loaded = load(indexed(name, first), &CsvOptions::default()).unwrap();
+        assert_eq!(loaded.dataset.feature_names, ["a"], "{name:?}");
+        let said = if name.is_empty() { "the one without a name" } else { name };
+        let expected = "columns that count the rows, as pandas writes its index, were left out: ";
+        let got = notes(&loaded);
+        assert!(got[0].starts_with(expected) && got[0].contains(said), "{got:?}");
+        assert!(got[0].contains("data.keep_index = true"), "{got:?}");
+        // Later files may have an index or not, and it may be any.
+        for later in ["a,y\n1,2\n", &format!("{name},a\n17,1\n")] {
+            let (_folder, path) = file(later);
+            assert_eq!(loaded.schema.read_inputs(&path).unwrap().values, array![[1.0]], "{later:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_index_or_is_to_be_kept_stays_a_column() {
+    let keep = CsvOptions { keep_index: true, ..CsvOptions::default() };
+    let names = |table: String, options: &CsvOptions| load(table, options).unwrap().dataset.feature_names;
+    assert_eq!(names(indexed("Unnamed: 0", 0), &keep), ["Unnamed: 0", "a"]);
+    assert!(refusal(indexed("", 0), &keep).contains("column 1 has no name"));
+    let default = CsvOptions::default();
+    assert_eq!(names(indexed("id", 0), &default), ["id", "a"]);
+    assert_eq!(names(indexed("Unnamed: 0", 2), &default), ["Unnamed: 0", "a"]);
+    assert_eq!(names(indexed("Unnamed: 0", 0).replacen("\n3,", "\n33,", 1), &default), ["Unnamed: 0", "a"]);
+    assert!(refusal(indexed("", 5), &default).contains("data.ignore = [\"\"]"));
+}
+
+#[test]
+fn levels_that_differ_in_case_or_spaces_stay_apart_and_are_named() {
+    let table = "city,y\nOslo,a b\noslo,a  b\nRome,c\nNew York,c\nNewYork,c\nOSLO,c\nOslo,c\nOslo,c\n";
+    let loaded = load(table, &CsvOptions::default()).unwrap();
+    assert_eq!(loaded.schema.n_features(), 6);
+    let expected = "different levels that differ only in case or spaces: `New York`, `NewYork` in `city`, \
+                    `OSLO`, `Oslo`, `oslo` in `city`, `a  b`, `a b` in `y`; write them alike in the file if they are one";
+    assert_eq!(notes(&loaded), [expected]);
+    let other = load("city,y\nOslo,a\nRome,b\nOslo,a\nRome,b\nParis,a\n", &CsvOptions::default()).unwrap();
+    assert_eq!(notes(&other), Vec::<String>::new());
 }

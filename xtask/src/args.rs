@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::fuzz::{self, FuzzOptions};
 use crate::{nearest, torture};
 
 /// What the user asked for.
@@ -17,6 +18,7 @@ pub(crate) enum Command {
     Bench { names: Vec<String>, words: Vec<String> },
     Reproduce(ReproduceOptions),
     Torture(TortureOptions),
+    Fuzz(FuzzOptions),
 }
 
 /// Options of `cargo xtask reproduce`.
@@ -54,7 +56,7 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-const COMMANDS: [&str; 6] = ["check", "tidy", "golden", "reproduce", "bench", "torture"];
+const COMMANDS: [&str; 7] = ["check", "tidy", "golden", "reproduce", "bench", "torture", "fuzz"];
 
 const HELP: &str = "\
 Checks, golden files, reproductions and benches of the rank1 workspace.
@@ -67,6 +69,7 @@ Commands:
   golden DIR [--strict]    compare the crates with the reference values in DIR
   reproduce [NAME]...      train, evaluate and tabulate; without a NAME on the embedded data
   bench [NAME]...          run benches; without a NAME list them
+  fuzz [READER]...         changed files of every format under every reader
   torture                  kill runs at random moments and resume them; full disks, two processes
 
 `cargo xtask COMMAND --help` says more.
@@ -154,6 +157,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Command, Usage> {
         "bench" => bench(rest),
         "reproduce" => reproduce(rest),
         "torture" => torture(rest),
+        "fuzz" => fuzz(rest),
         other => Err(Usage(format!("unknown command `{other}`{}", nearest::hint(other, COMMANDS)))),
     }
 }
@@ -229,6 +233,28 @@ fn torture(mut words: Words) -> Result<Command, Usage> {
         }
     }
     Ok(Command::Torture(options))
+}
+
+fn fuzz(mut words: Words) -> Result<Command, Usage> {
+    const FLAGS: [&str; 8] =
+        ["--list", "--inputs", "--seconds", "--seed", "--out", "--json", "--replay", "--profile"];
+    let mut options = FuzzOptions::default();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--help" | "-h" => return Ok(Command::Help(fuzz::HELP)),
+            "--list" => options.list = true,
+            "--inputs" => options.inputs = Some(words.count("--inputs")? as u64),
+            "--seconds" => options.seconds = Some(words.count("--seconds")? as u64),
+            "--seed" => options.seed = Some(words.count("--seed")? as u64),
+            "--out" => options.out = Some(words.value("--out")?.into()),
+            "--json" => options.json = Some(words.value("--json")?.into()),
+            "--replay" => options.replay = Some(words.value("--replay")?.into()),
+            "--profile" => options.profile = Some(words.value("--profile")?),
+            flag if flag.starts_with('-') => return Err(words.unknown(flag, &FLAGS)),
+            _ => options.readers.push(word),
+        }
+    }
+    Ok(Command::Fuzz(options))
 }
 
 /// The words still to be read; `--flag=value` has become two words.

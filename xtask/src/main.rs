@@ -8,6 +8,7 @@
 mod args;
 mod bench;
 mod check;
+mod fuzz;
 mod golden;
 mod nearest;
 mod process;
@@ -63,5 +64,6 @@ fn dispatch(words: &[String]) -> anyhow::Result<Verdict> {
         Command::Bench { names, words } => bench::run(&workspace, &names, &words),
         Command::Reproduce(options) => reproduce::run(&workspace, &options),
         Command::Torture(options) => torture::run(&workspace, &options),
+        Command::Fuzz(options) => fuzz::run(&workspace, &options),
     }
 }

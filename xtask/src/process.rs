@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::workspace::Workspace;
@@ -39,6 +39,22 @@ pub(crate) fn executable(message: &str, name: &str) -> Option<PathBuf> {
     is_named.then(|| message.get("executable")?.as_str().map(PathBuf::from)).flatten()
 }
 
+/// Builds tests without running them and gives their programs.
+pub(crate) fn built_tests(build: &mut Command) -> Result<Vec<PathBuf>> {
+    build.args(["--message-format", "json-render-diagnostics"]).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = build.output().context("cannot start cargo")?;
+    ensure!(output.status.success(), "the tests do not build");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    Ok(messages.lines().filter_map(test_program).collect())
+}
+
+/// The program of a test in one of cargo's JSON messages.
+fn test_program(message: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let is_test = message.pointer("/target/kind/0")?.as_str()? == "test";
+    is_test.then(|| message.get("executable")?.as_str().map(PathBuf::from)).flatten()
+}
+
 /// Runs a step and says how long it took.
 pub(crate) fn timed<T>(step: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
     let start = Instant::now();
@@ -59,6 +75,13 @@ mod tests {
         assert_eq!(executable(library, "rank1"), None);
         assert_eq!(executable(binary, "rank1"), Some("t/release/rank1".into()));
         assert_eq!(executable("not json", "rank1"), None);
+    }
+
+    #[test]
+    fn programs_of_tests_are_those_of_test_targets() {
+        let program = r#"{"target":{"name":"rank1","kind":["bin"]},"executable":"t/rank1"}"#;
+        let test = r#"{"target":{"name":"fuzz","kind":["test"]},"executable":"t/fuzz-1"}"#;
+        assert_eq!((test_program(program), test_program(test)), (None, Some("t/fuzz-1".into())));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use rank1_data::{Corruption, CorruptionKind, InputLayout, LoadOptions, load};
 
 use crate::args::CorruptArgs;
 use crate::corrupted_set::CorruptedSet;
-use crate::progress::counted;
+use crate::progress::CountedProgress;
 use crate::tables;
 
 /// Corrupts and writes, one file per corruption.
@@ -31,14 +31,14 @@ pub fn run(args: &CorruptArgs) -> Result<()> {
     };
     let set = CorruptedSet::new(&dataset.test, (height, width, channels), severities, args.seed)?;
     set.open(&args.out, &kinds)?;
-    let bar = counted(kinds.len(), "corruptions");
+    let progress = CountedProgress::new(kinds.len(), "corruptions", false);
     for &kind in &kinds {
-        bar.set_message(kind.name());
-        bar.tick();
-        set.write(&args.out, kind)?;
-        bar.inc(1);
+        set.write(&args.out, kind, |severity| {
+            progress.begin(format!("{}, severity {severity}", kind.name()))
+        })?;
+        progress.done();
     }
-    bar.finish_and_clear();
+    progress.clear();
     tables::note(&format!(
         "{} corruptions of {} images at severities {:?}: {}",
         kinds.len(),

@@ -19,6 +19,7 @@ pub fn run(args: &InfoArgs) -> Result<()> {
     let settings = &located;
     let named = |section| format!("{}: {section}", args.recipe.display());
     let facts = DataFacts::ahead(settings, args.data.as_deref()).with_context(|| named("data"))?;
+    facts.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
     let input = facts.input;
     let shape = facts.network(settings).with_context(|| named("model"))?;
     let train = &settings.train;

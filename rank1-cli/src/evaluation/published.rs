@@ -13,7 +13,7 @@ use super::{mean_corruption, metrics};
 use crate::image_stream::{ImageStream, Reading};
 use crate::model::Model;
 use crate::part::Part;
-use crate::progress::counted;
+use crate::progress::CountedProgress;
 use crate::report::input::{Evaluation, Metrics, ShiftPoint};
 
 /// Severities that folders of images may have.
@@ -98,21 +98,17 @@ pub fn evaluate_published(
         samples,
         ..Evaluation::default()
     };
-    let bar = counted(points.len(), "corruptions");
-    if quiet {
-        bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-    }
+    let progress = CountedProgress::new(points.len(), "corruptions", quiet);
     for (kind, severity) in points {
-        bar.set_message(format!("{kind} {severity}"));
-        bar.tick();
+        progress.begin(format!("{kind} {severity}"));
         let document = &model.document;
         let part = set.part(&kind, severity, &document.class_names, &document.normalizer)?;
         evaluation.n += part.len();
         let metrics = metrics(&model.predict_part(&part, samples)?, part.targets())?;
         evaluation.shifts.push(ShiftPoint { kind, severity: severity as f64, metrics });
-        bar.inc(1);
+        progress.done();
     }
-    bar.finish_and_clear();
+    progress.clear();
     let all: Vec<Metrics> = evaluation.shifts.iter().map(|point| point.metrics.clone()).collect();
     mean_corruption(&all, &mut evaluation.metrics);
     Ok(evaluation)

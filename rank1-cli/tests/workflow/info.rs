@@ -64,3 +64,13 @@ fn unknown_sets_and_networks_that_do_not_read_their_inputs_are_refused() {
     let line = bench.refused(&["info", "recipe.toml", "--set", "data.set=yacht"]);
     assert_says(&line, &["recipe.toml: model", "columns"]);
 }
+
+#[test]
+fn what_training_would_say_of_a_table_is_said() {
+    let bench = Bench::with_table(&table(31, sum).replace(',', ";"));
+    let ran = bench.rank1(&["info", "recipe.toml"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_says(&ran.stderr, &["note: table.csv: read with ';' between cells", "data.delimiter"]);
+    let trained = bench.rank1(&["train", "recipe.toml", "--quiet", "--out", "run"]);
+    assert_eq!(trained.stderr, ran.stderr);
+}

@@ -17,7 +17,7 @@ pub enum ClinicalError {
         got: char,
     },
     /// The first line of a file is not the published header.
-    #[error("{}: the header is `{got}`, expected `{expected}`", file.display())]
+    #[error("{}: the header is `{got_shown}`, expected `{expected}`", file.display(), got_shown = crate::error::short(got))]
     Header {
         /// The file.
         file: PathBuf,
@@ -27,7 +27,7 @@ pub enum ClinicalError {
         got: String,
     },
     /// A required column is not in the header.
-    #[error("{}: no column `{column}` among {got:?}", file.display())]
+    #[error("{}: no column `{column}` among {names}", file.display(), names = crate::error::short(format!("{got:?}")))]
     Column {
         /// The file.
         file: PathBuf,
@@ -49,7 +49,7 @@ pub enum ClinicalError {
         got: usize,
     },
     /// A field cannot be read.
-    #[error("{}: row {row}, `{column}`: `{value}` is not {expected}", file.display())]
+    #[error("{}: row {row}, `{column}`: `{value_shown}` is not {expected}", file.display(), value_shown = crate::error::short(value))]
     Field {
         /// The file.
         file: PathBuf,
@@ -63,7 +63,7 @@ pub enum ClinicalError {
         expected: &'static str,
     },
     /// The record number inside a file is not the one it is named by.
-    #[error("{}: row {row}: RecordID {got}, expected {expected} as in the file's name", file.display())]
+    #[error("{}: row {row}: RecordID {found}, expected {expected} as in the file's name", file.display(), found = crate::error::short(got))]
     RecordId {
         /// The file.
         file: PathBuf,
@@ -127,7 +127,7 @@ pub enum ClinicalError {
         stays: usize,
     },
     /// A delimited file breaks off or is not delimited as published.
-    #[error("{}: row {row}: {problem}", file.display())]
+    #[error("{}: row {row}: {problem_shown}", file.display(), problem_shown = crate::error::short(problem))]
     Csv {
         /// The file.
         file: PathBuf,
@@ -137,7 +137,7 @@ pub enum ClinicalError {
         problem: String,
     },
     /// An option is impossible.
-    #[error("option `{option}`: {problem}")]
+    #[error("option `{option}`: {problem_shown}", problem_shown = crate::error::short(problem))]
     Choice {
         /// The option.
         option: &'static str,
@@ -145,7 +145,7 @@ pub enum ClinicalError {
         problem: String,
     },
     /// The stays that are left do not make a benchmark.
-    #[error("cohort of {stays} stay(s): {problem}")]
+    #[error("cohort of {stays} stay(s): {problem_shown}", problem_shown = crate::error::short(problem))]
     Cohort {
         /// Number of stays that met the rules.
         stays: usize,
@@ -169,7 +169,7 @@ pub enum ClinicalError {
         limit: u64,
     },
     /// A stored scaler does not fit the table of parameters, or holds an impossible number.
-    #[error("scaler: `{field}`: {problem}")]
+    #[error("scaler: `{field}`: {problem_shown}", problem_shown = crate::error::short(problem))]
     Scaler {
         /// The field.
         field: &'static str,

@@ -74,6 +74,12 @@ pub(super) fn is_complete(format: ImageFormat, bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether the palettes of a PNG file are whole colors; its decoder takes them as they are and would read beyond the last.
+pub(super) fn has_whole_palette(format: ImageFormat, bytes: &[u8]) -> bool {
+    format != ImageFormat::Png
+        || png_chunks(bytes).all(|(kind, data)| kind != *b"PLTE" || data.len().is_multiple_of(3))
+}
+
 /// How a picture is to be turned, by its Exif data; a chunk of a PNG file may lie behind the pixels, where decoders do not
 /// look.
 pub(super) fn orientation(format: ImageFormat, bytes: &[u8], exif: Option<&[u8]>) -> Option<Orientation> {

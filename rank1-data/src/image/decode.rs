@@ -10,7 +10,7 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::ImageError;
-use super::container::{is_complete, jpeg_frame, kind_of, more_pictures, orientation};
+use super::container::{has_whole_palette, is_complete, jpeg_frame, kind_of, more_pictures, orientation};
 use super::names::shown;
 
 /// What becomes of the channels of a file.
@@ -79,7 +79,7 @@ pub(super) fn read_picture_file(path: &Path) -> Result<Vec<u8>, ImageError> {
 /// recognized by the content, not by the name.
 ///
 /// Height and width are those of the picture as it is shown. At most 640 MiB of pixels are decoded, of a small file at most
-/// 64 MiB and 1,100 bytes per byte of the file; decoders need up to three times as much beside them.
+/// 64 MiB and 1,100 bytes per byte of the file; decoders need up to four times as much beside them.
 ///
 /// # Errors
 /// [`ImageError::BadImage`], also for animations and files of several pages.
@@ -110,6 +110,9 @@ pub fn decode_image(bytes: &[u8], path: &Path, channels: Channels) -> Result<Pic
     }
     if !is_complete(format, bytes) {
         return Err(refuse("truncated: the file ends before its picture".into()));
+    }
+    if !has_whole_palette(format, bytes) {
+        return Err(refuse("the palette of PNG is corrupt: its last color is not whole".into()));
     }
     if let Some(kind) = more_pictures(format, bytes) {
         return Err(refuse(format!("{kind}, expected a single picture")));

@@ -95,7 +95,7 @@ pub enum ImageError {
         opcode: u8,
     },
     /// A pickle is truncated or holds something else than arrays, lists and texts.
-    #[error("{}: byte {offset}: {problem}", path.display())]
+    #[error("{}: byte {offset}: {problem_shown}", path.display(), problem_shown = crate::error::short(problem))]
     Pickle {
         /// The file.
         path: PathBuf,
@@ -105,7 +105,7 @@ pub enum ImageError {
         problem: String,
     },
     /// A pickle lacks an entry or has it in another form.
-    #[error("{}: entry `{key}`: {problem}", path.display())]
+    #[error("{}: entry `{key_shown}`: {problem_shown}", path.display(), problem_shown = crate::error::short(problem), key_shown = crate::error::short(key))]
     PickleEntry {
         /// The file.
         path: PathBuf,
@@ -115,7 +115,7 @@ pub enum ImageError {
         problem: String,
     },
     /// The header of a NumPy file is not accepted.
-    #[error("{}: NumPy header: {problem}", path.display())]
+    #[error("{}: NumPy header: {problem_shown}", path.display(), problem_shown = crate::error::short(problem))]
     NpyHeader {
         /// The file.
         path: PathBuf,
@@ -133,7 +133,7 @@ pub enum ImageError {
         got: String,
     },
     /// It is not clear, or not consistent, which severities the files of a corrupted copy hold.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem_shown}", path.display(), problem_shown = crate::error::short(problem))]
     Severities {
         /// The file.
         path: PathBuf,
@@ -141,7 +141,7 @@ pub enum ImageError {
         problem: String,
     },
     /// An image file cannot be decoded or converted.
-    #[error("{}: {problem}", path.display())]
+    #[error("{}: {problem_shown}", path.display(), problem_shown = crate::error::short(problem))]
     BadImage {
         /// The file; `archive:member` for members of archives.
         path: PathBuf,
@@ -164,7 +164,7 @@ pub enum ImageError {
         got: (usize, usize),
     },
     /// A class folder holds no usable image.
-    #[error("{}: no image of class `{class}`", path.display())]
+    #[error("{}: no image of class `{class_shown}`", path.display(), class_shown = crate::error::short(class))]
     EmptyClass {
         /// The folder, or `archive:folder`.
         path: PathBuf,
@@ -173,9 +173,8 @@ pub enum ImageError {
     },
     /// A folder in the place of a class holds pictures in its sub-folders alone.
     #[error(
-        "{}: pictures lie deeper than `<class>/<image>`: `{example}`; give the folder that holds the class folders, call parts `train` and `test` or `val`, or move the pictures up",
-        path.display()
-    )]
+        "{}: pictures lie deeper than `<class>/<image>`: `{example_shown}`; give the folder that holds the class folders, call parts `train` and `test` or `val`, or move the pictures up",
+        path.display(), example_shown = crate::error::short(example))]
     NestedImages {
         /// The folder, or `archive:folder`.
         path: PathBuf,
@@ -191,7 +190,7 @@ pub enum ImageError {
         kind: &'static str,
     },
     /// The test part has a class that the training part lacks.
-    #[error("{}: class `{class}` does not occur in the training part", path.display())]
+    #[error("{}: class `{class_shown}` does not occur in the training part", path.display(), class_shown = crate::error::short(class))]
     UnknownClass {
         /// The folder or archive.
         path: PathBuf,
@@ -199,7 +198,7 @@ pub enum ImageError {
         class: String,
     },
     /// A folder or archive lacks what was looked for.
-    #[error("{}: no {looked_for}", path.display())]
+    #[error("{}: no {looked_for_shown}", path.display(), looked_for_shown = crate::error::short(looked_for))]
     NotFound {
         /// The folder or archive.
         path: PathBuf,
@@ -213,7 +212,7 @@ pub enum ImageError {
         path: PathBuf,
     },
     /// A tar archive ends too early.
-    #[error("{}: truncated tar archive: {problem}", path.display())]
+    #[error("{}: truncated tar archive: {problem_shown}", path.display(), problem_shown = crate::error::short(problem))]
     TruncatedTar {
         /// The archive.
         path: PathBuf,
@@ -233,7 +232,7 @@ pub enum ImageError {
         known: Vec<String>,
     },
     /// A list of labels has an unreadable or unknown line.
-    #[error("{}: row {row}: `{value}` is not {expected}", path.display())]
+    #[error("{}: row {row}: `{value_shown}` is not {expected}", path.display(), value_shown = crate::error::short(value))]
     LabelLine {
         /// The file.
         path: PathBuf,

@@ -124,9 +124,10 @@ pub(super) fn read_header(section: &Section) -> Result<NpyHeader, Error> {
     let text = std::str::from_utf8(&text).map_err(|_| refuse("not a text".into()))?;
     let (dtype, shape) = parse(text).map_err(refuse)?;
     let bytes = shape.iter().try_fold(dtype.width(), |product, &size| product.checked_mul(size));
-    let bytes = bytes.ok_or_else(|| refuse(format!("shape {shape:?} is beyond memory")))?;
-    if start + bytes as u64 != section.length {
-        let expected = (start + bytes as u64).to_string();
+    let end = bytes.and_then(|bytes| start.checked_add(bytes as u64));
+    let end = end.ok_or_else(|| refuse(format!("shape {shape:?} is beyond memory")))?;
+    if end != section.length {
+        let expected = end.to_string();
         return Err(ImageError::FileSize { path: path.into(), expected, got: section.length }.into());
     }
     Ok(NpyHeader { dtype, shape, start })

@@ -62,6 +62,11 @@ fn other_types_orders_and_versions_are_refused_in_words() {
     assert!(problem(&npy(3, "'|u1'", "False", "(1,)", &[0])).contains("version 3"));
     assert!(problem(&npy(1, "'|u1'", "False", "(-1,)", &[0])).contains("shape"));
     assert!(problem(&npy(1, "'<f8'", "False", "(99999999999, 99999999999)", &[])).contains("memory"));
+    // Sizes that, with the header before them, are beyond the largest number.
+    for size in [u64::MAX, u64::MAX - 1, u64::MAX - 9, u64::MAX - 126, u64::MAX - 127] {
+        let lying = npy(1, "'|u1'", "False", &format!("({size},)"), &[]);
+        assert!(problem(&lying).contains("memory"), "{size}");
+    }
     assert!(problem(b"PK\x03\x04 an npz archive").contains("does not start"));
 }
 

@@ -62,7 +62,7 @@ impl Section {
         for entry in archive.entries_with_seek().map_err(corrupt)? {
             let entry = entry.map_err(corrupt)?;
             let (at, length) = (entry.raw_file_position(), entry.size());
-            end = at.saturating_add(length).div_ceil(512) * 512;
+            end = at.saturating_add(length).checked_next_multiple_of(512).unwrap_or(u64::MAX);
             let member = entry.path().map_err(corrupt)?.to_string_lossy().into_owned();
             if end > self.length {
                 let problem = format!("`{member}` goes on to byte {end} of {}", self.length);
@@ -73,7 +73,7 @@ impl Section {
                 members.push(Self { path: self.path.clone(), name, offset: self.offset + at, length });
             }
         }
-        if end + 512 > self.length {
+        if end.saturating_add(512) > self.length {
             let problem = "the closing block is missing".to_owned();
             return Err(ImageError::TruncatedTar { path: self.name.clone(), problem }.into());
         }

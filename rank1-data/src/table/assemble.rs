@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::carries::{constant_columns, doubtful_levels, indistinct_columns};
+use super::carries::{constant_columns, doubtful_levels, indistinct_columns, similar_levels};
 use super::fit::reading;
+use super::index_column::{index_columns, index_note};
 use super::notes::TableNote;
 use super::options::CsvOptions;
 use super::read::Table;
@@ -56,6 +57,7 @@ pub fn load_table(
     let table = Table::read(train, &reading(options))?;
     let mut notes: Vec<TableNote> =
         table.dialect_note(options.delimiter, options.decimal).into_iter().collect();
+    notes.extend(index_note(&table, index_columns(&table, target, options)));
     let (schema, kept, train_part, test_part) = match test {
         TestPart::File(path) => {
             let all: Vec<usize> = (0..table.n_rows()).collect();
@@ -79,6 +81,7 @@ pub fn load_table(
     };
     notes.extend(doubtful_quantity(&table, target, options));
     notes.extend(doubtful_levels(&table, &schema));
+    notes.extend(similar_levels(&table, &schema));
     notes.extend(constant_columns(&table, &schema, &kept));
     notes.extend(indistinct_columns(&table, &schema, &train_part, &kept));
     let name = train.file_stem().map_or_else(|| "table".into(), |stem| stem.to_string_lossy().into_owned());

@@ -2,7 +2,7 @@
 //!
 //! Not for refusals: such tables are read, and a user is told.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::notes::TableNote;
 use super::place::shown;
@@ -86,22 +86,32 @@ impl Value {
     }
 }
 
+/// Levels, classes among them, that are one but for case and spaces.
+pub(super) fn similar_levels(table: &Table, schema: &CsvSchema) -> Option<TableNote> {
+    let mut columns = Vec::new();
+    for (name, levels) in schema.levels() {
+        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for level in levels {
+            let alike = level.split_whitespace().collect::<String>().to_lowercase();
+            groups.entry(alike).or_default().push(level.clone());
+        }
+        columns
+            .extend(groups.into_values().filter(|group| group.len() > 1).map(|group| (name.clone(), group)));
+    }
+    (!columns.is_empty()).then(|| TableNote::SimilarLevels { path: table.path.clone(), columns })
+}
+
 /// Levels that may be meant as missing, and columns with about as many levels as rows.
 pub(super) fn doubtful_levels(table: &Table, schema: &CsvSchema) -> Vec<TableNote> {
     let (mut tokens, mut many) = (Vec::new(), Vec::new());
-    let mut levels_of = Vec::new();
     for column in &schema.columns {
         if let ColumnKind::Categorical { levels, .. } = &column.kind {
-            levels_of.push((&column.name, levels));
             if levels.len() > FEW && 2 * levels.len() > table.n_rows() {
                 many.push((column.name.clone(), levels.len()));
             }
         }
     }
-    if let TargetKind::Classes { names } = &schema.target_kind {
-        levels_of.push((&schema.target, names));
-    }
-    for (name, levels) in levels_of {
+    for (name, levels) in schema.levels() {
         let Ok(position) = table.position(name) else { continue };
         for level in levels.iter().filter(|level| schema.tokens().is_doubtful(level)) {
             let n = table.column(position).filter(|cell| cell.text() == level).count();

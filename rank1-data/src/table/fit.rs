@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use super::error::TableError;
+use super::index_column::index_columns;
 use super::levels::{check_written_alike, most_frequent, sorted_levels};
 use super::missing::Tokens;
 use super::options::{CsvOptions, Missing};
@@ -42,9 +43,10 @@ impl CsvSchema {
         for name in options.categorical.iter().chain(&options.ignore) {
             table.position(name)?;
         }
+        let index = index_columns(table, target, options);
         let mut columns = Vec::new();
         for (position, name) in table.header.iter().enumerate() {
-            if position == target_position || options.ignore.contains(name) {
+            if position == target_position || options.ignore.contains(name) || index.contains(name) {
                 continue;
             }
             if name.is_empty() {
@@ -57,7 +59,9 @@ impl CsvSchema {
             return Err(TableError::NoFeatures { path: table.path.clone(), target: target.to_owned() });
         }
         let target_kind = fit_target(table, target_position, options, rows)?;
-        Ok(Self { fitted_decimal: table.decimal, ..Self::new(target, target_kind, columns, options) })
+        let mut schema = Self::new(target, target_kind, columns, options);
+        schema.ignore.extend(index);
+        Ok(Self { fitted_decimal: table.decimal, ..schema })
     }
 }
 

@@ -23,6 +23,7 @@ mod dialect;
 mod encode;
 pub(crate) mod error;
 mod fit;
+mod index_column;
 mod levels;
 mod missing;
 mod notes;

@@ -20,6 +20,20 @@ pub enum TableNote {
         /// The decimal mark.
         decimal: char,
     },
+    /// Columns that count the rows were left out.
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// Their names, of which one may be empty.
+        columns: Vec<String>,
+    },
+    /// Levels that differ only in case or spaces and are different levels: column, and such levels.
+    SimilarLevels {
+        /// The file.
+        path: PathBuf,
+        /// One entry per group of levels.
+        columns: Vec<(String, Vec<String>)>,
+    },
     /// Missing cells were filled: column, number of cells, with what.
     Filled {
         /// The file.
@@ -83,6 +97,31 @@ impl fmt::Display for TableNote {
                 let path = path.display();
                 write!(f, "{path}: read with {separator:?} between cells and decimal {mark}; ")?;
                 f.write_str("data.delimiter and data.decimal say otherwise")
+            }
+            Self::Index { path, columns } => {
+                let list = shown_all(columns.iter().map(|name| match name.as_str() {
+                    "" => "the one without a name".to_owned(),
+                    name => format!("`{}`", shown(name)),
+                }));
+                let path = path.display();
+                write!(
+                    f,
+                    "{path}: columns that count the rows, as pandas writes its index, were left out: {list}; "
+                )?;
+                f.write_str("data.keep_index = true keeps those that have a name")
+            }
+            Self::SimilarLevels { path, columns } => {
+                let each = |(column, levels): &(String, Vec<String>)| {
+                    let levels: Vec<String> = levels.iter().map(|level| format!("`{level}`")).collect();
+                    format!("{} in `{}`", shown_list(levels).join(", "), shown(column))
+                };
+                let list = shown_all(columns.iter().map(each));
+                write!(
+                    f,
+                    "{}: different levels that differ only in case or spaces: {list}; ",
+                    path.display()
+                )?;
+                f.write_str("write them alike in the file if they are one")
             }
             Self::Filled { path, columns } => {
                 let each = |(column, n, value): &(String, usize, String)| {

@@ -38,6 +38,8 @@ pub struct CsvOptions {
     pub categorical: Vec<String>,
     /// Columns to leave out, such as row numbers; later files may or may not have them.
     pub ignore: Vec<String>,
+    /// Whether columns that count the rows, as pandas writes its index, are inputs; else they are left out, and told.
+    pub keep_index: bool,
     /// What to do with missing cells.
     pub missing: Missing,
     /// The cells that count as missing, compared exactly after trimming, in columns of numbers and of text alike; `None` takes
@@ -61,6 +63,7 @@ impl Default for CsvOptions {
         Self {
             categorical: Vec::new(),
             ignore: Vec::new(),
+            keep_index: false,
             missing: Missing::default(),
             missing_tokens: None,
             task: None,

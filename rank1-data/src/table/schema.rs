@@ -121,6 +121,19 @@ impl CsvSchema {
         }
     }
 
+    /// Names and levels of the columns of text, the target last if it is one.
+    pub(super) fn levels(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
+        let of_target = match &self.target_kind {
+            TargetKind::Classes { names } => Some((&self.target, names)),
+            TargetKind::Value => None,
+        };
+        let of_columns = self.columns.iter().filter_map(|column| match &column.kind {
+            ColumnKind::Categorical { levels, .. } => Some((&column.name, levels)),
+            ColumnKind::Numeric { .. } => None,
+        });
+        of_columns.chain(of_target)
+    }
+
     pub(super) fn tokens(&self) -> Tokens<'_> {
         Tokens(self.missing_tokens.as_deref())
     }

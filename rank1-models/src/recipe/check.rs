@@ -134,6 +134,7 @@ fn data(d: &DataRecipe, v: &mut Values<'_>) {
             ("data.categorical", !d.categorical.is_empty()),
             ("data.missing", d.missing.is_some()),
             ("data.ignore", !d.ignore.is_empty()),
+            ("data.keep_index", d.keep_index),
             ("data.missing_tokens", d.missing_tokens.is_some()),
             ("data.delimiter", d.delimiter.is_some()),
             ("data.decimal", d.decimal.is_some()),

@@ -64,6 +64,7 @@ train = { epochs = 1, batch_size = 8, optimizer = { kind = "adam", learning_rate
             "data.missing_tokens=[]",
             "data.ignore=[\"\"]",
             "data.max_levels=2",
+            "data.keep_index=true",
             "data.unknown=missing",
         ] {
             assert_eq!(problem(good), None, "{good}");
@@ -76,10 +77,49 @@ train = { epochs = 1, batch_size = 8, optimizer = { kind = "adam", learning_rate
             ("data.max_levels=1", "data.max_levels: expected at least 2, got 1"),
             ("data.unknown=zero", "data.unknown: "),
             ("data.ignore=id", "data.ignore: "),
+            ("data.keep_index=yes", "data.keep_index: "),
+            ("data.keepindex=true", "data.keepindex: unknown key, did you mean `keep_index`?"),
             ("data.missing_tokens=NA", "data.missing_tokens: "),
         ] {
             let got = problem(bad).unwrap_or_default();
             assert!(got.contains(expected), "{bad}: {got}");
+        }
+    }
+
+    /// The keys of tables and predictions with what the README of the command says of each, and a value that is refused.
+    #[test]
+    fn each_key_of_reading_is_documented_with_its_default_and_refuses_by_one_line() {
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../rank1-cli/README.md");
+        let readme = std::fs::read_to_string(readme).unwrap();
+        for (key, default, bad) in [
+            ("data.delimiter", "found out", "';;'"),
+            ("data.decimal", "found out", "'x'"),
+            ("data.categorical", "`[]`", "1"),
+            ("data.ignore", "`[]`", "1"),
+            ("data.keep_index", "`false`", "1"),
+            ("data.missing", "`\"refuse\"`", "'mode'"),
+            ("data.missing_tokens", "see below", "'NA'"),
+            ("data.unknown", "`\"refuse\"`", "'zero'"),
+            ("data.max_levels", "128", "1"),
+            ("data.test_fraction", "0.1", "1.5"),
+            ("data.formats", "none if absent", "['gif']"),
+            ("data.bad_images", "(also if absent)", "'ignore'"),
+            ("data.image_size", "absent", "0"),
+            ("predict.draws", "`\"per_row\"` (the default)", "'both'"),
+        ] {
+            let name = key.strip_prefix("data.").unwrap_or(key);
+            let said =
+                readme.lines().any(|line| line.contains(&format!("`{name}`")) && line.contains(default));
+            assert!(said, "the README says nothing of {key} and its default {default}");
+            let set = if matches!(name, "formats" | "bad_images" | "image_size") { "images" } else { "csv" };
+            let table = TABLE.replace("\"csv\"", &format!("{set:?}"));
+            let refused = match parse(&table, &[format!("{key}={bad}").parse().unwrap()]) {
+                Err(Error::Recipe(problems)) => problems,
+                other => panic!("{key} = {bad}: {other:?}"),
+            };
+            let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+            let own = refused.iter().find(|line| line.starts_with(&format!("{key}: ")) || line.contains(key));
+            assert!(own.is_some_and(|line| !line.contains('\n')), "{key} = {bad}: {refused:?}");
         }
     }
 }

@@ -36,6 +36,9 @@ pub struct DataRecipe {
     /// Columns of the table to leave out, whatever they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignore: Vec<String>,
+    /// Whether columns of the table that count its rows, as pandas writes its index, are inputs; else they are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_index: bool,
     /// Cells of the table that count as missing, in columns of numbers and of text; if absent the empty cell, `NA`, `NaN`, `nan`
     /// and `?` in columns of numbers, and the empty cell in columns of text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,7 +52,7 @@ pub struct DataRecipe {
     /// What prediction does with a level that training never saw; `refuse` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<UnknownLevel>,
-    /// Most levels a column of text, and classes a target, may have; 100 if absent.
+    /// Most levels a column of text, and classes a target, may have; 128 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_levels: Option<usize>,
     /// Fraction of the rows of a user's table or undivided images held out as the test split.

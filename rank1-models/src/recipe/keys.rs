@@ -19,6 +19,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "categorical",
             "missing",
             "ignore",
+            "keep_index",
             "missing_tokens",
             "delimiter",
             "decimal",

@@ -18,6 +18,7 @@ target = "y"
 categorical = ["color"]
 missing = "mean"
 ignore = ["id"]
+keep_index = true
 missing_tokens = ["-999"]
 delimiter = ";"
 decimal = ","

@@ -1,11 +1,10 @@
-//! Small real files of every format that is read, and arbitrary changes of them.
-// Each test program uses a part of it.
-#![allow(dead_code, clippy::unwrap_used)]
+//! Small real files of images, arrays and archives.
 
 use std::io::{Cursor, Write};
 
 use image::{DynamicImage, ImageFormat, RgbImage};
-use proptest::prelude::*;
+
+use crate::harness::Entry;
 
 /// A lossy WebP file of 16 x 9 pixels.
 const LOSSY_WEBP: &str = "5249464644000000574542505650382038000000b001009d012a1000090003805a25b00274010eb4d58000fef337a98d5051fc58c54df2d6\
@@ -76,21 +75,92 @@ fn encoded(format: ImageFormat) -> Vec<u8> {
     file.into_inner()
 }
 
-/// Picture files by name.
-pub(crate) fn pictures() -> Vec<(&'static str, Vec<u8>)> {
-    vec![
-        ("png", encoded(ImageFormat::Png)),
-        ("palette png", bytes(PALETTE_PNG)),
-        ("jpeg", encoded(ImageFormat::Jpeg)),
-        ("progressive jpeg", bytes(PROGRESSIVE_JPEG)),
-        ("webp", encoded(ImageFormat::WebP)),
-        ("lossy webp", bytes(LOSSY_WEBP)),
-        ("transparent webp", bytes(ALPHA_WEBP)),
-        ("bmp", encoded(ImageFormat::Bmp)),
-        ("tiff", encoded(ImageFormat::Tiff)),
-        ("lzw tiff", bytes(LZW_TIFF)),
-        ("jpeg tiff", bytes(JPEG_TIFF)),
-    ]
+/// Exif data with an orientation and nothing else.
+fn exif(orientation: u8) -> Vec<u8> {
+    let mut data = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    data.push(orientation);
+    data.extend([0; 6]);
+    data
+}
+
+/// Picture files of a format by name.
+pub(crate) fn pictures(format: ImageFormat) -> Vec<Entry> {
+    let plain = encoded(format);
+    match format {
+        ImageFormat::Png => {
+            let data = [&b"eXIf"[..], &exif(6)].concat();
+            let chunk = [&(data.len() as u32 - 4).to_be_bytes()[..], &data, &[0; 4]].concat();
+            let mut turned = [&plain[..33], &chunk, &plain[33..]].concat();
+            mend_png(&mut turned);
+            vec![
+                Entry::new("png", plain),
+                Entry::new("palette", bytes(PALETTE_PNG)),
+                Entry::new("turned", turned),
+            ]
+        }
+        ImageFormat::Jpeg => {
+            let data = [&b"Exif\0\0"[..], &exif(8)].concat();
+            let length = (data.len() as u16 + 2).to_be_bytes();
+            let turned = [&plain[..2], &[0xff, 0xe1], &length, &data, &plain[2..]].concat();
+            let progressive = bytes(PROGRESSIVE_JPEG);
+            vec![
+                Entry::new("jpeg", plain),
+                Entry::new("progressive", progressive),
+                Entry::new("turned", turned),
+            ]
+        }
+        ImageFormat::WebP => vec![
+            Entry::new("lossless", plain),
+            Entry::new("lossy", bytes(LOSSY_WEBP)),
+            Entry::refused("transparent", bytes(ALPHA_WEBP)),
+        ],
+        ImageFormat::Tiff => vec![
+            Entry::new("tiff", plain),
+            Entry::new("lzw", bytes(LZW_TIFF)),
+            Entry::new("jpeg in tiff", bytes(JPEG_TIFF)),
+        ],
+        _ => vec![Entry::new("plain", plain)],
+    }
+}
+
+/// The PNG file with a palette, of so many bytes.
+pub(crate) fn palette_of(length: usize) -> Vec<u8> {
+    let file = bytes(PALETTE_PNG);
+    // The header takes 33 bytes, the palette as many bytes as its first four say, and twelve.
+    let end = 33 + 12 + usize::from(file[36]);
+    let chunk = [&(length as u32).to_be_bytes()[..], b"PLTE", &vec![7; length], &[0; 4]].concat();
+    let mut file = [&file[..33], &chunk, &file[end..]].concat();
+    mend_png(&mut file);
+    file
+}
+
+/// Makes the checksums of the chunks of a PNG file right.
+pub(crate) fn mend_png(file: &mut Vec<u8>) {
+    let mut at = 8;
+    while let Some(length) = file.get(at..at + 4) {
+        let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize;
+        let Some(data) = file.get(at + 4..(at + 8).saturating_add(length)) else { return };
+        let mut sum = flate2::Crc::new();
+        sum.update(data);
+        let end = at + 8 + length;
+        if let Some(place) = file.get_mut(end..end + 4) {
+            place.copy_from_slice(&sum.sum().to_be_bytes());
+        }
+        at = end + 4;
+    }
+}
+
+/// Makes the checksums of the headers of a tar archive right, for members that end where their header says.
+pub(crate) fn mend_tar(file: &mut Vec<u8>) {
+    let mut at = 0;
+    while let Some(header) = file.get_mut(at..at + 512) {
+        header[148..156].fill(b' ');
+        let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let text = String::from_utf8_lossy(&header[124..136]).into_owned();
+        let size = usize::from_str_radix(text.trim_matches(['\0', ' ']), 8).unwrap_or(0);
+        at = at.saturating_add(512).saturating_add(size.div_ceil(512).saturating_mul(512));
+    }
 }
 
 /// Three images of 5 x 7 bytes.
@@ -127,6 +197,14 @@ pub(crate) fn tar() -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
+/// The same, but that the first file says to be as long as a number can be.
+pub(crate) fn endless_tar() -> Vec<u8> {
+    let mut file = tar();
+    file[124..136].copy_from_slice(&[0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    mend_tar(&mut file);
+    file
+}
+
 pub(crate) fn tar_xz() -> Vec<u8> {
     bytes(TAR_XZ)
 }
@@ -152,68 +230,4 @@ pub(crate) fn cifar_meta() -> Vec<u8> {
     let text = |text: &str| [&b"X"[..], &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
     let names: Vec<u8> = (0..100).flat_map(|i| text(&format!("class_{i}"))).collect();
     [&b"\x80\x02}("[..], &text("fine_label_names"), b"](", &names, b"eu."].concat()
-}
-
-/// One change of a file; places are shares of its length.
-#[derive(Debug, Clone)]
-pub(crate) enum Change {
-    Replace(u16, Vec<u8>),
-    Insert(u16, Vec<u8>),
-    Remove(u16, u16),
-    Repeat(u16, u16),
-    Cut(u16),
-}
-
-/// Up to five changes, often of a byte, often to a number that is an extreme of its kind.
-pub(crate) fn changes() -> impl Strategy<Value = Vec<Change>> {
-    let extreme = prop_oneof![
-        Just(vec![0xff; 4]),
-        Just(vec![0; 4]),
-        Just(vec![0xff, 0xff, 0xff, 0x7f]),
-        Just(vec![0x7f, 0xff, 0xff, 0xff]),
-        Just(vec![0x20, 0x4e]),
-        Just(vec![0x4e, 0x20]),
-        proptest::collection::vec(any::<u8>(), 1..9),
-    ];
-    let change = prop_oneof![
-        4 => (any::<u16>(), proptest::collection::vec(any::<u8>(), 1)).prop_map(|(at, b)| Change::Replace(at, b)),
-        3 => (any::<u16>(), extreme.clone()).prop_map(|(at, b)| Change::Replace(at, b)),
-        // Headers are short and decide most.
-        3 => (0..3_000_u16, extreme.clone()).prop_map(|(at, b)| Change::Replace(at, b)),
-        1 => (any::<u16>(), extreme).prop_map(|(at, b)| Change::Insert(at, b)),
-        1 => (any::<u16>(), any::<u16>()).prop_map(|(at, n)| Change::Remove(at, n)),
-        1 => (any::<u16>(), any::<u16>()).prop_map(|(at, n)| Change::Repeat(at, n)),
-        1 => any::<u16>().prop_map(Change::Cut),
-    ];
-    proptest::collection::vec(change, 1..6)
-}
-
-/// The file with its changes.
-pub(crate) fn changed(file: &[u8], changes: &[Change]) -> Vec<u8> {
-    let mut file = file.to_vec();
-    for change in changes {
-        let place = |share: u16| usize::from(share) * file.len() / 65_536;
-        match change {
-            Change::Replace(at, with) => {
-                let at = place(*at);
-                let end = (at + with.len()).min(file.len());
-                file.splice(at..end, with.iter().copied().take(end - at));
-            }
-            Change::Insert(at, more) => {
-                let at = place(*at);
-                file.splice(at..at, more.iter().copied());
-            }
-            Change::Remove(at, n) => {
-                let (at, n) = (place(*at), place(*n) / 4);
-                file.drain(at..(at + n).min(file.len()));
-            }
-            Change::Repeat(at, n) => {
-                let (at, n) = (place(*at), place(*n) / 4);
-                let piece = file[at..(at + n).min(file.len())].to_vec();
-                file.splice(at..at, piece);
-            }
-            Change::Cut(at) => file.truncate(place(*at)),
-        }
-    }
-    file
 }
