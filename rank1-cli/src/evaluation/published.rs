@@ -144,7 +144,7 @@ mod tests {
             CorruptedSet::new(&Split::new(inputs, targets).unwrap(), (32, 32, 3), vec![1, 2, 3, 4, 5], 1)
                 .unwrap();
         copies.open(folder.path(), &kinds).unwrap();
-        kinds.iter().for_each(|&kind| copies.write(folder.path(), kind).unwrap());
+        kinds.iter().for_each(|&kind| copies.write(folder.path(), kind, |_| ()).unwrap());
         let set = Published::open(recipe("cifar10").get(), folder.path(), None).unwrap();
         let points = set.points();
         assert_eq!((points.len(), &points[6]), (10, &("contrast".to_owned(), 2)));

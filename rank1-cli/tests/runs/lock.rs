@@ -34,7 +34,7 @@ fn the_second_is_refused_with_and_without_resume_and_the_first_ends_as_if_alone(
     let first = start(&bench, &TRAIN);
     wait_for_lock(&bench);
     let number = first.id().to_string();
-    let line = bench.refused(&["evaluate", "run"]);
+    let line = bench.rank1(&["evaluate", "run"]).refusal();
     assert_says(&line, &["run: still being trained by process", &number, "wait until it has ended"]);
     for more in [&[][..], &["--resume"]] {
         let line = bench.rank1(&[&TRAIN[..], more].concat()).refusal();

@@ -43,20 +43,23 @@ fn decimal_commas_and_packing_change_no_prediction() {
 
 #[test]
 fn columns_are_left_out_by_the_recipe_and_by_inspection() {
-    let dated: String = table(31, sum)
-        .lines()
-        .enumerate()
-        .map(
-            |(i, line)| {
-                if i == 0 { format!(",when,{line}\n") } else { format!("{i},2024-01-{i:02},{line}\n") }
-            },
-        )
-        .collect();
-    let line = bench(&dated, "ignore = [\"\"]").refused(&TRAIN);
+    // A column without a name that is no count of the rows, and one of dates.
+    let dated = |unnamed: fn(usize) -> usize| -> String {
+        let lines = table(31, sum);
+        let row = |(i, line): (usize, &str)| match i {
+            0 => format!(",when,{line}\n"),
+            _ => format!("{},2024-01-{i:02},{line}\n", unnamed(i)),
+        };
+        lines.lines().enumerate().map(row).collect()
+    };
+    let odd = dated(|i| i * 7 % 31);
+    let line = bench(&odd, "ignore = [\"\"]").refused(&TRAIN);
     assert_says(&line, &["row 1 (line 2)", "column `when`", "`2024-01-01`", "data.ignore"]);
-    let line = bench(&dated, "ignore = [\"when\"]").refused(&TRAIN);
+    let line = bench(&odd, "ignore = [\"when\"]").refused(&TRAIN);
     assert_says(&line, &["column 1 has no name", "data.ignore = [\"\"]"]);
-    let bench = bench(&dated, "ignore = [\"\", \"when\"]");
+    let counted = bench(dated(|i| i), "ignore = [\"when\"]").succeed(&TRAIN);
+    assert_says(&counted.stderr, &["columns that count the rows", "the one without a name"]);
+    let bench = bench(&odd, "ignore = [\"\", \"when\"]");
     bench.succeed(&TRAIN);
     let words = ["data", "inspect", "table.csv", "--target", "y", "--json"];
     assert_says(&bench.refused(&words), &["column 1 has no name"]);

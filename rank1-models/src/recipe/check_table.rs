@@ -78,7 +78,7 @@ train = { epochs = 1, batch_size = 8, optimizer = { kind = "adam", learning_rate
             ("data.unknown=zero", "data.unknown: "),
             ("data.ignore=id", "data.ignore: "),
             ("data.keep_index=yes", "data.keep_index: "),
-            ("data.keepindex=true", "data.keepindex: unknown key, did you mean `keep_index`?"),
+            ("data.keepindex=true", "data.keepindex: unknown key; did you mean `keep_index`?"),
             ("data.missing_tokens=NA", "data.missing_tokens: "),
         ] {
             let got = problem(bad).unwrap_or_default();
