@@ -5,6 +5,7 @@ use toml::Value;
 use rank1_core::objective::NllForm;
 use rank1_priors::{LocationDomain, LocationInit, PosteriorFamily, PriorSpec};
 
+use super::check_sizes;
 use super::sections::Sections;
 use super::{Annealing, DataRecipe, Every, ModelRecipe, Override, Problem, Recipe, TrainRecipe, check_table};
 use crate::method::{Estimator, Method, Rank1};
@@ -36,7 +37,7 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
         data(d, &mut v);
     }
     if let Some(m) = &r.model {
-        model(m, &mut v);
+        check_sizes::model(m, &mut v);
     }
     if let (Some(model), Some(method)) = (&r.model, &r.method) {
         fits(model, method.network(), &mut v);
@@ -71,39 +72,6 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
             "a fraction above 0, because train.early_stopping is on",
             d.validation,
         );
-    }
-}
-
-/// Most channels, multiples of channels and units that a recipe asks for.
-const MOST_MULTIPLES: usize = 1_000_000;
-
-/// Widest layer of a network: the product of two such widths is still a number of bytes.
-const WIDEST: usize = 100_000_000;
-
-/// Sizes of an architecture; whether the inputs fit it is known when there are rows.
-fn model(m: &ModelRecipe, v: &mut Values<'_>) {
-    let depth = |v: &mut Values<'_>, depth: usize, least: usize, offset: usize, expected: &str| {
-        v.need(depth >= least && (depth - offset).is_multiple_of(6), "model.depth", expected, depth);
-    };
-    let hidden = match &m.body {
-        Body::Mlp { hidden, .. } | Body::Lstm { hidden, .. } => hidden.as_slice(),
-        _ => &[],
-    };
-    let possible = |width: &usize| (1..=WIDEST).contains(width);
-    v.need(hidden.iter().all(possible), "model.hidden", "widths of 1 to 100000000", format!("{hidden:?}"));
-    match &m.body {
-        Body::ResNet { depth: d, width, .. } => {
-            depth(v, *d, 8, 2, "6 n + 2: 8, 14, 20, 32, 44, 56");
-            v.need((1..=MOST_MULTIPLES).contains(width), "model.width", "1 to 1000000", width);
-        }
-        Body::WideResnet { depth: d, widen, .. } => {
-            depth(v, *d, 10, 4, "6 n + 4: 10, 16, 22, 28, 40");
-            v.need((1..=MOST_MULTIPLES).contains(widen), "model.widen", "1 to 1000000", widen);
-        }
-        Body::Lstm { units, .. } => {
-            v.need((1..=MOST_MULTIPLES).contains(units), "model.units", "1 to 1000000", units);
-        }
-        _ => {}
     }
 }
 

@@ -4,6 +4,7 @@
 //! that can be trained.
 
 mod check;
+mod check_sizes;
 mod check_table;
 mod data;
 mod defaults;

@@ -1,3 +1,4 @@
+//! Tests of questions and their rules, on runs whose numbers are given.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
