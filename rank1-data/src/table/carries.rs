@@ -105,10 +105,11 @@ pub(super) fn similar_levels(table: &Table, schema: &CsvSchema) -> Option<TableN
 pub(super) fn doubtful_levels(table: &Table, schema: &CsvSchema) -> Vec<TableNote> {
     let (mut tokens, mut many) = (Vec::new(), Vec::new());
     for column in &schema.columns {
-        if let ColumnKind::Categorical { levels, .. } = &column.kind {
-            if levels.len() > FEW && 2 * levels.len() > table.n_rows() {
-                many.push((column.name.clone(), levels.len()));
-            }
+        if let ColumnKind::Categorical { levels, .. } = &column.kind
+            && levels.len() > FEW
+            && 2 * levels.len() > table.n_rows()
+        {
+            many.push((column.name.clone(), levels.len()));
         }
     }
     for (name, levels) in schema.levels() {
