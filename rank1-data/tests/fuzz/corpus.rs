@@ -135,7 +135,7 @@ pub(crate) fn palette_of(length: usize) -> Vec<u8> {
 }
 
 /// Makes the checksums of the chunks of a PNG file right.
-pub(crate) fn mend_png(file: &mut Vec<u8>) {
+pub(crate) fn mend_png(file: &mut [u8]) {
     let mut at = 8;
     while let Some(length) = file.get(at..at + 4) {
         let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize;
@@ -151,7 +151,7 @@ pub(crate) fn mend_png(file: &mut Vec<u8>) {
 }
 
 /// Makes the checksums of the headers of a tar archive right, for members that end where their header says.
-pub(crate) fn mend_tar(file: &mut Vec<u8>) {
+pub(crate) fn mend_tar(file: &mut [u8]) {
     let mut at = 0;
     while let Some(header) = file.get_mut(at..at + 512) {
         header[148..156].fill(b' ');

@@ -118,7 +118,10 @@ pub(crate) fn plain() -> Reader<'static> {
     }
 }
 
-fn packings() -> [(&'static str, fn(&[u8]) -> Vec<u8>); 3] {
+/// The ending of a packed file and what packs it.
+type Packing = (&'static str, fn(&[u8]) -> Vec<u8>);
+
+fn packings() -> [Packing; 3] {
     let xz = |bytes: &[u8]| {
         let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
         xz.write_all(bytes).unwrap();

@@ -135,18 +135,8 @@ impl Session<'_> {
         let reused_runs = finished.len();
         finished.extend(pool.run(jobs));
 
-        let cells: Vec<_> = experiment
-            .blocks
-            .iter()
-            .enumerate()
-            .map(|(i, block)| summary::cells(i, block, &finished))
-            .collect();
-        let views: Vec<BlockView<'_>> = experiment
-            .blocks
-            .iter()
-            .zip(&cells)
-            .map(|(block, cells)| BlockView { block, cells, claims: &claims })
-            .collect();
+        let cells = summary::cells_of_blocks(&experiment.blocks, &finished);
+        let views = tables::views(&experiment.blocks, &cells, &claims);
         let header = Header {
             programs: programs(&finished),
             workers: pool.workers,

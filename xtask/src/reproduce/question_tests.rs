@@ -6,7 +6,8 @@ use crate::reproduce::claims::Claims;
 use crate::reproduce::experiment::Experiment;
 use crate::reproduce::outcome::Outcome;
 use crate::reproduce::plan::Job;
-use crate::reproduce::summary::{Finished, cells};
+use crate::reproduce::summary::{Finished, cells_of_blocks};
+use crate::reproduce::tables::views;
 use crate::reproduce::{plan, sample};
 
 fn question(confirm: usize, refute: usize, differences: &str) -> Question {
@@ -29,15 +30,8 @@ fn decide(question: &Question, nll: impl Fn(&Job) -> Option<f64>) -> Verdict {
             (job, outcome.ok_or_else(|| "failed".to_owned()))
         })
         .collect();
-    let cells: Vec<_> =
-        experiment.blocks.iter().enumerate().map(|(i, block)| cells(i, block, &finished)).collect();
-    let views: Vec<BlockView<'_>> = experiment
-        .blocks
-        .iter()
-        .zip(&cells)
-        .map(|(block, cells)| BlockView { block, cells, claims: &claims })
-        .collect();
-    question.decide(&views)
+    let cells = cells_of_blocks(&experiment.blocks, &finished);
+    question.decide(&views(&experiment.blocks, &cells, &claims))
 }
 
 const NLL: &str = r#"{ block = "digits", ours = "good", method = "other", metric = "nll" }"#;

@@ -69,8 +69,13 @@ impl Cell {
     }
 }
 
+/// The cells of every block.
+pub(crate) fn cells_of_blocks(blocks: &[Block], finished: &[Finished]) -> Vec<Vec<Cell>> {
+    blocks.iter().enumerate().map(|(index, block)| cells(index, block, finished)).collect()
+}
+
 /// The cells of a block in the order of its sets and methods.
-pub(crate) fn cells(index: usize, block: &Block, finished: &[Finished]) -> Vec<Cell> {
+fn cells(index: usize, block: &Block, finished: &[Finished]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for set in &block.sets {
         for method in &block.methods {

@@ -14,6 +14,15 @@ pub(crate) struct BlockView<'a> {
     pub(crate) claims: &'a Claims,
 }
 
+/// Every block with its cells.
+pub(crate) fn views<'a>(
+    blocks: &'a [Block],
+    cells: &'a [Vec<Cell>],
+    claims: &'a Claims,
+) -> Vec<BlockView<'a>> {
+    blocks.iter().zip(cells).map(|(block, cells)| BlockView { block, cells, claims }).collect()
+}
+
 impl BlockView<'_> {
     /// Tables and notes of the block.
     pub(crate) fn print(&self) -> String {
@@ -277,8 +286,9 @@ fn formatted(estimate: Estimate, column: &Column) -> String {
         error: estimate.error.map(|error| error * scale),
         ..estimate
     };
-    // A metric of small size keeps two significant digits.
-    let extra = if matches!(column.decimals, 1 | 2) && scaled.mean.abs() < 0.095 { 2 } else { 0 };
+    // A metric of small size keeps two significant digits, unless its error says that they are noise.
+    let small = scaled.mean.abs() < 0.095 && scaled.error.is_none_or(|error| error < 0.05);
+    let extra = if matches!(column.decimals, 1 | 2) && small { 2 } else { 0 };
     number(scaled, column.decimals + extra)
 }
 
@@ -329,6 +339,7 @@ mod tests {
         assert_eq!(formatted(estimate(0.98765, Some(0.001)), &column(2, 100.0)), "98.77±0.10");
         assert_eq!(formatted(estimate(2.345, None), &column(2, 1.0)), "2.35");
         assert_eq!(formatted(estimate(0.00512, Some(0.0003)), &column(2, 1.0)), "0.0051±0.0003");
+        assert_eq!(formatted(estimate(0.0435, Some(0.1518)), &column(2, 1.0)), "0.04±0.15");
         assert_eq!(formatted(estimate(-5.63, Some(0.05)), &column(2, 1.0)), "-5.63±0.05");
         assert_eq!(formatted(estimate(1000.0, Some(0.0)), &column(0, 1.0)), "1000");
     }

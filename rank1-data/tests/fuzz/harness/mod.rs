@@ -66,7 +66,7 @@ pub(crate) struct Reader<'a> {
     /// What means something in the format, beside the words of its files.
     pub(crate) words: &'static [&'static str],
     /// Makes checksums right again, which is done for half of the inputs.
-    pub(crate) mend: Option<fn(&mut Vec<u8>)>,
+    pub(crate) mend: Option<fn(&mut [u8])>,
     pub(crate) read: Read<'a>,
 }
 
