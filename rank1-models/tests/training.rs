@@ -9,7 +9,7 @@ use rank1_core::likelihood::Likelihood;
 use rank1_core::noise::{At, NoiseStream};
 use rank1_core::targets::Targets;
 use rank1_models::Error;
-use rank1_models::checkpoint::Slot;
+use rank1_models::checkpoint::{FORMAT, Slot, read_sealed, write_sealed};
 use rank1_models::device::Compute;
 use rank1_models::fit::{FitOptions, Fitted, Progress, TrainingData, fit, fit_until};
 use rank1_models::network::{Activation, Network, NetworkShape};
@@ -290,6 +290,18 @@ fn a_run_stopped_after_any_step_resumes_to_the_same_bits() {
             }
         }
     }
+}
+
+#[test]
+fn a_manifest_whose_digest_is_no_digest_is_refused_in_a_short_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("manifest.json");
+    write_sealed(&path, &serde_json::json!({ "format": FORMAT })).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let at = text.find("\"sha256\": \"").unwrap() + "\"sha256\": \"".len();
+    std::fs::write(&path, format!("{}{}{}", &text[..at], "x".repeat(5000), &text[at + 64..])).unwrap();
+    let error = read_sealed::<serde_json::Value>(&path).unwrap_err().to_string();
+    assert!(error.contains("the manifest says none") && error.len() < 400, "{error}");
 }
 
 /// The mean over the steps after the first 60 %, here of parameters that a hook of every step has seen.

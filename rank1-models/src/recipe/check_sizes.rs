@@ -7,13 +7,17 @@ use crate::network::Body;
 /// Most channels, multiples of channels and units that a recipe asks for.
 const MOST_MULTIPLES: usize = 1_000_000;
 
+/// Deepest residual network: its operations are listed before anything else is known of it.
+const DEEPEST: usize = 10_000;
+
 /// Widest layer of a network: the product of two such widths is still a number of bytes.
 const WIDEST: usize = 100_000_000;
 
 /// Sizes of an architecture; whether the inputs fit it is known when there are rows.
 pub(super) fn model(m: &ModelRecipe, v: &mut Values<'_>) {
     let depth = |v: &mut Values<'_>, depth: usize, least: usize, offset: usize, expected: &str| {
-        v.need(depth >= least && (depth - offset).is_multiple_of(6), "model.depth", expected, depth);
+        let possible = (least..=DEEPEST).contains(&depth) && (depth - offset).is_multiple_of(6);
+        v.need(possible, "model.depth", expected, depth);
     };
     let hidden = match &m.body {
         Body::Mlp { hidden, .. } | Body::Lstm { hidden, .. } => hidden.as_slice(),
@@ -23,11 +27,11 @@ pub(super) fn model(m: &ModelRecipe, v: &mut Values<'_>) {
     v.need(hidden.iter().all(possible), "model.hidden", "widths of 1 to 100000000", format!("{hidden:?}"));
     match &m.body {
         Body::ResNet { depth: d, width, .. } => {
-            depth(v, *d, 8, 2, "6 n + 2: 8, 14, 20, 32, 44, 56");
+            depth(v, *d, 8, 2, "6 n + 2: 8, 14, 20, 32, 44, 56, at most 10000");
             v.need((1..=MOST_MULTIPLES).contains(width), "model.width", "1 to 1000000", width);
         }
         Body::WideResnet { depth: d, widen, .. } => {
-            depth(v, *d, 10, 4, "6 n + 4: 10, 16, 22, 28, 40");
+            depth(v, *d, 10, 4, "6 n + 4: 10, 16, 22, 28, 40, at most 10000");
             v.need((1..=MOST_MULTIPLES).contains(widen), "model.widen", "1 to 1000000", widen);
         }
         Body::Lstm { units, .. } => {

@@ -174,6 +174,12 @@ fn a_wrong_type_inside_a_table_of_a_kind_names_its_field() {
         (r#"model={ kind = "lstm", units = "many" }"#, "model.units: invalid type"),
         ("method.members=\"four\"", "method.members: invalid type"),
         (r#"model={ kind = "resnet", depth = 21 }"#, "model.depth: expected 6 n + 2"),
+        // Planning its operations would take hours.
+        (r#"model={ kind = "resnet", depth = 6000000000002 }"#, "model.depth: expected 6 n + 2"),
+        (
+            r#"model={ kind = "wide_resnet", depth = 6000000000004, widen = 1 }"#,
+            "model.depth: expected 6 n + 4",
+        ),
     ] {
         let found = problems(FULL, &[set]);
         assert!(found.len() == 1 && found[0].starts_with(start), "{set}: {found:?}");
