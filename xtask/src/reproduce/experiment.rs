@@ -269,9 +269,15 @@ impl Experiment {
         Ok(notes)
     }
 
-    /// Names of sets that are not part of the repository.
+    /// Names of sets that are not part of the repository, each once.
     pub(crate) fn external_sets(&self) -> Vec<&str> {
-        self.sets().filter(|set| !set.embedded).map(|set| set.name.as_str()).collect()
+        let mut names = Vec::new();
+        for set in self.sets().filter(|set| !set.embedded) {
+            if !names.contains(&set.name.as_str()) {
+                names.push(set.name.as_str());
+            }
+        }
+        names
     }
 
     /// Why the experiment cannot be run by any means, if it cannot.
