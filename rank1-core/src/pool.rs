@@ -2,11 +2,14 @@
 //!
 //! Not for convolutions; images are independent of each other, so threads share them freely.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::conv::{Padding, Pads, check_sizes, positions};
 use crate::error::check_len;
+use crate::simd::vectorized;
 use crate::{Error, Real};
 
 /// Everything about a pooling layer except its numbers.
@@ -98,20 +101,23 @@ impl PoolShape {
 
     /// Calls `visit(output offset, input offset)` for every pixel of every window, windows and pixels in row order.
     fn each_pixel(&self, mut visit: impl FnMut(usize, usize)) {
+        self.each_window(|to, window| window.pixels().for_each(|from| visit(to, from)));
+    }
+
+    /// Calls `visit(output offset, window)` for every window in row order.
+    #[inline(always)]
+    fn each_window(&self, mut visit: impl FnMut(usize, Window)) {
         let (pads, (out_height, out_width)) = (self.pads(), self.out_size());
         let (width, channels) = (self.width, self.channels);
         let span = |at: usize, window: usize, pad: usize, size: usize| {
-            (at.saturating_sub(pad), (at + window).saturating_sub(pad).min(size))
+            at.saturating_sub(pad)..(at + window).saturating_sub(pad).min(size)
         };
         for oy in 0..out_height {
-            let (top, bottom) = span(oy * self.stride.0, self.window.0, pads.top, self.height);
+            let rows = span(oy * self.stride.0, self.window.0, pads.top, self.height);
             for ox in 0..out_width {
-                let (left, right) = span(ox * self.stride.1, self.window.1, pads.left, self.width);
-                for iy in top..bottom {
-                    for ix in left..right {
-                        visit((oy * out_width + ox) * channels, (iy * width + ix) * channels);
-                    }
-                }
+                let columns = span(ox * self.stride.1, self.window.1, pads.left, self.width);
+                let window = Window { rows: rows.clone(), columns, width, channels };
+                visit((oy * out_width + ox) * channels, window);
             }
         }
     }
@@ -131,6 +137,24 @@ impl PoolShape {
         let argument = if input.0 == "x" { "out" } else { "d_out" };
         check_len(op, argument, out, n * self.out_len())?;
         Ok(n)
+    }
+}
+
+/// The pixels of an image under one window.
+struct Window {
+    rows: Range<usize>,
+    columns: Range<usize>,
+    /// Of the image.
+    width: usize,
+    channels: usize,
+}
+
+impl Window {
+    /// Offsets of its pixels in row order.
+    #[inline(always)]
+    fn pixels(&self) -> impl Iterator<Item = usize> {
+        let row = move |iy| self.columns.clone().map(move |ix| (iy * self.width + ix) * self.channels);
+        self.rows.clone().flat_map(row)
     }
 }
 
@@ -226,20 +250,49 @@ pub fn max_forward<F: Real>(
         .zip(argmax.par_chunks_mut(shape.out_len()))
         .zip(x.par_chunks(shape.in_len()));
     images.for_each(|((out, argmax), x)| {
-        out.fill(F::neg_infinity());
-        argmax.fill(u32::MAX);
-        shape.each_pixel(|to, from| {
-            let slots = out[to..to + c].iter_mut().zip(&mut argmax[to..to + c]);
-            for (here, ((best, at), &value)) in (from as u32..).zip(slots.zip(&x[from..from + c])) {
-                // An index of u32::MAX marks a slot that no pixel has filled yet. Nothing here is a branch, which the
-                // values of an image would mislead.
-                let wins = (value > *best) | (*at == u32::MAX) | (value.is_nan() & !best.is_nan());
-                *best = if wins { value } else { *best };
-                *at = if wins { here } else { *at };
-            }
+        vectorized(|| {
+            shape.each_window(|to, window| {
+                for channel in (0..c).step_by(PIECE) {
+                    let few = PIECE.min(c - channel);
+                    let (best, at) = window_maxima(&window, x, channel, few);
+                    let to = to + channel;
+                    out[to..to + few].copy_from_slice(&best[..few]);
+                    argmax[to..to + few].copy_from_slice(&at[..few]);
+                }
+            });
         });
     });
     Ok(())
+}
+
+/// Channels whose maxima are found at once.
+const PIECE: usize = 8;
+
+/// Maxima of `few` channels from `channel` on, and where they are; what stands behind these channels is of no meaning.
+#[inline(always)]
+fn window_maxima<F: Real>(
+    window: &Window,
+    x: &[F],
+    channel: usize,
+    few: usize,
+) -> ([F; PIECE], [u32; PIECE]) {
+    let (mut best, mut at) = ([F::nan(); PIECE], [0; PIECE]);
+    let mut unseen = true;
+    for from in window.pixels().map(|from| from + channel) {
+        let mut values = [F::zero(); PIECE];
+        match x.get(from..from + PIECE) {
+            Some(piece) => values.copy_from_slice(piece),
+            None => values[..few].copy_from_slice(&x[from..from + few]),
+        }
+        for (i, value) in values.into_iter().enumerate() {
+            // `!(value <= best)` holds for a NaN too. Nothing here is a branch, which the values of an image would mislead.
+            let wins = unseen | (!(value <= best[i]) & !best[i].is_nan());
+            best[i] = if wins { value } else { best[i] };
+            at[i] = if wins { (from + i) as u32 } else { at[i] };
+        }
+        unseen = false;
+    }
+    (best, at)
 }
 
 /// Gradient of [`max_forward`] with respect to its input.

@@ -1,7 +1,7 @@
 //! Convolutions in single precision without patches: register tiles of output positions and channels on padded images.
 //!
-//! Taken where the machine has vectors with fused multiply-add and the output channels fill them; all else goes through the
-//! patches of [`super::product`]. Sums run in a fixed order per instruction set, whatever the number of threads.
+//! Taken where the machine has vectors with fused multiply-add and the output channels fill at least a quarter of them; all
+//! else goes through the patches of [`super::product`]. Sums run in a fixed order per instruction set, whatever the number of threads.
 
 use std::ops::Range;
 
@@ -25,7 +25,6 @@ pub(super) struct DirectScratch {
 #[derive(Debug, Clone, Default)]
 struct DirectLane {
     padded: Vec<f32>,
-    /// Gradient of some lines of one image in groups of the channels of one tile.
     d_out: AlignedBuffer,
     sum: Vec<f32>,
 }
@@ -35,7 +34,7 @@ struct DirectLane {
 pub(super) struct Tile {
     /// Vectors of output channels, 1 or 2.
     vectors: usize,
-    /// Output channels, all vectors together.
+    /// Output channels, all vectors together; the last group of a convolution may have fewer.
     channels: usize,
 }
 
@@ -43,9 +42,14 @@ impl Tile {
     /// The tile for a convolution; none where the patches have to be taken.
     pub(super) fn of(shape: &ConvShape) -> Option<Self> {
         let lanes = f32_lanes();
-        let wide = |vectors: usize| lanes > 1 && shape.c_out.is_multiple_of(vectors * lanes);
-        let vectors = [2, 1].into_iter().find(|&vectors| wide(vectors))?;
-        (shape.dilation.1 == 1).then_some(Self { vectors, channels: vectors * lanes })
+        let vectors = if shape.c_out.is_multiple_of(2 * lanes) { 2 } else { 1 };
+        let worth = 4 * shape.c_out >= shape.c_out.next_multiple_of(lanes);
+        (lanes > 1 && worth && shape.dilation.1 == 1).then_some(Self { vectors, channels: vectors * lanes })
+    }
+
+    /// Length of `rows` rows of `c_out` channels, packed.
+    fn packed_len(self, rows: usize, c_out: usize) -> usize {
+        rows * c_out.next_multiple_of(self.channels)
     }
 }
 
@@ -61,7 +65,7 @@ pub(super) fn convolve(
     let (out_height, out_width) = shape.out_size();
     let line_len = out_width * shape.c_out;
     let lines = out.len() / line_len;
-    let packed = scratch.packed.fit(weight.len());
+    let packed = scratch.packed.fit(tile.packed_len(shape.patch_len(), shape.c_out));
     pack(shape.c_out, tile, weight, packed);
     scratch.lanes.resize_with(CHUNKS, DirectLane::default);
     let parts = split_mut(out, line_len, ranges(lines, CHUNKS));
@@ -93,7 +97,7 @@ pub(super) fn weight_gradient(
         for (image, lines) in by_image(range, out_height) {
             let first = image * out_height;
             let d_out = &d_out[(first + lines.start) * line_len..(first + lines.end) * line_len];
-            let packed = lane.d_out.fit(d_out.len());
+            let packed = lane.d_out.fit(tile.packed_len(d_out.len() / shape.c_out, shape.c_out));
             pack(shape.c_out, tile, d_out, packed);
             let x = pad(images, image, &mut lane.padded);
             let sum = &mut sum[..shape.weight_len()];
@@ -124,13 +128,16 @@ pub(super) fn by_image_mut(
     by_image(lines, height).zip(parts)
 }
 
-/// From `[rows, C_out]` to `[C_out / tile, rows, tile]`.
+/// From `[rows, C_out]` to `[groups of channels, rows, tile]`; channels that are missing in the last group are zero.
 fn pack(c_out: usize, tile: Tile, rows: &[f32], packed: &mut [f32]) {
     let group_len = rows.len() / c_out * tile.channels;
     for (group, packed) in packed.chunks_exact_mut(group_len).enumerate() {
         let first = group * tile.channels;
+        let end = c_out.min(first + tile.channels);
         for (to, from) in packed.chunks_exact_mut(tile.channels).zip(rows.chunks_exact(c_out)) {
-            to.copy_from_slice(&from[first..first + tile.channels]);
+            let (to, missing) = to.split_at_mut(end - first);
+            to.copy_from_slice(&from[first..end]);
+            missing.fill(0.0);
         }
     }
 }
@@ -171,8 +178,8 @@ fn forward_lines<S: Simd, const V: usize, const P: usize>(simd: S, work: Forward
     for (group, weight) in weight.chunks_exact(shape.patch_len() * channels).enumerate() {
         let (weight, _) = S::as_simd_f32s(weight);
         for (line, out) in lines.clone().zip(out.chunks_exact_mut(out_width * c_out)) {
-            let mut line =
-                Line { x: &x[line * shape.stride.0 * row_len..], out: &mut out[group * channels..], c_out };
+            let (x, out) = (&x[line * shape.stride.0 * row_len..], &mut out[group * channels..]);
+            let mut line = Line { x, out, c_out, channels: channels.min(c_out - group * channels) };
             for _ in 0..out_width / P {
                 line.tile::<S, V, P>(simd, reach, weight);
             }
@@ -207,6 +214,8 @@ struct Line<'a> {
     /// From the first channel of the tiles on.
     out: &'a mut [f32],
     c_out: usize,
+    /// Of this group.
+    channels: usize,
 }
 
 impl Line<'_> {
@@ -215,11 +224,8 @@ impl Line<'_> {
     fn tile<S: Simd, const V: usize, const P: usize>(&mut self, simd: S, reach: Reach, weight: &[S::f32s]) {
         let mut sums = [[simd.splat_f32s(0.0); V]; P];
         for (ky, weight) in weight.chunks_exact(reach.run * V).enumerate() {
-            let mut runs = [&self.x[..0]; P];
-            for (p, run) in runs.iter_mut().enumerate() {
-                let start = ky * reach.row + p * reach.step;
-                *run = &self.x[start..][..reach.run];
-            }
+            let runs: [&[f32]; P] =
+                std::array::from_fn(|p| &self.x[ky * reach.row + p * reach.step..][..reach.run]);
             for (i, weight) in (0..reach.run).zip(weight.chunks_exact(V)) {
                 for p in 0..P {
                     let value = simd.splat_f32s(runs[p][i]);
@@ -230,15 +236,22 @@ impl Line<'_> {
             }
         }
         for (p, sums) in sums.iter().enumerate() {
-            let start = p * self.c_out;
-            let (to, _) = S::as_mut_simd_f32s(&mut self.out[start..start + V * S::F32_LANES]);
-            to.copy_from_slice(sums);
+            store(simd, &mut self.out[p * self.c_out..][..self.channels], sums);
         }
         // The last tile ends where the line does: nothing is left to step over.
         self.x = &self.x[(P * reach.step).min(self.x.len())..];
         let out = std::mem::take(&mut self.out);
-        let end = (P * self.c_out).min(out.len());
-        self.out = &mut out[end..];
+        self.out = &mut out[(P * self.c_out).min(out.len())..];
+    }
+}
+
+/// Writes as many values as `to` holds: all, or the first of a single vector.
+#[inline(always)]
+fn store<S: Simd, const V: usize>(simd: S, to: &mut [f32], values: &[S::f32s; V]) {
+    if to.len() == V * S::F32_LANES {
+        S::as_mut_simd_f32s(to).0.copy_from_slice(values);
+    } else {
+        simd.partial_store_f32s(to, values[0]);
     }
 }
 
@@ -249,7 +262,7 @@ struct Weight<'a> {
     /// The padded image.
     x: &'a [f32],
     lines: Range<usize>,
-    /// Gradient of these lines, packed: `[C_out / tile, lines * width, tile]`.
+    /// Gradient of these lines, packed: `[groups of channels, lines * width, tile]`.
     d_out: &'a [f32],
     /// `[patch, C_out]`.
     sum: &'a mut [f32],
@@ -271,7 +284,7 @@ impl WithSimd for Weight<'_> {
 #[inline(always)]
 fn weight_rows<S: Simd, const V: usize, const C: usize>(simd: S, mut work: Weight<'_>) {
     let run = work.shape.kernel.1 * work.shape.c_in;
-    for group in 0..work.shape.c_out / (V * S::F32_LANES) {
+    for group in 0..work.shape.c_out.div_ceil(V * S::F32_LANES) {
         for ky in 0..work.shape.kernel.0 {
             let mut i = 0;
             while i + C <= run {
@@ -324,12 +337,13 @@ fn weight_tile<S: Simd, const V: usize, const C: usize>(
         }
     }
     let first = ky * shape.kernel.1 * shape.c_in + i;
-    for (c, sums) in sums.iter().enumerate() {
+    for (c, mut sums) in sums.into_iter().enumerate() {
         let start = (first + c) * c_out + group * channels;
-        let (to, _) = S::as_mut_simd_f32s(&mut work.sum[start..start + channels]);
-        for v in 0..V {
-            to[v] = simd.add_f32s(to[v], sums[v]);
+        let to = &mut work.sum[start..start + channels.min(c_out - group * channels)];
+        for (sum, to) in sums.iter_mut().zip(to.chunks(S::F32_LANES)) {
+            *sum = simd.add_f32s(simd.partial_load_f32s(to), *sum);
         }
+        store(simd, to, &sums);
     }
 }
 
@@ -340,14 +354,12 @@ mod tests {
     use super::super::{ConvScratch, ConvShape, forward, input_gradient, weight_gradient};
     use crate::testkit::normals;
 
-    /// The shapes of all tests with output channels for one, two and three vectors of any width up to sixteen values.
+    /// The shapes of all tests with output channels for one, two and three vectors of any width up to sixteen values, and
+    /// for vectors that are filled in part.
     fn wide_shapes() -> impl Iterator<Item = ConvShape> {
-        let widths = [16, 32, 48].into_iter().cycle();
-        shapes().into_iter().zip(widths).map(|(shape, c_out)| ConvShape {
-            c_in: shape.c_in + 13,
-            c_out,
-            ..shape
-        })
+        let wide = |shape: ConvShape, c_out| ConvShape { c_in: shape.c_in + 13, c_out, ..shape };
+        let widths = [16, 6, 32, 17, 48, 4, 7, 37];
+        shapes().into_iter().flat_map(move |shape| widths.map(|c_out| wide(shape, c_out)))
     }
 
     /// Largest difference beside the largest value.

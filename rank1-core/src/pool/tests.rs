@@ -9,13 +9,15 @@ const BASE: PoolShape =
     PoolShape { height: 7, width: 5, channels: 3, window: (3, 2), stride: (2, 2), padding: Padding::Valid };
 const N: usize = 3;
 
-fn shapes() -> [PoolShape; 6] {
+fn shapes() -> [PoolShape; 8] {
     [
         BASE,
         PoolShape { padding: Padding::Same, ..BASE },
         PoolShape { padding: Padding::Same, stride: (1, 3), window: (2, 4), ..BASE },
         PoolShape { padding: Padding::Explicit { top: 2, bottom: 0, left: 1, right: 1 }, ..BASE },
         PoolShape { stride: (1, 1), channels: 1, ..BASE },
+        PoolShape { channels: 8, window: (2, 2), ..BASE },
+        PoolShape { channels: 19, padding: Padding::Same, ..BASE },
         PoolShape { window: (7, 5), ..BASE },
     ]
 }
