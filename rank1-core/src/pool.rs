@@ -255,9 +255,8 @@ pub fn max_forward<F: Real>(
                 for channel in (0..c).step_by(PIECE) {
                     let few = PIECE.min(c - channel);
                     let (best, at) = window_maxima(&window, x, channel, few);
-                    let to = to + channel;
-                    out[to..to + few].copy_from_slice(&best[..few]);
-                    argmax[to..to + few].copy_from_slice(&at[..few]);
+                    put(out, to + channel, best, few);
+                    put(argmax, to + channel, at, few);
                 }
             });
         });
@@ -267,6 +266,15 @@ pub fn max_forward<F: Real>(
 
 /// Channels whose maxima are found at once.
 const PIECE: usize = 8;
+
+/// Writes the first `few` values, and more where there is room: what comes behind them is written later.
+#[inline(always)]
+fn put<T: Copy>(to: &mut [T], start: usize, values: [T; PIECE], few: usize) {
+    match to.get_mut(start..start + PIECE) {
+        Some(to) => to.copy_from_slice(&values),
+        None => to[start..start + few].copy_from_slice(&values[..few]),
+    }
+}
 
 /// Maxima of `few` channels from `channel` on, and where they are; what stands behind these channels is of no meaning.
 #[inline(always)]

@@ -9,9 +9,10 @@ use pulp::{Simd, WithSimd};
 
 use super::geometry::ConvShape;
 use super::patches::{Images, pad};
+use super::tile::Tile;
 use crate::partition::{CHUNKS, ranges, share, split_mut};
 use crate::scratch::{AlignedBuffer, add_in_order, fit};
-use crate::simd::{arch, f32_lanes};
+use crate::simd::arch;
 
 /// Buffers of the direct kernels, kept between steps.
 #[derive(Debug, Clone, Default)]
@@ -29,30 +30,6 @@ struct DirectLane {
     sum: Vec<f32>,
 }
 
-/// Widths of a tile on this machine.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Tile {
-    /// Vectors of output channels, 1 or 2.
-    vectors: usize,
-    /// Output channels, all vectors together; the last group of a convolution may have fewer.
-    channels: usize,
-}
-
-impl Tile {
-    /// The tile for a convolution; none where the patches have to be taken.
-    pub(super) fn of(shape: &ConvShape) -> Option<Self> {
-        let lanes = f32_lanes();
-        let vectors = if shape.c_out.is_multiple_of(2 * lanes) { 2 } else { 1 };
-        let worth = 4 * shape.c_out >= shape.c_out.next_multiple_of(lanes);
-        (lanes > 1 && worth && shape.dilation.1 == 1).then_some(Self { vectors, channels: vectors * lanes })
-    }
-
-    /// Length of `rows` rows of `c_out` channels, packed.
-    fn packed_len(self, rows: usize, c_out: usize) -> usize {
-        rows * c_out.next_multiple_of(self.channels)
-    }
-}
-
 /// `out`: all output lines of all images, overwritten.
 pub(super) fn convolve(
     tile: Tile,
@@ -66,7 +43,7 @@ pub(super) fn convolve(
     let line_len = out_width * shape.c_out;
     let lines = out.len() / line_len;
     let packed = scratch.packed.fit(tile.packed_len(shape.patch_len(), shape.c_out));
-    pack(shape.c_out, tile, weight, packed);
+    tile.pack(shape.c_out, weight, packed);
     scratch.lanes.resize_with(CHUNKS, DirectLane::default);
     let parts = split_mut(out, line_len, ranges(lines, CHUNKS));
     share(ranges(lines, CHUNKS).zip(parts).zip(&mut scratch.lanes), |((range, out), lane)| {
@@ -98,7 +75,7 @@ pub(super) fn weight_gradient(
             let first = image * out_height;
             let d_out = &d_out[(first + lines.start) * line_len..(first + lines.end) * line_len];
             let packed = lane.d_out.fit(tile.packed_len(d_out.len() / shape.c_out, shape.c_out));
-            pack(shape.c_out, tile, d_out, packed);
+            tile.pack(shape.c_out, d_out, packed);
             let x = pad(images, image, &mut lane.padded);
             let sum = &mut sum[..shape.weight_len()];
             arch().dispatch(Weight { shape, vectors: tile.vectors, x, lines, d_out: packed, sum });
@@ -126,20 +103,6 @@ pub(super) fn by_image_mut(
 ) -> impl Iterator<Item = ((usize, Range<usize>), &mut [f32])> {
     let parts = split_mut(values, line_len, by_image(lines.clone(), height).map(|(_, lines)| lines));
     by_image(lines, height).zip(parts)
-}
-
-/// From `[rows, C_out]` to `[groups of channels, rows, tile]`; channels that are missing in the last group are zero.
-fn pack(c_out: usize, tile: Tile, rows: &[f32], packed: &mut [f32]) {
-    let group_len = rows.len() / c_out * tile.channels;
-    for (group, packed) in packed.chunks_exact_mut(group_len).enumerate() {
-        let first = group * tile.channels;
-        let end = c_out.min(first + tile.channels);
-        for (to, from) in packed.chunks_exact_mut(tile.channels).zip(rows.chunks_exact(c_out)) {
-            let (to, missing) = to.split_at_mut(end - first);
-            to.copy_from_slice(&from[first..end]);
-            missing.fill(0.0);
-        }
-    }
 }
 
 /// Some output lines of one image.
@@ -241,7 +204,8 @@ impl Line<'_> {
         // The last tile ends where the line does: nothing is left to step over.
         self.x = &self.x[(P * reach.step).min(self.x.len())..];
         let out = std::mem::take(&mut self.out);
-        self.out = &mut out[(P * self.c_out).min(out.len())..];
+        let end = (P * self.c_out).min(out.len());
+        self.out = &mut out[end..];
     }
 }
 

@@ -7,6 +7,7 @@ mod geometry;
 mod patches;
 mod perturbed;
 mod product;
+mod tile;
 mod winograd;
 
 pub use geometry::{ConvShape, Padding, Pads};

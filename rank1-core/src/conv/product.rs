@@ -2,9 +2,10 @@
 //!
 //! Not for output factors and biases, which are single passes over the output; see [`super::PerturbedConv2d`].
 
-use super::direct::{self, DirectScratch, Tile};
+use super::direct::{self, DirectScratch};
 use super::geometry::ConvShape;
 use super::patches::{Images, Lane, scatter_line};
+use super::tile::Tile;
 use super::winograd::{self, WinogradScratch};
 use crate::error::check_len;
 use crate::partition::{CHUNKS, ranges, share, split_mut};
@@ -99,7 +100,8 @@ pub fn forward<F: Real>(
 /// As [`forward`].
 ///
 /// # Source
-/// Transpose of the linear map [`forward`]: at stride 1 a convolution with the flipped kernel, else patches summed back.
+/// Transpose of the linear map [`forward`]: at stride 1 a convolution with the flipped kernel, else patches summed back, as in
+/// single precision where the input channels do not fill vectors.
 pub fn input_gradient<F: Real>(
     shape: &ConvShape,
     d_out: &[F],
@@ -112,7 +114,9 @@ pub fn input_gradient<F: Real>(
     let n = whole_images(OP, "d_out", d_out.len(), shape.out_len())?;
     check_len(OP, "weight", weight.len(), shape.weight_len())?;
     check_len(OP, "d_x", d_x.len(), n * shape.in_len())?;
-    if let Some(transposed) = shape.transposed() {
+    let single = F::as_f32(d_out).is_some();
+    let worth = |shape: &ConvShape| !single || Tile::of(shape).is_some_and(|tile| tile.fills(shape.c_out));
+    if let Some(transposed) = shape.transposed().filter(worth) {
         let ConvScratch { lanes, weight: flipped, packed, direct, winograd } = scratch;
         let flipped = fit(flipped, weight.len());
         flip(shape, weight, flipped);
