@@ -37,8 +37,9 @@ impl Mount {
 
     fn remount(&self, options: &str) -> Result<()> {
         let options = format!("remount,{options}");
-        let status = Command::new("mount").args(["-o", &options]).arg(&self.0).status().context("mount")?;
-        ensure!(status.success(), "cannot remount {}", self.0.display());
+        let done = Command::new("mount").args(["-o", &options]).arg(&self.0).output().context("mount")?;
+        let said = String::from_utf8_lossy(&done.stderr);
+        ensure!(done.status.success(), "cannot remount {}: {}", self.0.display(), said.trim());
         Ok(())
     }
 }
