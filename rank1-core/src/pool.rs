@@ -293,8 +293,8 @@ fn window_maxima<F: Real>(
             None => values[..few].copy_from_slice(&x[from..from + few]),
         }
         for (i, value) in values.into_iter().enumerate() {
-            // `!(value <= best)` holds for a NaN too. Nothing here is a branch, which the values of an image would mislead.
-            let wins = unseen | (!(value <= best[i]) & !best[i].is_nan());
+            // Nothing here is a branch, which the values of an image would mislead.
+            let wins = unseen | (((value > best[i]) | value.is_nan()) & !best[i].is_nan());
             best[i] = if wins { value } else { best[i] };
             at[i] = if wins { (from + i) as u32 } else { at[i] };
         }
