@@ -171,6 +171,12 @@ impl ConvShape {
         self.width + pads.left + pads.right
     }
 
+    /// Values of a padded image.
+    pub(super) fn padded_len(&self) -> usize {
+        let pads = self.pads();
+        (self.height + pads.top + pads.bottom) * self.padded_width() * self.c_in
+    }
+
     /// Elements of an input image.
     ///
     /// # Source

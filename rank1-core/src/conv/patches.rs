@@ -36,8 +36,8 @@ pub(super) struct Lane<F> {
     /// This chunk's share of a sum over images.
     pub(super) partial: Vec<F>,
     pub(super) product: ProductScratch,
-    /// One image times its factor with its padding, and [`PIECE`] values behind it.
-    padded: Vec<F>,
+    /// One image times its factor with its padding, and [`PIECE`] values behind it; or the gradient of one.
+    pub(super) padded: Vec<F>,
     /// Which image `padded` holds.
     padded_image: Option<usize>,
 }
@@ -100,7 +100,7 @@ fn copy_padded<'a, F: Real>(
     let (pads, c) = (shape.pads(), shape.c_in);
     let factor = images.factor.map(|factor| &factor[index * c..(index + 1) * c]);
     let row_len = shape.padded_width() * c;
-    let len = (shape.height + pads.top + pads.bottom) * row_len;
+    let len = shape.padded_len();
     let padded = &mut fit(buffer, len + behind)[..len];
     padded[..pads.top * row_len].fill(F::zero());
     padded[(pads.top + shape.height) * row_len..].fill(F::zero());
@@ -122,26 +122,6 @@ fn scale<F: Real>(image: &[F], factor: &[F], out: &mut [F]) {
     for (out, pixel) in out.chunks_exact_mut(factor.len()).zip(image.chunks_exact(factor.len())) {
         out.iter_mut().zip(pixel).zip(factor).for_each(|((out, &value), &f)| *out = value * f);
     }
-}
-
-/// Input row under kernel row `ky` at output line `oy`; none in the padding.
-fn input_row(shape: &ConvShape, pads: Pads, oy: usize, ky: usize) -> Option<usize> {
-    let padded = oy * shape.stride.0 + ky * shape.dilation.0;
-    padded.checked_sub(pads.top).filter(|&row| row < shape.height)
-}
-
-/// Kernel columns from `.0` to `.1` lie inside the image at output column `ox`; only without dilation.
-fn inside(shape: &ConvShape, pads: Pads, ox: usize) -> (usize, usize) {
-    let start = ox * shape.stride.1;
-    let first = pads.left.saturating_sub(start).min(shape.kernel.1);
-    let end = (pads.left + shape.width).saturating_sub(start).min(shape.kernel.1);
-    (first, end.max(first))
-}
-
-/// Input column under kernel column `kx` at output column `ox`; none in the padding.
-fn input_column(shape: &ConvShape, pads: Pads, ox: usize, kx: usize) -> Option<usize> {
-    let padded = ox * shape.stride.1 + kx * shape.dilation.1;
-    padded.checked_sub(pads.left).filter(|&column| column < shape.width)
 }
 
 /// Values that are copied at once.
@@ -182,28 +162,44 @@ fn copy_run<F: Real>(from: &[F], to: &mut [F], len: usize) {
     pieces.take(len.div_ceil(PIECE)).for_each(|(to, from)| to.copy_from_slice(from));
 }
 
-/// The adjoint of gathering: adds the patches of output line `oy` to the image.
-pub(super) fn scatter_line<F: Real>(shape: &ConvShape, patches: &[F], oy: usize, image: &mut [F]) {
-    let (c, pads) = (shape.c_in, shape.pads());
-    let (row_len, run_len) = (shape.width * c, shape.kernel.1 * c);
+/// The adjoint of gathering: adds the patches of output line `oy` to a padded image.
+pub(super) fn scatter_line<F: Real>(shape: &ConvShape, patches: &[F], oy: usize, padded: &mut [F]) {
+    // Short runs are added faster where their length is known beforehand.
+    match shape.kernel.1 * shape.c_in {
+        3 => scatter::<F, 3>(shape, patches, oy, padded),
+        5 => scatter::<F, 5>(shape, patches, oy, padded),
+        9 => scatter::<F, 9>(shape, patches, oy, padded),
+        15 => scatter::<F, 15>(shape, patches, oy, padded),
+        _ => scatter::<F, 0>(shape, patches, oy, padded),
+    }
+}
+
+/// `RUN`: values under one kernel row; 0 for any.
+#[inline(always)]
+fn scatter<F: Real, const RUN: usize>(shape: &ConvShape, patches: &[F], oy: usize, padded: &mut [F]) {
+    let c = shape.c_in;
+    let (row_len, run_len) = (shape.padded_width() * c, if RUN == 0 { shape.kernel.1 * c } else { RUN });
     let add = |to: &mut [F], from: &[F]| to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
     for (ox, patch) in patches.chunks_exact(shape.patch_len()).enumerate() {
         for (ky, run) in patch.chunks_exact(run_len).enumerate() {
-            let Some(iy) = input_row(shape, pads, oy, ky) else { continue };
-            let row = &mut image[iy * row_len..(iy + 1) * row_len];
+            let start = (oy * shape.stride.0 + ky * shape.dilation.0) * row_len + ox * shape.stride.1 * c;
             if shape.dilation.1 == 1 {
-                let (first, end) = inside(shape, pads, ox);
-                if first < end {
-                    let to = (ox * shape.stride.1 + first - pads.left) * c;
-                    add(&mut row[to..to + (end - first) * c], &run[first * c..end * c]);
-                }
+                add(&mut padded[start..start + run_len], run);
                 continue;
             }
             for (kx, pixel) in run.chunks_exact(c).enumerate() {
-                if let Some(ix) = input_column(shape, pads, ox, kx) {
-                    add(&mut row[ix * c..(ix + 1) * c], pixel);
-                }
+                let start = start + kx * shape.dilation.1 * c;
+                add(&mut padded[start..start + c], pixel);
             }
         }
+    }
+}
+
+/// The image within its padding.
+pub(super) fn crop<F: Real>(shape: &ConvShape, padded: &[F], image: &mut [F]) {
+    let (pads, c) = (shape.pads(), shape.c_in);
+    let rows = padded.chunks_exact(shape.padded_width() * c).skip(pads.top);
+    for (to, from) in image.chunks_exact_mut(shape.width * c).zip(rows) {
+        to.copy_from_slice(&from[pads.left * c..(pads.left + shape.width) * c]);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::direct::{self, DirectScratch};
 use super::geometry::ConvShape;
-use super::patches::{Images, Lane, scatter_line};
+use super::patches::{Images, Lane, crop, scatter_line};
 use super::tile::Tile;
 use super::winograd::{self, WinogradScratch};
 use crate::error::check_len;
@@ -130,17 +130,22 @@ pub fn input_gradient<F: Real>(
     let weight = Packed::new(Operand::new(weight, shape.c_out).transposed(), &mut scratch.packed, true);
     let lanes = prepared(&mut scratch.lanes);
     share(ranges(n, CHUNKS).zip(parts).zip(lanes), |((images, d_x), lane)| {
-        d_x.fill(F::zero());
         let first = images.start * out_height;
+        let padded = fit(&mut lane.padded, shape.padded_len());
         for (start, end) in blocks(first, images.end * out_height, out_width) {
             let rows = (end - start) * out_width;
             let patches = fit(&mut lane.patches, rows * width);
             let d_out = Operand::new(&d_out[start * line_len..end * line_len], shape.c_out);
             multiply_packed(d_out, weight, false, patches, &mut lane.product.left, false);
             for (line, patches) in (start..end).zip(patches.chunks_exact(out_width * width)) {
-                let image = (line - first) / out_height * shape.in_len();
-                let image = &mut d_x[image..image + shape.in_len()];
-                scatter_line(shape, patches, line % out_height, image);
+                let (image, line) = ((line - first) / out_height, (line - first) % out_height);
+                if line == 0 {
+                    padded.fill(F::zero());
+                }
+                scatter_line(shape, patches, line, padded);
+                if line + 1 == out_height {
+                    crop(shape, padded, &mut d_x[image * shape.in_len()..(image + 1) * shape.in_len()]);
+                }
             }
         }
     });
