@@ -140,7 +140,13 @@ pub(crate) fn list(experiments: &[Experiment], data: Option<&Path>) -> Table {
             }
             Err(_) => format!("missing: {}", experiment.external_sets().join(", ")),
         };
-        let sets = sets.collect::<Vec<_>>().join(", ");
+        let mut named = Vec::new();
+        sets.for_each(|set| {
+            if !named.contains(&set) {
+                named.push(set)
+            }
+        });
+        let sets = named.join(", ");
         let (name, summary, cost) = (&experiment.name, &experiment.summary, &experiment.cost);
         table.add_row([name, summary, &sets, &runs.to_string(), &state, cost]);
     }
@@ -220,6 +226,15 @@ mod tests {
         let error = require_data(&experiment, None).unwrap_err().to_string();
         assert_eq!(error, "experiment sample cannot be run: no reader");
         assert!(list(&[experiment], None).to_string().contains("cannot run: no reader"));
+    }
+
+    #[test]
+    fn a_set_of_several_blocks_is_listed_once() {
+        let (_dir, mut experiment) = sample::experiment();
+        experiment.blocks[1].sets[0].name = experiment.blocks[0].sets[0].name.clone();
+        let name = experiment.blocks[0].sets[0].name.clone();
+        let text = list(&[experiment], None).to_string();
+        assert_eq!(text.matches(&name).count(), 1, "{text}");
     }
 
     #[test]
