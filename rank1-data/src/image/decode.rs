@@ -52,7 +52,7 @@ const FILE_BYTES: u64 = 1 << 28;
 
 /// Bytes of pixels that any file may have, and how many more for each of its own bytes: no packing does better on photographs,
 /// and few do on flat areas.
-const SMALL: u64 = 1 << 25;
+const SMALL: u64 = 1 << 26;
 const PER_BYTE: u64 = 1_100;
 
 /// Most bytes of pixels of a picture.
@@ -79,7 +79,8 @@ pub(super) fn read_picture_file(path: &Path) -> Result<Vec<u8>, ImageError> {
 /// recognized by the content, not by the name.
 ///
 /// Height and width are those of the picture as it is shown. At most 640 MiB of pixels are decoded, of a small file at most
-/// 32 MiB and 1,100 bytes per byte of the file; decoders need up to four times as much beside them, those of TIFF ten times.
+/// 64 MiB and 1,100 bytes per byte of the file; decoders need up to four times as much beside them (damaged TIFF files of 600
+/// bytes made theirs hold 640 MB).
 ///
 /// # Errors
 /// [`ImageError::BadImage`], also for animations and files of several pages.

@@ -9,7 +9,7 @@ use crate::corpus;
 use crate::harness::Reader;
 use crate::place::text;
 
-/// What `decode_image` states for a file of a few kilobytes: 32 MiB of pixels, and ten times as much beside them.
+/// What `decode_image` states for a file of a few kilobytes: 64 MiB of pixels, and four times as much beside them.
 const MOST: usize = 384 << 20;
 
 pub(crate) fn reader(name: &'static str, format: ImageFormat) -> Reader<'static> {
