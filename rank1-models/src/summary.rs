@@ -131,7 +131,7 @@ impl Summary {
         let networks = method.n_networks();
         let trainable = networks * counts.trainable();
         let rows: Vec<Row> = (0..network.nodes.len()).map(|index| row(&network, index)).collect();
-        let multiply_adds: u64 = rows.iter().map(|r| r.multiply_adds).sum();
+        let multiply_adds = rows.iter().map(|r| r.multiply_adds).fold(0, u64::saturating_add);
         let flips = if network.layers.iter().any(is_flipout) { 2 } else { 1 };
         let slots = match optimizer {
             OptimizerSpec::Sgd { .. } => 1,
@@ -154,7 +154,9 @@ impl Summary {
             trainable,
             deterministic_trainable: plain,
             percent_over_deterministic: 100.0 * (trainable as f64 / plain as f64 - 1.0),
-            flops_per_example: 2 * flips * multiply_adds * (network.n_members * networks) as u64,
+            flops_per_example: multiply_adds
+                .saturating_mul(2 * flips)
+                .saturating_mul((network.n_members * networks) as u64),
             step_bytes: activation_bytes.saturating_add(parameters).saturating_add(drawn.saturating_mul(4)),
             activation_bytes,
             save_bytes: 2 * parameters,
@@ -251,7 +253,8 @@ fn row(network: &Network, index: usize) -> Row {
             row.operation = format!("LSTM, {} steps", plan.steps);
             row.weight = Some([input.d_in + plan.units, 4 * plan.units]);
             row.parameters = own(input) + own(recurrent);
-            row.multiply_adds = plan.steps as u64 * (input.multiply_adds() + recurrent.multiply_adds());
+            let step = input.multiply_adds().saturating_add(recurrent.multiply_adds());
+            row.multiply_adds = step.saturating_mul(plan.steps as u64);
         }
         Op::Activation(kind) => row.operation = format!("{kind:?}").to_lowercase(),
         Op::Dropout { per_million } => row.operation = format!("dropout {}", f64::from(per_million) / 1e6),
@@ -274,5 +277,28 @@ fn product_name(layer: &LayerPlan) -> String {
         Product::Conv(shape) => {
             format!("conv {}x{}/{}", shape.kernel.0, shape.kernel.1, shape.stride.0)
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rank1_core::likelihood::Likelihood;
+
+    use super::*;
+    use crate::network::{Body, InputShape};
+
+    #[test]
+    fn a_network_that_no_machine_holds_costs_as_much_as_a_number_can_say() {
+        let shape = NetworkShape {
+            input: InputShape::Image { height: 224, width: 224, channels: 3 },
+            body: Body::WideResnet { depth: 28, widen: 1_000_000, norm: Default::default() },
+            outputs: 2,
+            likelihood: Likelihood::Categorical,
+        };
+        let optimizer = OptimizerSpec::Sgd { learning_rate: 0.1, momentum: 0.9, nesterov: true };
+        let summary = Summary::new(&shape, &Method::Deterministic, &optimizer, usize::MAX, 1).unwrap();
+        assert_eq!(summary.flops_per_example, u64::MAX);
+        assert_eq!(summary.step_bytes, u64::MAX);
     }
 }

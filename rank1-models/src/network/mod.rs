@@ -186,7 +186,9 @@ impl LayerPlan {
     /// Multiplications of one row through the weight, each with an addition.
     #[must_use]
     pub fn multiply_adds(&self) -> u64 {
-        (self.out_positions() * self.fan_in() * self.d_out) as u64
+        let sizes = [self.out_positions(), self.fan_in(), self.d_out];
+        // A recipe may ask for more than there is; such a network is as large as a number can be.
+        sizes.into_iter().fold(1, |product, size| product.saturating_mul(size as u64))
     }
 }
 

@@ -4,11 +4,11 @@ use super::ModelRecipe;
 use super::check::Values;
 use crate::network::Body;
 
-/// Most channels, multiples of channels and units that a recipe asks for.
+/// Most channels, multiples of channels, units and values of an embedding that a recipe asks for.
 const MOST_MULTIPLES: usize = 1_000_000;
 
 /// Deepest residual network: its operations are listed before anything else is known of it.
-const DEEPEST: usize = 10_000;
+const DEEPEST: usize = 2_000;
 
 /// Widest layer of a network: the product of two such widths is still a number of bytes.
 const WIDEST: usize = 100_000_000;
@@ -27,15 +27,16 @@ pub(super) fn model(m: &ModelRecipe, v: &mut Values<'_>) {
     v.need(hidden.iter().all(possible), "model.hidden", "widths of 1 to 100000000", format!("{hidden:?}"));
     match &m.body {
         Body::ResNet { depth: d, width, .. } => {
-            depth(v, *d, 8, 2, "6 n + 2: 8, 14, 20, 32, 44, 56, at most 10000");
+            depth(v, *d, 8, 2, "6 n + 2: 8, 14, 20, 32, 44, 56, at most 2000");
             v.need((1..=MOST_MULTIPLES).contains(width), "model.width", "1 to 1000000", width);
         }
         Body::WideResnet { depth: d, widen, .. } => {
-            depth(v, *d, 10, 4, "6 n + 4: 10, 16, 22, 28, 40, at most 10000");
+            depth(v, *d, 10, 4, "6 n + 4: 10, 16, 22, 28, 40, at most 2000");
             v.need((1..=MOST_MULTIPLES).contains(widen), "model.widen", "1 to 1000000", widen);
         }
-        Body::Lstm { units, .. } => {
+        Body::Lstm { units, embedding, .. } => {
             v.need((1..=MOST_MULTIPLES).contains(units), "model.units", "1 to 1000000", units);
+            v.need(*embedding <= MOST_MULTIPLES, "model.embedding", "0 to 1000000", embedding);
         }
         _ => {}
     }

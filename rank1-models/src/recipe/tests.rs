@@ -237,6 +237,7 @@ fn impossible_values_are_refused() {
         "method={ kind = \"ensemble\", networks = 0, of = { kind = \"deterministic\" } }",
         "method={ kind = \"ensemble\", networks = 2, of = { kind = \"ensemble\", networks = 2, of = { kind = \"deterministic\" } } }",
         "model.hidden=[0]",
+        "model={ kind = \"lstm\", units = 8, embedding = 54551857071941065, hidden = [4] }",
         "data.missing=guess",
         "data.target=3",
         "search={ \"train.l2\" = [-1.0] }",
