@@ -26,6 +26,7 @@ pub(super) struct DirectScratch {
 #[derive(Debug, Clone, Default)]
 struct DirectLane {
     padded: Vec<f32>,
+    /// Gradient of some lines of one image in groups of the channels of one tile.
     d_out: AlignedBuffer,
     sum: Vec<f32>,
 }
