@@ -5,6 +5,8 @@
 use image::ImageFormat;
 use image::metadata::Orientation;
 
+use super::tiff::Tiff;
+
 /// The name of a format that a file starts as, for messages.
 pub(super) fn kind_of(bytes: &[u8]) -> &'static str {
     match bytes {
@@ -89,6 +91,54 @@ pub(super) fn orientation(format: ImageFormat, bytes: &[u8], exif: Option<&[u8]>
     Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))
 }
 
+/// Pixels of the largest picture that the container wraps, by that picture's own header: decoders make room for it before they
+/// compare it with what the container says. `None` for formats without such a header.
+pub(super) fn wrapped_pixels(format: ImageFormat, bytes: &[u8]) -> Option<u64> {
+    match format {
+        // A frame header of JPEG, whole or damaged: marker, length, precision of 8 bits, height, width.
+        ImageFormat::Tiff if Tiff::new(bytes).wraps_jpeg() => {
+            let pixels = |header: &[u8]| match *header {
+                [0xff, 0xc0..=0xc2, 0, _, 8, h1, h0, w1, w0] => {
+                    Some(u64::from(u16::from_be_bytes([h1, h0])) * u64::from(u16::from_be_bytes([w1, w0])))
+                }
+                _ => None,
+            };
+            bytes.windows(9).filter_map(pixels).max()
+        }
+        ImageFormat::WebP => webp_chunks(bytes).filter_map(webp_frame_pixels).max(),
+        _ => None,
+    }
+}
+
+/// Pixels of the frame of a chunk: lossy ones begin with a tag of three bytes and a start code, lossless ones with a signature.
+/// Sides take 14 bits.
+fn webp_frame_pixels(chunk: ([u8; 4], &[u8])) -> Option<u64> {
+    let side = |bits: u32| u64::from(bits & 0x3fff);
+    match (&chunk.0, chunk.1) {
+        (b"VP8 ", [_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ..]) => {
+            let number = |low, high| u32::from(u16::from_le_bytes([low, high]));
+            Some(side(number(*w0, *w1)) * side(number(*h0, *h1)))
+        }
+        (b"VP8L", [0x2f, b0, b1, b2, b3, ..]) => {
+            let bits = u32::from_le_bytes([*b0, *b1, *b2, *b3]);
+            Some((side(bits) + 1) * (side(bits >> 14) + 1))
+        }
+        _ => None,
+    }
+}
+
+/// A chunk of a WebP file: its kind, and what the file holds of its data. Data of odd length are followed by a byte.
+fn webp_chunks(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
+    let mut rest = bytes.get(12..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (kind, after) = rest.split_first_chunk::<4>()?;
+        let (length, after) = after.split_first_chunk::<4>()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        rest = after.get(length + length % 2..).unwrap_or_default();
+        Some((*kind, &after[..length.min(after.len())]))
+    })
+}
+
 /// What a file holds beside one picture, in words.
 pub(super) fn more_pictures(format: ImageFormat, bytes: &[u8]) -> Option<&'static str> {
     let several = match format {
@@ -99,39 +149,10 @@ pub(super) fn more_pictures(format: ImageFormat, bytes: &[u8]) -> Option<&'stati
         ImageFormat::WebP => {
             bytes.get(12..16) == Some(b"VP8X") && bytes.get(20).is_some_and(|flags| flags & 2 != 0)
         }
-        ImageFormat::Tiff => return tiff_pages(bytes).then_some("a TIFF file of several pages"),
+        ImageFormat::Tiff => return Tiff::new(bytes).has_pages().then_some("a TIFF file of several pages"),
         _ => false,
     };
     several.then_some("an animated picture")
-}
-
-/// Whether a second picture that is no thumbnail follows the first.
-fn tiff_pages(bytes: &[u8]) -> bool {
-    let little = bytes.starts_with(b"II");
-    let big = matches!(bytes.get(..4), Some([b'I', b'I', 43, 0] | [b'M', b'M', 0, 43]));
-    // Sizes in bytes of an offset, a count of entries, and an entry.
-    let (offset_size, count_size, entry_size) = if big { (8, 8, 20) } else { (4, 2, 12) };
-    let number = |at: usize, size: usize| -> Option<u64> {
-        let field = bytes.get(at..at.checked_add(size)?)?;
-        let join = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-        Some(if little { field.iter().rev().fold(0, join) } else { field.iter().fold(0, join) })
-    };
-    let next = |directory: usize| -> Option<usize> {
-        let entries = usize::try_from(number(directory, count_size)?).ok()?;
-        let at = directory.checked_add(count_size)?.checked_add(entries.checked_mul(entry_size)?)?;
-        usize::try_from(number(at, offset_size)?).ok().filter(|&next| next != 0)
-    };
-    let is_thumbnail = |directory: usize| -> Option<bool> {
-        let entries = usize::try_from(number(directory, count_size)?).ok()?.min(bytes.len() / entry_size);
-        let kind = (0..entries).map(|i| directory + count_size + i * entry_size).find_map(|at| {
-            // `NewSubfileType`, whose bit 0 says that the picture is a smaller copy of another.
-            (number(at, 2)? == 254).then(|| number(at + entry_size - offset_size, 4)).flatten()
-        });
-        Some(kind.is_some_and(|kind| kind & 1 == 1))
-    };
-    let first = number(if big { 8 } else { 4 }, offset_size).and_then(|at| usize::try_from(at).ok());
-    let second = first.and_then(next);
-    second.and_then(is_thumbnail).is_some_and(|thumbnail| !thumbnail)
 }
 
 #[cfg(test)]

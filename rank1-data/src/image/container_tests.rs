@@ -22,6 +22,24 @@ fn several_pictures_in_a_file_are_told_from_one() {
 }
 
 #[test]
+fn pixels_of_wrapped_pictures_are_those_of_their_own_headers() {
+    let rgb = gradient(4, 5, 9);
+    for orientation in [None, Some(1)] {
+        assert_eq!(wrapped_pixels(ImageFormat::WebP, &webp(&rgb, 4, 5, orientation)), Some(20));
+    }
+    let lossy =
+        [b"RIFF", &[22, 0, 0, 0][..], b"WEBPVP8 ", &[10, 0, 0, 0], &[0, 0, 0, 0x9d, 1, 0x2a, 4, 0x40, 5, 0]];
+    assert_eq!(wrapped_pixels(ImageFormat::WebP, &lossy.concat()), Some(20));
+    // Raw pixels that look like a header are no header.
+    let mut file = tiff(&rgb, 4, 5, 1, 1, 0);
+    file[8..17].copy_from_slice(&[0xff, 0xc1, 0, 17, 8, 0, 4, 0, 5]);
+    assert_eq!(wrapped_pixels(ImageFormat::Tiff, &file), None);
+    let compression = file.windows(4).position(|entry| entry == [3, 1, 3, 0]).unwrap();
+    file[compression + 8] = 7;
+    assert_eq!(wrapped_pixels(ImageFormat::Tiff, &file), Some(20));
+}
+
+#[test]
 fn no_bytes_are_too_few_or_too_strange() {
     let rgb = gradient(4, 5, 9);
     let files = [
@@ -36,6 +54,7 @@ fn no_bytes_are_too_few_or_too_strange() {
             for format in formats {
                 more_pictures(format, &file[..cut]);
                 is_complete(format, &file[..cut]);
+                wrapped_pixels(format, &file[..cut]);
                 orientation(format, &file[..cut], None);
             }
             jpeg_frame(&file[..cut]);
@@ -47,6 +66,7 @@ fn no_bytes_are_too_few_or_too_strange() {
         let mut file = tiff(&rgb, 4, 5, 6, 2, 1);
         file[4..].fill(fill);
         more_pictures(ImageFormat::Tiff, &file);
+        wrapped_pixels(ImageFormat::Tiff, &file);
         file[2] = 43;
         more_pictures(ImageFormat::Tiff, &file);
     }

@@ -10,7 +10,9 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::ImageError;
-use super::container::{has_whole_palette, is_complete, jpeg_frame, kind_of, more_pictures, orientation};
+use super::container::{
+    has_whole_palette, is_complete, jpeg_frame, kind_of, more_pictures, orientation, wrapped_pixels,
+};
 use super::names::shown;
 
 /// What becomes of the channels of a file.
@@ -79,8 +81,7 @@ pub(super) fn read_picture_file(path: &Path) -> Result<Vec<u8>, ImageError> {
 /// recognized by the content, not by the name.
 ///
 /// Height and width are those of the picture as it is shown. At most 640 MiB of pixels are decoded, of a small file at most
-/// 64 MiB and 1,100 bytes per byte of the file; decoders need up to four times as much beside them (damaged TIFF files of 600
-/// bytes made theirs hold 640 MB).
+/// 64 MiB and 1,100 bytes per byte of the file; decoders need up to four times as much beside them.
 ///
 /// # Errors
 /// [`ImageError::BadImage`], also for animations and files of several pages.
@@ -129,6 +130,14 @@ pub fn decode_image(bytes: &[u8], path: &Path, channels: Channels) -> Result<Pic
         let ((width, height), length) = (decoder.dimensions(), bytes.len());
         let size = format!("{height} x {width} pixels (height x width)");
         return Err(refuse(format!("{size} in a file of {length} bytes, more than {most} bytes of pixels")));
+    }
+    if let Some(pixels) = wrapped_pixels(format, bytes)
+        && 3 * pixels > most
+    {
+        return Err(refuse(format!(
+            "a picture of {pixels} pixels within, in a file of {} bytes",
+            bytes.len()
+        )));
     }
     if decoder.original_color_type() == ExtendedColorType::Cmyk8 && channels != Channels::RgbOrCmyk {
         return Err(refuse("a picture of four inks (CMYK), expected grey or color".into()));

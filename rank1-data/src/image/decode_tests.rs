@@ -310,6 +310,16 @@ fn a_small_file_that_says_it_is_huge_is_refused_before_its_pixels_are_made() {
     file[directory + 12 + 8..][..2].copy_from_slice(&[0x20, 0x4e]);
     file[directory + 24 + 8..][..2].copy_from_slice(&[0x20, 0x4e]);
     problem(&file, Channels::Rgb);
+    // Containers of 4 x 5 pixels around a picture that says 16,000 x 16,000.
+    let mut file = webp(&gradient(4, 5, 1), 4, 5, Some(1));
+    let frame = file.windows(4).position(|kind| kind == b"VP8L").unwrap() + 9;
+    let sides = (15_999_u32 | 15_999 << 14).to_le_bytes();
+    file[frame..frame + 4].copy_from_slice(&sides);
+    assert!(problem(&file, Channels::Rgb).contains("256000000 pixels within"));
+    let mut file = tiff(&gradient(4, 5, 1), 4, 5, 1, 1, 0);
+    file[directory + 4 * 12 + 8] = 7;
+    file[8..17].copy_from_slice(&[0xff, 0xc0, 0, 17, 8, 0x3e, 0x80, 0x3e, 0x80]);
+    assert!(problem(&file, Channels::Rgb).contains("256000000 pixels within"));
     // One color is small in every packing; 4,000 x 4,000 pixels of it are a picture.
     let side = 4_000_usize;
     let flat = png(&vec![9; side * side * 3], side as u32, side as u32, ExtendedColorType::Rgb8);

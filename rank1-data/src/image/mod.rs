@@ -42,6 +42,7 @@ mod scan;
 mod section;
 pub(crate) mod sets;
 mod severities;
+mod tiff;
 
 pub use augment::Augment;
 pub use cifar::Cifar;
