@@ -11,12 +11,12 @@
 
 #[path = "kernels/convolution.rs"]
 mod convolution;
+#[path = "kernels/draws.rs"]
+mod draws;
 #[path = "kernels/linear.rs"]
 mod linear;
 #[path = "kernels/losses.rs"]
 mod losses;
-#[path = "kernels/scaling.rs"]
-mod scaling;
 #[path = "kernels/unfused.rs"]
 mod unfused;
 
@@ -124,12 +124,10 @@ impl Setting {
 fn main() {
     let Some(setting) = setting() else { return };
     let mut c = Criterion::default().configure_from_args();
-    scaling::draw_factors(&setting, &mut c);
-    scaling::scale_by_draw(&setting, &mut c);
+    draws::draw_factors(&setting, &mut c);
     linear::perturbed_linear(&setting, &mut c);
     convolution::perturbed_convolution(&setting, &mut c);
     losses::nll_with_gradient(&setting, &mut c);
-    losses::class_predictive(&setting, &mut c);
     c.final_summary();
 }
 

@@ -1,4 +1,4 @@
-//! Prints which device draws, the first factors of two members beside the host's, and rows scaled by them.
+//! Prints which device draws, and the first factors of two members beside the host's.
 //!
 //! `cargo run -p rank1-gpu --features wgpu --example draw_factors`
 
@@ -40,11 +40,5 @@ fn main() -> Result<(), Error> {
     for (row, (device, host)) in factors.chunks(width).zip(expected.chunks(width)).enumerate() {
         println!("  k={} b={}  {device:.4?} | {host:.4?}", row / batch_size, row % batch_size);
     }
-
-    // The same draw without storing it: every entry of x is 2, so each output is twice the factor.
-    let x = transfer::upload(&client, "x", &vec![2.0; n_members * batch_size * width])?;
-    let scaled = launch::scale_by_draw(&client, &draw, shape, batch_size, &x, &location, &scale)?;
-    let scaled = transfer::download(&client, &scaled)?;
-    println!("first row of x scaled: {:.4?}", &scaled[..width]);
     Ok(())
 }

@@ -15,7 +15,7 @@ pub enum Precision {
     #[default]
     F32,
     /// Stored as f32; tensor cores round the operands of a product to 10 bits behind the leading one. The same as f32 where
-    /// nothing is a product: draws, draw-and-scale, losses and predictives.
+    /// nothing is a product: draws and losses.
     Tf32,
     /// IEEE 754 half precision: 10 bits behind the leading one, largest value 65,504.
     F16,

@@ -20,16 +20,6 @@ pub enum Error {
         /// Number of elements that came.
         got: usize,
     },
-    /// A batch that is neither drawn per example nor sharing one draw.
-    #[error("{op}: {n_examples} draws do not fit a batch of {batch_size}; draw 1 or {batch_size}")]
-    BatchMismatch {
-        /// The refusing function.
-        op: &'static str,
-        /// Draws per member.
-        n_examples: usize,
-        /// Examples per member.
-        batch_size: usize,
-    },
     /// Members of a layer that are not as many for each sample.
     #[error("{op}: {n_members} members are not {n_samples} samples of as many members each")]
     SampleMismatch {
@@ -55,26 +45,6 @@ pub enum Error {
         min: f32,
         /// Upper bound.
         max: f32,
-    },
-    /// A prior with impossible parameters.
-    #[error(
-        "{op}: the prior's {parameter} is {value}; a location is finite, a scale positive, finite and above 1.2e-38"
-    )]
-    InvalidPrior {
-        /// The refusing function.
-        op: &'static str,
-        /// `location` (or mean) or `scale` (or standard deviation).
-        parameter: &'static str,
-        /// What came.
-        value: f32,
-    },
-    /// A posterior that is infinitely far from its prior.
-    #[error("{op}: the divergence is infinite: {reason}")]
-    InfiniteKl {
-        /// The refusing function.
-        op: &'static str,
-        /// Why, and what to change.
-        reason: &'static str,
     },
     /// A combination of arguments that means nothing.
     #[error("{op}: {what} is not defined")]

@@ -1,8 +1,7 @@
-//! CubeCL kernels for batched rank-1 perturbed layers: draws, perturbed maps, divergences, losses and predictives.
+//! CubeCL kernels for batched rank-1 perturbed layers: draws, perturbed maps and losses.
 //!
 //! Not for training loops, tensors or autodiff: buffers go in and out, the caller owns the client. They are `f32`; inputs,
-//! outputs and their gradients may also be f16 or bf16 where a function has a twin `…_in` that takes a [`Precision`]:
-//! layers, draws, draw-and-scale, losses and predictives, but not divergences, which read parameters alone.
+//! outputs and their gradients may also be f16 or bf16 where a function has a twin `…_in` that takes a [`Precision`].
 //!
 //! A factor entry is `location + scale * noise` or its exponential, cut to a [`Clip`] if there is one. The noise is a pure
 //! function of a key and of (step, member, example, index), so that the device, this crate's [`host`] twin and every other
@@ -12,13 +11,12 @@
 //! | --- | --- |
 //! | [`launch`] | the functions to call: they check shapes and limits, then launch |
 //! | [`draw`] | what to draw: [`Draw`], [`NoiseKind`], [`Family`], [`ScaleParameter`], [`Clip`] |
-//! | [`prior`] | priors of factor entries, [`Prior`] |
 //! | [`linear`], [`convolution`] | arguments and shapes of perturbed layers: [`PerturbedLayer`], [`LinearShape`], [`ConvShape`] |
 //! | [`drawn`] | linear layers that draw their factors, [`DrawnLayer`], and their [`Parts`] |
 //! | [`Arithmetic`] | [`Precision`] of large buffers and the [`Engine`] of a layer's products |
 //! | [`outputs`] | [`OutputShape`], [`Likelihood`] and [`NllForm`] of a network's outputs |
 //! | [`gradients`] | what backward passes of draws return |
-//! | [`shape`], [`layout`] | [`DrawShape`] and the launch grid; images in either order of axes |
+//! | [`shape`] | [`DrawShape`] and the launch grid |
 //! | [`transfer`] | copies to and from a device |
 //! | [`philox`] | the integer generator, on the host and as a device function |
 //! | [`host`] | the same in plain `f64` Rust, the reference of the tests |
@@ -51,11 +49,9 @@ pub mod gradients;
 pub mod host;
 mod kernels;
 pub mod launch;
-pub mod layout;
 pub mod linear;
 pub mod outputs;
 pub mod philox;
-pub mod prior;
 pub mod shape;
 mod strategy;
 pub mod transfer;
@@ -65,9 +61,7 @@ pub use convolution::{ConvShape, Pads};
 pub use draw::{Clip, Draw, Family, NoiseKind, ScaleParameter};
 pub use drawn::{DrawnFactor, DrawnLayer, FactorGradients, FactorSource, Parts};
 pub use error::Error;
-pub use gradients::{KlGradients, ParameterGradients, ScaleGradients};
-pub use layout::{ImageLayout, ImageShape};
+pub use gradients::ParameterGradients;
 pub use linear::{Activation, Factor, FactorRows, LayerGrads, LinearShape, Perturbation, PerturbedLayer};
 pub use outputs::{Likelihood, NllForm, OutputShape};
-pub use prior::Prior;
 pub use shape::DrawShape;

@@ -45,19 +45,6 @@ impl DrawShape {
         )
     }
 
-    /// The same members and width with `batch_size` rows per member.
-    pub(crate) fn with_batch(self, batch_size: usize) -> Self {
-        Self { n_examples: batch_size, ..self }
-    }
-
-    /// One draw per example or one for all of them.
-    pub(crate) fn check_batch(&self, op: &'static str, batch_size: usize) -> Result<(), Error> {
-        if self.n_examples == batch_size || self.n_examples == 1 {
-            return Ok(());
-        }
-        Err(Error::BatchMismatch { op, n_examples: self.n_examples, batch_size })
-    }
-
     /// Size of one buffer of this shape, `entry` bytes each, and the grid with one unit per four entries of a row.
     pub(crate) fn plan(&self, op: &'static str, entry: usize, limits: Limits) -> Result<Plan, Error> {
         let elements = self.elements(op)?;

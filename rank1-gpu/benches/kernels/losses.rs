@@ -1,4 +1,4 @@
-//! The loss of a batch and the predictive of a test set.
+//! The loss of a batch.
 
 use criterion::Criterion;
 use rank1_gpu::{Likelihood, NllForm, OutputShape, launch, transfer};
@@ -52,32 +52,6 @@ pub(super) fn nll_with_gradient(setting: &Setting, c: &mut Criterion) {
         setting.time(&mut group, format!("average/{sizes}"), bytes, || fused(NllForm::AverageNll));
         setting.time(&mut group, format!("mixture/{sizes}"), bytes, || fused(NllForm::MixtureNll));
         setting.time(&mut group, format!("unfused/mixture/{sizes}"), bytes, separate);
-        setting.time_copy(&mut group, &sizes, bytes);
-    }
-    group.finish();
-}
-
-/// `unfused` gives the mean probability and the entropies of the draws only; `download` is the way of the logits to the
-/// host, without any work there.
-pub(super) fn class_predictive(setting: &Setting, c: &mut Criterion) {
-    let client = &setting.client;
-    let mut group = setting.group(c, "class_predictive");
-    for shape in shapes(setting) {
-        let (rows, sizes) = (rows(shape), sizes(shape));
-        let logits = setting.waves("logits", rows.elements());
-        // Logits are read once, the sums of members written and read, probabilities and four numbers written.
-        let sums = shape.n_members * shape.n_examples * (shape.n_outputs + 1);
-        let results = shape.n_examples * (shape.n_outputs + 4 + shape.n_members);
-        let bytes = 4 * (rows.elements() + 2 * sums + results);
-        setting.time(&mut group, sizes.clone(), bytes, || {
-            launch::class_predictive(client, Likelihood::Categorical, shape, &logits).expect("shapes fit")
-        });
-        setting.time(&mut group, format!("unfused/{sizes}"), bytes, || {
-            unfused::mean_probs(client, &logits, rows)
-        });
-        setting.time(&mut group, format!("download/{sizes}"), bytes, || {
-            transfer::download(client, &logits).expect("the device holds the logits")
-        });
         setting.time_copy(&mut group, &sizes, bytes);
     }
     group.finish();

@@ -127,31 +127,6 @@ fn gradient_kernel(
     }
 }
 
-#[cube(launch_unchecked)]
-fn mean_kernel(log_probs: &[f32], out: &mut [f32], n_terms: u32, n: u32) {
-    let at = ABSOLUTE_POS as u32;
-    if at < n {
-        let mut sum = 0.0f32;
-        for term in 0..n_terms {
-            sum += log_probs[(term * n + at) as usize].exp();
-        }
-        out[at as usize] = sum / f32::cast_from(n_terms);
-    }
-}
-
-#[cube(launch_unchecked)]
-fn entropy_kernel(log_probs: &[f32], out: &mut [f32], n_rows: u32, width: u32) {
-    let row = ABSOLUTE_POS as u32;
-    if row < n_rows {
-        let mut sum = 0.0f32;
-        for c in 0..width {
-            let log_prob = log_probs[(row * width + c) as usize];
-            sum -= log_prob.exp() * log_prob;
-        }
-        out[row as usize] = sum;
-    }
-}
-
 /// One unit for each of `n`, in cubes of 256 and rows of cubes.
 fn grid(n: usize) -> (CubeCount, CubeDim) {
     let cubes = n.div_ceil(256);
@@ -264,38 +239,4 @@ pub(super) fn mixture_nll(
         );
     }
     (values, out)
-}
-
-/// Mean probabilities and the entropies of the draws, in three launches.
-pub(super) fn mean_probs(client: &Client, logits: &Handle, rows: Rows) -> (Handle, Handle) {
-    let (n, n_results) = (rows.elements(), rows.n_examples * rows.width);
-    let log_probs = log_softmax(client, logits, rows);
-    let (probs, entropies) = (client.empty(4 * n_results), client.empty(4 * rows.n_rows()));
-    let (count, dim) = grid(n_results);
-    // SAFETY: `log_probs` holds `n_terms` times `n_results` floats, `probs` `n_results`; further units do nothing.
-    unsafe {
-        mean_kernel::launch_unchecked(
-            client,
-            count,
-            dim,
-            arg(&log_probs, n),
-            arg(&probs, n_results),
-            rows.n_terms as u32,
-            n_results as u32,
-        );
-    }
-    let (count, dim) = grid(rows.n_rows());
-    // SAFETY: `log_probs` holds `n_rows` rows of `width` floats, `entropies` one per row; further units do nothing.
-    unsafe {
-        entropy_kernel::launch_unchecked(
-            client,
-            count,
-            dim,
-            arg(&log_probs, n),
-            arg(&entropies, rows.n_rows()),
-            rows.n_rows() as u32,
-            rows.width as u32,
-        );
-    }
-    (probs, entropies)
 }

@@ -1,16 +1,13 @@
-//! The same draws, layers, losses and predictives on the host, in plain `f64` Rust: the reference that the kernels are tested against.
+//! The same draws, layers and losses on the host, in plain `f64` Rust: the reference that the kernels are tested against.
 //!
 //! Not fast and not used by the kernels.
 
 mod convolution;
 mod draws;
 mod factor;
-mod kl;
 mod layer;
 mod likelihood;
 mod linear;
-mod predictive;
-mod scale;
 
 use std::f64::consts::{PI, TAU};
 
@@ -19,11 +16,8 @@ use crate::philox::philox4x32;
 
 pub use convolution::{perturbed_convolution, perturbed_convolution_backward};
 pub use draws::{draw_factors, draw_factors_backward};
-pub use kl::{kl_closed, kl_monte_carlo};
 pub use likelihood::{NOISE_FLOOR, NllGrads, Targets, nll_with_gradient};
 pub use linear::{perturbed_linear, perturbed_linear_backward};
-pub use predictive::{ClassPredictive, class_predictive};
-pub use scale::{scale_by_draw, scale_by_draw_backward, scale_images_by_draw, scale_images_by_draw_backward};
 
 /// Where in a stream an entry lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -51,7 +51,7 @@ pub(crate) fn ln(x: f32) -> f32 {
 
 /// `ln(1 + x)` for `x >= 0`, accurate in proportion however small `x` is.
 #[cube]
-pub(crate) fn ln_1p(x: f32) -> f32 {
+fn ln_1p(x: f32) -> f32 {
     select(x < SQRT_2_MINUS_1, ln_near_one(x), ln(1.0f32 + x))
 }
 

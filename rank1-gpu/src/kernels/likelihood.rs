@@ -5,6 +5,7 @@
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
+use super::elementary::{sigmoid, softplus};
 use super::rows::{Fold, LOWEST, Place, fold_groups, fold_over, place, softmax_row};
 use crate::outputs::{Likelihood, MAX_UNITS, NllForm, RowTiling};
 
@@ -123,8 +124,7 @@ pub(crate) fn categorical_nll<F: Float>(
         let term = round * tiling.groups + group;
         let counts = term < n_terms;
         let row = select(counts, term, 0u32) * batch_size + example;
-        let softmax =
-            softmax_row::<F>(outputs, row, width, lane, &mut shared, not_a_number, tiling, false, false);
+        let softmax = softmax_row::<F>(outputs, row, width, lane, &mut shared, not_a_number, tiling);
         let z = f32::cast_from(outputs[(row * width + label) as usize]);
         let value = z - softmax.largest - softmax.total.ln() + softmax.poison + refused;
         add_term(&mut terms, value, counts, form);
@@ -138,8 +138,7 @@ pub(crate) fn categorical_nll<F: Float>(
             let term = round * tiling.groups + group;
             let counts = term < n_terms;
             let row = select(counts, term, 0u32) * batch_size + example;
-            let softmax =
-                softmax_row::<F>(outputs, row, width, lane, &mut shared, not_a_number, tiling, false, false);
+            let softmax = softmax_row::<F>(outputs, row, width, lane, &mut shared, not_a_number, tiling);
             let z = f32::cast_from(outputs[(row * width + label) as usize]);
             let value = z - softmax.largest - softmax.total.ln();
             let weight = weight_of(&all, value, scale, not_a_number, form) + softmax.poison + refused;
@@ -312,37 +311,4 @@ pub(crate) fn sum_rows(
     if !idle && unit == 0u32 {
         out[member as usize] = total;
     }
-}
-
-/// `ln(1 + e^x)`, with full relative accuracy also for very negative `x`.
-#[cube]
-fn softplus(x: f32) -> f32 {
-    max(x, 0.0f32) + ln_1p((-x.abs()).exp()) + nan_of(x)
-}
-
-#[cube]
-fn sigmoid(x: f32) -> f32 {
-    let e = (-x.abs()).exp();
-    select(x >= 0.0f32, 1.0f32, e) / (1.0f32 + e) + nan_of(x)
-}
-
-/// NaN for NaN, else 0: neither a maximum nor the device's exponential need let NaN pass.
-#[cube]
-fn nan_of(x: f32) -> f32 {
-    select(x.is_nan(), x, 0.0f32)
-}
-
-/// `ln(1 + e)` for `e` in [0, 1]: the device's logarithm may lose all digits near one.
-///
-/// Series of `2 artanh(s)`, `s = e / (2 + e)` at most 1/3; the first term left out is below `2^-25` of the sum.
-#[cube]
-fn ln_1p(e: f32) -> f32 {
-    let s = e / (2.0f32 + e);
-    let v = s * s;
-    let mut p = v * 0.076_923_08_f32 + 0.090_909_09_f32;
-    p = p * v + 0.111_111_11_f32;
-    p = p * v + 0.142_857_15_f32;
-    p = p * v + 0.2f32;
-    p = p * v + 0.333_333_34_f32;
-    2.0f32 * (s + s * v * p)
 }

@@ -10,7 +10,7 @@ use crate::outputs::RowTiling;
 pub(crate) const LOWEST: f32 = -3.0e38;
 /// Above every logit that counts.
 const HIGHEST: f32 = 3.0e38;
-/// Exponents below give zero in `f32`; the bound keeps `0 * -inf` out of entropies.
+/// Exponents below give zero in `f32`; languages of devices need not know minus infinity.
 const LEAST_EXPONENT: f32 = -200.0;
 
 /// What a unit works on.
@@ -111,14 +111,12 @@ pub(crate) struct SoftmaxRow {
     pub(crate) largest: f32,
     /// Sum of all entries of the row.
     pub(crate) total: f32,
-    /// Sum of `exp(z - largest) * (z - largest)` over the row.
-    pub(crate) moment: f32,
     /// NaN if the row holds NaN or `+inf` or nothing above minus infinity, else 0: the device's own functions need not
     /// let NaN pass.
     pub(crate) poison: f32,
 }
 
-/// Reads a row of `width` logits once and normalizes it; with `sigmoid`, a row of one logit stands for `[0, z]`.
+/// Reads a row of `width` logits once and normalizes it.
 #[cube]
 pub(crate) fn softmax_row<F: Float>(
     logits: &[F],
@@ -128,8 +126,6 @@ pub(crate) fn softmax_row<F: Float>(
     shared: &mut Shared<[f32]>,
     not_a_number: f32,
     #[comptime] tiling: RowTiling,
-    #[comptime] sigmoid: bool,
-    #[comptime] with_moment: bool,
 ) -> SoftmaxRow {
     let n = comptime!(tiling.per_lane as usize);
     let mut entries = Array::<f32>::new(n);
@@ -140,12 +136,7 @@ pub(crate) fn softmax_row<F: Float>(
         let c = lane + i as u32 * tiling.lanes;
         entries[i] = LOWEST;
         if c < width {
-            let z = if comptime!(sigmoid) {
-                let z = f32::cast_from(logits[row as usize]);
-                select(c == 0u32, 0.0f32, z)
-            } else {
-                f32::cast_from(logits[(row * width + c) as usize])
-            };
+            let z = f32::cast_from(logits[(row * width + c) as usize]);
             entries[i] = z;
             let bad = z.is_nan() || z > HIGHEST;
             spoiled = select(bad, not_a_number, spoiled);
@@ -154,7 +145,6 @@ pub(crate) fn softmax_row<F: Float>(
     }
     let largest = fold_lanes(top, lane, shared, tiling, Fold::Max);
     let mut part = spoiled;
-    let mut part_moment = 0.0f32;
     #[unroll(n <= 8)]
     for i in 0..n {
         let c = lane + i as u32 * tiling.lanes;
@@ -162,15 +152,8 @@ pub(crate) fn softmax_row<F: Float>(
         let e = select(c < width, below.exp(), 0.0f32);
         entries[i] = e;
         part += e;
-        if comptime!(with_moment) {
-            part_moment += e * below;
-        }
     }
     let total = fold_lanes(part, lane, shared, tiling, Fold::Sum);
-    let mut moment = 0.0f32;
-    if comptime!(with_moment) {
-        moment = fold_lanes(part_moment, lane, shared, tiling, Fold::Sum);
-    }
     let poison = select(total.is_nan() || largest <= LOWEST, not_a_number, 0.0f32);
-    SoftmaxRow { entries, largest, total, moment, poison }
+    SoftmaxRow { entries, largest, total, poison }
 }

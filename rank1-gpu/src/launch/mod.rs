@@ -12,7 +12,6 @@ mod drawn_linear;
 mod drawn_linear_backward;
 mod engine;
 mod fold;
-mod kl;
 mod layer;
 mod layer_library;
 mod layer_operands;
@@ -20,11 +19,8 @@ mod library;
 mod likelihood;
 mod linear;
 mod parts;
-mod predictive;
 mod product;
 mod row_sums;
-mod scale;
-mod scale_backward;
 
 pub use convolution::{
     convolution_fits, perturbed_convolution, perturbed_convolution_backward,
@@ -36,17 +32,8 @@ pub use draw_samples::{draw_samples, draw_samples_backward};
 pub use drawn_linear::drawn_linear;
 pub use drawn_linear_backward::drawn_linear_backward;
 pub use engine::{convolution_engine, engine};
-pub use kl::{kl_closed, kl_monte_carlo};
 pub use likelihood::{NllGrads, nll, nll_fits, nll_in, nll_with_gradient, nll_with_gradient_in};
 pub use linear::{
     linear_fits, perturbed_linear, perturbed_linear_backward, perturbed_linear_backward_in,
     perturbed_linear_in,
-};
-pub use predictive::{
-    ClassPredictive, NO_CLASS, PredictiveAccumulator, class_predictive, class_predictive_in,
-};
-pub use scale::{scale_by_draw, scale_by_draw_in, scale_images_by_draw, scale_images_by_draw_in};
-pub use scale_backward::{
-    scale_by_draw_backward, scale_by_draw_backward_in, scale_images_by_draw_backward,
-    scale_images_by_draw_backward_in,
 };

@@ -4,18 +4,12 @@
 
 use cubecl::client::Client;
 use cubecl::server::Handle;
-use rank1_gpu::launch::{self, PredictiveAccumulator};
-use rank1_gpu::{
-    DrawShape, Error, ImageLayout, ImageShape, Likelihood, NllForm, NoiseKind, OutputShape, Precision,
-    transfer,
-};
+use rank1_gpu::{DrawShape, Error, Likelihood, NllForm, NoiseKind, OutputShape, Precision, launch, transfer};
 
 use super::{draw, shape, skip};
 
 const HALVES: [(Precision, &str); 2] = [(Precision::F16, "f16"), (Precision::Bf16, "bf16")];
 const ROWS: DrawShape = DrawShape { n_members: 3, n_examples: 5, width: 7 };
-const IMAGES: ImageShape =
-    ImageShape { batch_size: 5, height: 1, width: 1, layout: ImageLayout::ChannelsFirst };
 const OUTPUTS: OutputShape = OutputShape { n_samples: 1, n_members: 3, n_examples: 5, n_outputs: 7 };
 
 /// f32 and those halves that the device has.
@@ -79,26 +73,7 @@ fn calls(
     let labels = &transfer::upload_words(client, "labels", &[1; 5]).unwrap();
     let likelihood = Likelihood::Categorical;
     let form = NllForm::MixtureNll;
-    let shared = DrawShape { n_examples: 1, ..ROWS };
-    let mut all = vec![
-        ("x", launch::scale_by_draw_in(client, precision, &draw, ROWS, 5, large, p, p).map(|y| vec![y])),
-        (
-            "x",
-            launch::scale_images_by_draw_in(client, precision, &draw, shared, IMAGES, large, p, p)
-                .map(|y| vec![y]),
-        ),
-        (
-            "x",
-            launch::scale_by_draw_backward_in(client, precision, &draw, ROWS, 5, large, p, p, large)
-                .map(|got| vec![got.d_x, got.parameters.d_location, got.parameters.d_scale]),
-        ),
-        (
-            "x",
-            launch::scale_images_by_draw_backward_in(
-                client, precision, &draw, shared, IMAGES, large, p, p, large,
-            )
-            .map(|got| vec![got.d_x, got.parameters.d_location, got.parameters.d_scale]),
-        ),
+    vec![
         (
             "d_factors",
             launch::draw_factors_backward_in(client, precision, &draw, ROWS, p, p, large)
@@ -114,15 +89,7 @@ fn calls(
             launch::nll_with_gradient_in(client, precision, likelihood, form, OUTPUTS, large, labels, None)
                 .map(|got| vec![got.values, got.outputs]),
         ),
-        (
-            "logits",
-            launch::class_predictive_in(client, precision, likelihood, OUTPUTS, large)
-                .map(|got| vec![got.probs, got.summary]),
-        ),
-    ];
-    let mut sums = PredictiveAccumulator::new(client, likelihood, 3, 5, 7).unwrap();
-    all.push(("logits", sums.add_in(client, precision, 1, large).map(|()| vec![])));
-    all
+    ]
 }
 
 pub(crate) fn halves_that_a_device_lacks_are_refused_by_name_everywhere(client: &Client) {
@@ -160,8 +127,6 @@ pub(crate) fn buffers_of_the_other_width_are_refused_by_name(client: &Client) {
         // Parameters are f32 in every precision.
         let got = launch::draw_factors_in(client, precision, &draw, ROWS, &p, &half);
         assert!(matches!(got, Err(Error::ShapeMismatch { argument: "scale", got: 52, .. })), "{got:?}");
-        let got = launch::scale_by_draw_backward_in(client, precision, &draw, ROWS, 5, &half, &p, &p, &full);
-        assert!(matches!(got, Err(Error::ShapeMismatch { argument: "d_out", got: 210, .. })), "{got:?}");
     }
 }
 

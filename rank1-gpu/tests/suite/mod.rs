@@ -7,16 +7,12 @@ mod drawn_samples;
 mod draws;
 mod gradients;
 mod halves;
-mod images;
-mod kl;
 mod layers;
 mod library;
 mod library_convolution;
 mod likelihood;
 mod linear;
-mod predictive;
 mod refusals;
-mod scaling;
 mod stream;
 
 pub(crate) use convolution::{
@@ -40,25 +36,13 @@ pub(crate) use draws::{
     standard_noise_is_exact_to_a_few_units_of_f32,
 };
 pub(crate) use gradients::{
-    fused_gradients_equal_those_through_stored_factors, gradients_of_a_shared_draw_equal_the_host,
     gradients_of_draws_equal_the_host, gradients_of_draws_from_halves_equal_the_host,
-    gradients_of_scaled_halves_equal_the_host, gradients_of_scaled_rows_equal_the_host,
     gradients_of_the_wrong_length_are_refused_by_name, gradients_repeat_bit_for_bit,
     long_sums_over_examples_equal_the_host, nan_gradients_reach_their_entry_unless_the_factor_was_cut,
 };
 pub(crate) use halves::{
     buffers_of_the_other_width_are_refused_by_name,
     halves_that_a_device_lacks_are_refused_by_name_everywhere, tf32_is_f32_where_nothing_is_a_product,
-};
-pub(crate) use images::{
-    images_scaled_by_every_form_of_draw_equal_the_host, images_that_do_not_fit_are_refused,
-    scaled_images_and_their_gradients_equal_the_host,
-    scaled_images_of_halves_and_their_gradients_equal_the_host,
-};
-pub(crate) use kl::{
-    closed_divergences_equal_the_host, divergence_at_the_prior_is_zero,
-    divergences_that_do_not_exist_are_refused, drawn_divergences_equal_the_host,
-    nan_parameters_reach_the_value_of_their_member_alone,
 };
 pub(crate) use library::{
     buffers_of_another_precision_are_refused_by_name, engines_agree_where_the_library_is_chosen,
@@ -86,20 +70,9 @@ pub(crate) use linear::{
     linear_outputs_equal_the_host_for_every_kind_of_layer, nan_gradients_reach_everything_they_touch,
     nan_reaches_the_outputs_of_its_row_alone, what_fits_is_told_before_there_are_buffers,
 };
-pub(crate) use predictive::{
-    bernoulli_predictives_equal_the_host, chunks_of_samples_add_up_to_all_of_them,
-    chunks_of_several_precisions_add_up, class_predictives_equal_the_host,
-    nan_logits_stay_in_their_example_and_member, predictives_of_halves_equal_the_host,
-    predictives_that_do_not_fit_are_refused_by_name, ties_and_extreme_logits_equal_the_host,
-};
 pub(crate) use refusals::{
-    buffers_of_the_wrong_length_are_refused_by_name, draws_that_do_not_fit_the_batch_are_refused,
-    empty_axes_are_refused, more_than_the_device_can_hold_is_refused,
-};
-pub(crate) use scaling::{
-    rows_of_halves_scaled_equal_the_host, rows_scaled_by_every_form_of_draw_equal_the_host,
-    scaled_rows_equal_the_host, scaling_by_a_shared_draw_equals_the_host,
-    scaling_equals_multiplying_by_the_stored_draw,
+    buffers_of_the_wrong_length_are_refused_by_name, empty_axes_are_refused,
+    more_than_the_device_can_hold_is_refused,
 };
 pub(crate) use stream::{integer_stream_equals_the_host_bit_for_bit, words_do_not_depend_on_the_grid};
 
@@ -203,35 +176,16 @@ macro_rules! on_runtime {
             clipped_draws_end_on_the_bounds,
             nan_parameters_pass_through_a_clip,
             device_normals_pass_a_kolmogorov_smirnov_test,
-            scaled_rows_equal_the_host,
-            rows_scaled_by_every_form_of_draw_equal_the_host,
-            scaling_by_a_shared_draw_equals_the_host,
-            rows_of_halves_scaled_equal_the_host,
-            scaling_equals_multiplying_by_the_stored_draw,
             gradients_of_draws_equal_the_host,
             long_sums_over_examples_equal_the_host,
-            gradients_of_scaled_rows_equal_the_host,
-            gradients_of_a_shared_draw_equal_the_host,
             gradients_of_draws_from_halves_equal_the_host,
-            gradients_of_scaled_halves_equal_the_host,
-            fused_gradients_equal_those_through_stored_factors,
             gradients_repeat_bit_for_bit,
             nan_gradients_reach_their_entry_unless_the_factor_was_cut,
             gradients_of_the_wrong_length_are_refused_by_name,
-            scaled_images_and_their_gradients_equal_the_host,
-            images_scaled_by_every_form_of_draw_equal_the_host,
-            scaled_images_of_halves_and_their_gradients_equal_the_host,
-            images_that_do_not_fit_are_refused,
-            closed_divergences_equal_the_host,
-            divergence_at_the_prior_is_zero,
-            drawn_divergences_equal_the_host,
-            nan_parameters_reach_the_value_of_their_member_alone,
-            divergences_that_do_not_exist_are_refused,
             halves_that_a_device_lacks_are_refused_by_name_everywhere,
             buffers_of_the_other_width_are_refused_by_name,
             tf32_is_f32_where_nothing_is_a_product,
             buffers_of_the_wrong_length_are_refused_by_name,
-            draws_that_do_not_fit_the_batch_are_refused,
             empty_axes_are_refused,
             more_than_the_device_can_hold_is_refused,
             linear_outputs_equal_the_host_for_every_kind_of_layer,
@@ -277,14 +231,6 @@ macro_rules! on_runtime {
             labels_out_of_range_give_nan_to_their_example_alone,
             losses_of_misfitting_buffers_are_refused_by_name,
             empty_and_oversized_outputs_are_refused,
-            class_predictives_equal_the_host,
-            bernoulli_predictives_equal_the_host,
-            predictives_of_halves_equal_the_host,
-            chunks_of_samples_add_up_to_all_of_them,
-            chunks_of_several_precisions_add_up,
-            ties_and_extreme_logits_equal_the_host,
-            nan_logits_stay_in_their_example_and_member,
-            predictives_that_do_not_fit_are_refused_by_name,
         }
     };
     ($device:expr; $($claim:ident,)*) => {

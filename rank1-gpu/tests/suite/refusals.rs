@@ -13,19 +13,6 @@ pub(crate) fn buffers_of_the_wrong_length_are_refused_by_name(client: &Client) {
     assert!(matches!(got, Err(Error::ShapeMismatch { argument: "location", got: 20, .. })), "{got:?}");
     let got = launch::draw_factors(client, &draw, shape, &right, &wrong);
     assert!(matches!(got, Err(Error::ShapeMismatch { argument: "scale", got: 20, .. })), "{got:?}");
-    let got = launch::scale_by_draw(client, &draw, shape, 5, &wrong, &right, &right);
-    match got {
-        Err(Error::ShapeMismatch { argument: "x", expected, got: 20, .. }) => assert_eq!(expected, [15, 7]),
-        other => panic!("{other:?}"),
-    }
-}
-
-pub(crate) fn draws_that_do_not_fit_the_batch_are_refused(client: &Client) {
-    let draw = draw(NoiseKind::Normal, None);
-    let parameters = transfer::upload(client, "parameters", &[1.0; 21]).unwrap();
-    let x = transfer::upload(client, "x", &[1.0; 84]).unwrap();
-    let got = launch::scale_by_draw(client, &draw, shape((3, 2, 7)), 4, &x, &parameters, &parameters);
-    assert!(matches!(got, Err(Error::BatchMismatch { n_examples: 2, batch_size: 4, .. })), "{got:?}");
 }
 
 pub(crate) fn empty_axes_are_refused(client: &Client) {

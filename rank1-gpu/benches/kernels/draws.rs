@@ -1,9 +1,9 @@
-//! Draws of factors and rows scaled by them.
+//! Draws of factors.
 
 use criterion::Criterion;
 use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind, launch, philox};
 
-use super::{Setting, unfused};
+use super::Setting;
 
 fn draw(kind: NoiseKind) -> Draw {
     Draw { clip: Some(Clip::REFERENCE), ..Draw::new(kind, philox::stream_key(2020, 0, 0), 1) }
@@ -36,32 +36,6 @@ pub(super) fn draw_factors(setting: &Setting, c: &mut Criterion) {
                 launch::draw_factors(client, &draw(kind), shape, &location, &scale).expect("shapes fit")
             });
         }
-        setting.time_copy(&mut group, &sizes, bytes);
-    }
-    group.finish();
-}
-
-pub(super) fn scale_by_draw(setting: &Setting, c: &mut Criterion) {
-    let client = &setting.client;
-    let mut group = setting.group(c, "scale_by_draw");
-    for shape in shapes(setting) {
-        let batch_size = shape.n_examples;
-        let n_parameters = shape.n_members * shape.width;
-        let (location, scale) =
-            (setting.waves("location", n_parameters), setting.waves("scale", n_parameters));
-        let n = shape.n_members * batch_size * shape.width;
-        let x = setting.waves("x", n);
-        let bytes = 8 * n + 8 * n_parameters;
-        let sizes = sizes(shape);
-        let draw = draw(NoiseKind::Normal);
-        setting.time(&mut group, sizes.clone(), bytes, || {
-            launch::scale_by_draw(client, &draw, shape, batch_size, &x, &location, &scale)
-                .expect("shapes fit")
-        });
-        setting.time(&mut group, format!("unfused/{sizes}"), bytes, || {
-            let factors = launch::draw_factors(client, &draw, shape, &location, &scale).expect("shapes fit");
-            unfused::multiply(client, &x, &factors, n)
-        });
         setting.time_copy(&mut group, &sizes, bytes);
     }
     group.finish();
