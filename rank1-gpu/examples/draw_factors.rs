@@ -6,7 +6,8 @@
 
 use cubecl::Device;
 use cubecl::device::{DeviceUnavailable, WgpuDeviceKind};
-use rank1_gpu::{Clip, Draw, DrawShape, Error, NoiseKind, host, launch, philox, transfer};
+use rank1_core::noise::{NoiseKind as Kind, NoiseStream, Rows};
+use rank1_gpu::{Clip, Draw, DrawShape, Error, NoiseKind, launch, transfer};
 
 fn main() -> Result<(), Error> {
     let device = match Device::wgpu(WgpuDeviceKind::DefaultDevice) {
@@ -27,10 +28,14 @@ fn main() -> Result<(), Error> {
 
     let (n_members, batch_size, width) = (2, 3, 5);
     let shape = DrawShape { n_members, n_examples: batch_size, width };
-    let draw = Draw::new(NoiseKind::Normal, philox::stream_key(2020, 0, 0), 0);
+    let stream = NoiseStream::new(2020, 0, 0);
+    let draw = Draw::new(NoiseKind::Normal, stream.key(), 0);
     let draw = Draw { clip: Some(Clip::REFERENCE), ..draw };
     let (location, scale) = (vec![1.0; n_members * width], vec![0.1; n_members * width]);
-    let expected = host::draw_factors(&draw, shape, &location, &scale)?;
+    let rows = Rows { step: 0, first_member: 0, n_members, first_example: 0, n_examples: batch_size };
+    let mut expected = vec![0.0; n_members * batch_size * width];
+    stream.fill_rows(Kind::Normal, rows, width, &mut expected).expect("as many entries as rows times width");
+    expected.iter_mut().for_each(|noise| *noise = 1.0 + 0.1 * *noise);
 
     let location = transfer::upload(&client, "location", &location)?;
     let scale = transfer::upload(&client, "scale", &scale)?;

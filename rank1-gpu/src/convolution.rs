@@ -2,22 +2,11 @@
 //!
 //! Images are `[height, width, channels]`, weights `[kernel_h, kernel_w, c_in, c_out]`, both row-major.
 
+use rank1_core::conv::Pads;
+
 use crate::Error;
 use crate::linear::Sizes;
 use crate::shape::check_axes;
-
-/// Zeros around an image; they stay zero under an input factor, which acts before the padding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Pads {
-    /// Rows above.
-    pub top: usize,
-    /// Rows below.
-    pub bottom: usize,
-    /// Columns to the left.
-    pub left: usize,
-    /// Columns to the right.
-    pub right: usize,
-}
 
 /// Axes of a perturbed two-dimensional convolution of all members; image `k * batch_size + b` belongs to member `k`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,7 +29,7 @@ pub struct ConvShape {
     pub stride: (usize, usize),
     /// Distances of neighboring kernel entries; (1, 1) is an ordinary convolution.
     pub dilation: (usize, usize),
-    /// Zeros around the image.
+    /// Zeros around the image; they stay zero under an input factor, which acts before the padding.
     pub pads: Pads,
 }
 

@@ -79,8 +79,9 @@ impl Clip {
 /// [`Draw::new`] is the plain case; the other fields are set by name:
 ///
 /// ```
-/// use rank1_gpu::{Clip, Draw, NoiseKind, ScaleParameter, philox};
-/// let plain = Draw::new(NoiseKind::Normal, philox::stream_key(2020, 0, 0), 0);
+/// use rank1_core::noise::NoiseStream;
+/// use rank1_gpu::{Clip, Draw, NoiseKind, ScaleParameter};
+/// let plain = Draw::new(NoiseKind::Normal, NoiseStream::new(2020, 0, 0).key(), 0);
 /// let trained = Draw { scale: ScaleParameter::Softplus, clip: Some(Clip::REFERENCE), ..plain };
 /// assert_eq!((plain.clip, trained.kind), (None, NoiseKind::Normal));
 /// ```
@@ -96,7 +97,7 @@ pub struct Draw {
     pub family: Family,
     /// Whether scales are positive numbers or raw parameters.
     pub scale: ScaleParameter,
-    /// Key of the stream, for example from [`crate::philox::stream_key`].
+    /// Key of the stream, for example from [`rank1_core::noise::NoiseStream::key`].
     pub key: [u32; 2],
     /// Optimizer step, or any number that tells draws over time apart.
     pub step: u32,

@@ -2,7 +2,8 @@
 //!
 //! Not for convolutions: a factor of theirs has an entry per channel and is small beside their images.
 
-use crate::linear::{Activation, Factor, FactorRows, LinearShape, Perturbation};
+use crate::Perturbation;
+use crate::linear::{Activation, Factor, FactorRows, LinearShape};
 use crate::{Draw, DrawShape, Error, ParameterGradients};
 
 /// A factor that a layer draws, forward and once more backward.

@@ -1,4 +1,4 @@
-//! What backward passes return: buffers of a device, or vectors of the host twins.
+//! What backward passes return: buffers of a device, or vectors on the host.
 
 /// Gradients of a posterior's parameters, each `[K, D]`.
 #[derive(Debug, Clone, PartialEq)]

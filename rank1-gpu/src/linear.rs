@@ -2,18 +2,10 @@
 //!
 //! Not for drawing factors: they are buffers here, see [`crate::launch::draw_factors`].
 
+use rank1_core::perturb::Perturbation;
+
 use crate::Error;
 use crate::shape::check_axes;
-
-/// How a factor acts on its vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Perturbation {
-    /// Entry by entry product, the paper's choice in every experiment.
-    #[default]
-    Multiplicative,
-    /// Entry by entry sum.
-    Additive,
-}
 
 /// What follows the bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -56,7 +48,7 @@ impl<T: ?Sized> Copy for Factor<'_, T> {}
 /// A layer's shared weight with the factors and biases of its `K` members.
 ///
 /// `z = ((x ∘ s) W) ∘ r + bias` and `y = activation(z)`, with sums in place of both products `∘` when additive. `T` is a
-/// device's buffer, or a slice for [`crate::host`].
+/// device's buffer, or a slice of an array on the host.
 ///
 /// # Shapes
 /// | field | linear | convolution |

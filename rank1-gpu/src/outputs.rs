@@ -1,8 +1,10 @@
-//! Outputs of a network, `[S, K, B, C]`: their distribution, the form of the loss, and the grid that reduces them.
+//! Outputs of a network, `[S, K, B, C]`, and the grid that reduces them.
 //!
 //! Not for strides: buffers are contiguous, the last axis fastest.
 
 use cubecl::prelude::{CubeCount, CubeDim};
+
+use rank1_core::likelihood::Likelihood;
 
 use crate::Error;
 use crate::shape::{DrawShape, Limits};
@@ -15,51 +17,6 @@ const MAX_PER_LANE: usize = 256;
 const WANTED_PER_LANE: usize = 4;
 /// Units of a launch that keep a large device busy.
 const WANTED_UNITS: usize = 1 << 16;
-
-/// The distribution of a target given the outputs of the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Likelihood {
-    /// `C` logits, one per class; targets are `u32` labels below `C`.
-    Categorical,
-    /// One logit, the log-odds of class 1 of 2; targets are `u32` labels, 0 or 1.
-    Bernoulli,
-    /// One mean; the noise scale is `softplus(raw) + 1e-6` of a scalar per member; targets are `f32` values.
-    Gaussian,
-    /// A mean and a raw noise scale, both functions of the input; targets are `f32` values.
-    HeteroscedasticGaussian,
-}
-
-impl Likelihood {
-    /// Number of network outputs per example.
-    ///
-    /// # Source
-    /// Definition; `n_classes` is read by [`Likelihood::Categorical`] only.
-    pub fn n_outputs(self, n_classes: usize) -> usize {
-        match self {
-            Self::Categorical => n_classes,
-            Self::Bernoulli | Self::Gaussian => 1,
-            Self::HeteroscedasticGaussian => 2,
-        }
-    }
-
-    /// Whether the targets are class labels.
-    ///
-    /// # Source
-    /// Definition.
-    pub fn is_classification(self) -> bool {
-        matches!(self, Self::Categorical | Self::Bernoulli)
-    }
-}
-
-/// How log-likelihoods of `S` samples of `K` members become one loss per example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum NllForm {
-    /// Mean over samples and members of each one's negative log-likelihood; what the paper trains.
-    #[default]
-    AverageNll,
-    /// `-(logsumexp over samples and members - ln(S K))`; what the paper evaluates.
-    MixtureNll,
-}
 
 /// The shape `[n_samples, n_members, n_examples, n_outputs]` of network outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -29,7 +29,7 @@ pub enum Padding {
 }
 
 /// Zeros on each side of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Pads {
     /// Rows above.
     pub top: usize,

@@ -1,12 +1,13 @@
 //! Draws of factors.
 
 use criterion::Criterion;
-use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind, launch, philox};
+use rank1_core::noise::NoiseStream;
+use rank1_gpu::{Clip, Draw, DrawShape, NoiseKind, launch};
 
 use super::Setting;
 
 fn draw(kind: NoiseKind) -> Draw {
-    Draw { clip: Some(Clip::REFERENCE), ..Draw::new(kind, philox::stream_key(2020, 0, 0), 1) }
+    Draw { clip: Some(Clip::REFERENCE), ..Draw::new(kind, NoiseStream::new(2020, 0, 0).key(), 1) }
 }
 
 /// `[K, B, D]`: the larger one does not fit a cache.

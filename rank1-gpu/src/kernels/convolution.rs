@@ -8,7 +8,7 @@ use super::linear::perturb;
 use super::linear_backward::ProductGradient;
 use super::matrix::{Matrix, MatrixExpand};
 use super::window::{Place, Tap, Window};
-use crate::linear::Perturbation;
+use crate::Perturbation;
 
 /// A place on the padded image of an example, and the position of the first entry of its factor's row.
 #[derive(CubeType)]

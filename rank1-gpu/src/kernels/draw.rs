@@ -5,8 +5,8 @@ use cubecl::prelude::*;
 
 use super::factor::factor;
 use super::noise::noise_of;
+use super::philox::philox_block;
 use crate::draw::Form;
-use crate::philox::philox_block;
 
 /// `out[k, e, i]` = factor of `location[k, i]`, `scale[k, i]` and the noise of (k, e, i), rows member-major: row `k * n_examples + e`
 /// behind `first_row` others, which are left alone.

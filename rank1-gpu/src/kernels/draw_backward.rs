@@ -5,8 +5,8 @@ use cubecl::prelude::*;
 
 use super::lanes::Lanes;
 use super::noise::noise_of;
+use super::philox::philox_block;
 use crate::draw::Form;
-use crate::philox::philox_block;
 
 /// Partial sums `[K, n_chunks, D]` over `examples_per_unit` consecutive examples each, in their order; the gradients lie behind
 /// `first_row` other rows.

@@ -1,13 +1,14 @@
 //! Kernels of the negative log-likelihood: rows are read twice, once for the loss of their example, once for gradients.
 //!
-//! One launch for values and gradients of the outputs; the noise scale of a member takes a second one.
+//! The launch turns forms into two: the average, and every other is the mixture. One launch for values and gradients of the outputs; the noise scale of a member takes a second one.
 
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::elementary::{sigmoid, softplus};
 use super::rows::{Fold, LOWEST, Place, fold_groups, fold_over, place, softmax_row};
-use crate::outputs::{Likelihood, MAX_UNITS, NllForm, RowTiling};
+use crate::outputs::{MAX_UNITS, RowTiling};
+use crate::{Likelihood, NllForm};
 
 const LN_TWO_PI: f32 = 1.837_877_1;
 const NOISE_FLOOR: f32 = 1e-6;
@@ -33,7 +34,7 @@ fn add_term(terms: &mut Terms, value: f32, counts: bool, #[comptime] form: NllFo
     terms.poison = select(counts && value.is_nan(), value, terms.poison);
     match comptime!(form) {
         NllForm::AverageNll => terms.total += select(counts, value, 0.0f32),
-        NllForm::MixtureNll => {
+        _ => {
             let largest = max(terms.largest, select(counts, value, LOWEST));
             let earlier = terms.total * (terms.largest - largest).exp();
             terms.total = earlier + select(counts, (value - largest).exp(), 0.0f32);
@@ -57,7 +58,7 @@ fn all_terms(
             let total = fold_groups(terms.total, group, shared, tiling, Fold::Sum);
             Terms { largest: terms.largest, total, poison }
         }
-        NllForm::MixtureNll => {
+        _ => {
             let largest = fold_groups(terms.largest, group, shared, tiling, Fold::Max);
             let part = terms.total * (terms.largest - largest).exp();
             let total = fold_groups(part, group, shared, tiling, Fold::Sum);
@@ -72,7 +73,7 @@ fn loss(terms: &Terms, n_terms: u32, infinity: f32, #[comptime] form: NllForm) -
     let n = f32::cast_from(n_terms);
     match comptime!(form) {
         NllForm::AverageNll => terms.poison - terms.total / n,
-        NllForm::MixtureNll => {
+        _ => {
             let value = -(terms.largest + (terms.total / n).ln());
             terms.poison + select(terms.largest <= LOWEST, infinity, value)
         }
@@ -84,7 +85,7 @@ fn loss(terms: &Terms, n_terms: u32, infinity: f32, #[comptime] form: NllForm) -
 fn weight_of(terms: &Terms, value: f32, scale: f32, not_a_number: f32, #[comptime] form: NllForm) -> f32 {
     match comptime!(form) {
         NllForm::AverageNll => scale,
-        NllForm::MixtureNll => {
+        _ => {
             let share = (value - terms.largest).exp() / terms.total;
             terms.poison + scale * select(terms.largest <= LOWEST, not_a_number, share)
         }

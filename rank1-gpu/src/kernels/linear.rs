@@ -4,7 +4,8 @@ use cubecl::prelude::*;
 
 use super::activation::activate;
 use super::matrix::{Epilogue, EpilogueExpand, Matrix, MatrixExpand};
-use crate::linear::{Activation, Perturbation};
+use crate::Perturbation;
+use crate::linear::Activation;
 
 /// A row of values and the row of the factor that goes with it, as positions of their first entries.
 #[derive(CubeType)]

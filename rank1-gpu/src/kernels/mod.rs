@@ -17,6 +17,7 @@ pub(crate) mod linear_backward;
 pub(crate) mod matrix;
 pub(crate) mod noise;
 pub(crate) mod parts;
+mod philox;
 pub(crate) mod product;
 pub(crate) mod rows;
 pub(crate) mod segment_sum;

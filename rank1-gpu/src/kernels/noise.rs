@@ -5,8 +5,8 @@
 use cubecl::prelude::*;
 
 use super::elementary::ln_near_one;
+use super::philox::Block;
 use crate::draw::NoiseKind;
-use crate::philox::Block;
 
 const INV_2_23: f32 = 1.0 / 8_388_608.0;
 /// Bits of `sqrt(1/2)`.

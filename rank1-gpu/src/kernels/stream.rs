@@ -2,7 +2,7 @@
 
 use cubecl::prelude::*;
 
-use crate::philox::philox_block;
+use super::philox::philox_block;
 
 /// `out[row, index]` = word of the stream, rows member-major.
 #[cube(launch_unchecked)]

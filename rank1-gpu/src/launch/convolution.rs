@@ -11,6 +11,7 @@ use super::layer_library::Map;
 use super::product::floats;
 use super::row_sums::Present;
 use crate::Error;
+use crate::Perturbation;
 use crate::arithmetic::Arithmetic;
 use crate::convolution::ConvShape;
 use crate::kernels::convolution::{
@@ -18,7 +19,7 @@ use crate::kernels::convolution::{
 };
 use crate::kernels::linear_backward::ProductGradientLaunch;
 use crate::kernels::window::WindowLaunch;
-use crate::linear::{Factor, FactorRows, LayerGrads, Perturbation, Sizes};
+use crate::linear::{Factor, FactorRows, LayerGrads, Sizes};
 
 /// Outputs of all members: `activation(conv(x ∘ s, W) ∘ r + bias)` in one kernel, factors over channels.
 ///

@@ -23,7 +23,7 @@ use crate::{Draw, DrawShape, Error, Precision};
 /// all before the launch. Locations and scales are not looked at: NaN passes through.
 ///
 /// # Numerics
-/// Within 1e-5 (1 + |value|) of [`crate::host::draw_factors`] for scales up to 1. Softplus and log-normal draws rely on the
+/// Within 1e-5 (1 + |value|) of the same in f64 for scales up to 1. Softplus and log-normal draws rely on the
 /// device's exponential, which WGSL allows `3 + 2 |x|` units in the last place; a log-normal factor is as exact as that.
 ///
 /// # Source
@@ -143,7 +143,7 @@ pub fn draw_fits(client: &Client, shape: DrawShape) -> Result<(), Error> {
 /// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`].
 ///
 /// # Source
-/// The contract in [`crate::philox`].
+/// The contract in [`rank1_core::noise`].
 pub fn stream_words(client: &Client, key: [u32; 2], step: u32, shape: DrawShape) -> Result<Handle, Error> {
     let op = "stream_words";
     check_types(op, client)?;

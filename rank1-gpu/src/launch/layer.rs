@@ -9,13 +9,14 @@ use super::checks::{check_buffer, check_types};
 use super::product::{Depth, Product, SegmentSum, check_size, floats};
 use super::row_sums::{Present, RowSums};
 use crate::Error;
+use crate::Perturbation;
 use crate::kernels::linear::{Outputs, OutputsLaunch, Plain, PlainLaunch};
 use crate::kernels::linear_backward::{
     InputFactorLaunch, InputGradient, InputGradientLaunch, OutputFactorGradient, OutputFactorGradientLaunch,
     Parts, PartsLaunch, ProductGradient, ProductGradientLaunch,
 };
 use crate::kernels::matrix::{Matrix, Swapped, SwappedLaunch};
-use crate::linear::{Activation, Factor, LayerGrads, Perturbation, PerturbedLayer, Sizes};
+use crate::linear::{Activation, Factor, LayerGrads, PerturbedLayer, Sizes};
 
 /// Most buffers of a forward kernel: x, weight, both factors, bias, outputs, and the scalars.
 pub(super) const FORWARD_BUFFERS: u32 = 7;

@@ -13,9 +13,10 @@ use super::library::{Extent, LibraryProduct, Stored, VECTOR_BYTES};
 use super::product::{SegmentSum, check_size};
 use super::row_sums::{Present, RowSums};
 use crate::Error;
+use crate::Perturbation;
 use crate::arithmetic::{Engine, Precision};
 use crate::convolution::ConvShape;
-use crate::linear::{Activation, LayerGrads, LinearShape, Perturbation, Sizes};
+use crate::linear::{Activation, LayerGrads, LinearShape, Sizes};
 use crate::strategy;
 
 /// The map of a layer.

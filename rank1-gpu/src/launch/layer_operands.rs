@@ -10,10 +10,11 @@ use super::layer::rows_per_factor;
 use super::layer_library::{Map, Pass};
 use super::library::Out;
 use super::product::buffer_arg;
+use crate::Perturbation;
 use crate::kernels::library::{
     FactorRowsGradientLaunch, Gather, GatheredLaunch, OperandLaunch, OutputGradientLaunch,
 };
-use crate::linear::{Activation, Perturbation};
+use crate::linear::Activation;
 
 /// The gradient of the outputs, and the outputs where an activation needs them.
 #[derive(Clone, Copy)]

@@ -92,7 +92,8 @@ pub fn nll_in(
 ///
 /// # Errors
 /// [`Error::ShapeMismatch`], [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], [`Error::ForeignBuffer`],
-/// and [`Error::Undefined`] for a `raw_noise` that is missing or does not belong; all before the launch.
+/// and [`Error::Undefined`] for a `raw_noise` that is missing or does not belong and for averaged logits, which are outputs
+/// of one term; all before the launch.
 ///
 /// # Numerics
 /// Values, outputs and targets are not looked at before. A label out of range makes its example's loss and gradients
@@ -100,7 +101,7 @@ pub fn nll_in(
 /// of its row (average) or of its example (mixture). Minus infinity is a class of probability zero; if every term of an
 /// example has probability zero the mixture loss is `+inf` and its gradient NaN.
 ///
-/// Within 1e-5 (1 + |value|) of [`crate::host::nll_with_gradient`] for log-likelihoods down to about -20: the mixture's
+/// Within 1e-5 (1 + |value|) of [`rank1_core::objective::nll_from_outputs`] for log-likelihoods down to about -20: the mixture's
 /// gradient weighs terms by `exp` of them, so that its relative error grows with their size times `2^-24`. Relies on
 /// the device's `exp` within a few units of the last place and on its `ln` within `2^-21`. Sums have a fixed order:
 /// the same device gives the same bits.
@@ -194,6 +195,12 @@ impl Call<'_> {
         let elements = shape.elements(op)?;
         shape.check_likelihood(op, "outputs", self.likelihood)?;
         check_noise(op, self.likelihood, self.raw_noise.is_some())?;
+        if self.form == NllForm::MarginalizedLogits {
+            return Err(Error::Undefined {
+                op,
+                what: "averaged logits; average them before and give one term",
+            });
+        }
         let limits = limits_of(client);
         // Losses, or parts of the gradient of a noise scale, are words in every precision.
         let words = if self.raw_noise.is_some() { elements } else { shape.n_examples };
@@ -228,7 +235,7 @@ impl Call<'_> {
     fn scale(&self) -> f32 {
         let terms = match self.form {
             NllForm::AverageNll => self.shape.n_terms(),
-            NllForm::MixtureNll => 1,
+            _ => 1,
         };
         (-1.0 / (terms as f64 * self.shape.n_examples as f64)) as f32
     }

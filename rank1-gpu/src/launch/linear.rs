@@ -11,10 +11,11 @@ use super::layer_library::Map;
 use super::product::floats;
 use super::row_sums::Present;
 use crate::Error;
+use crate::Perturbation;
 use crate::arithmetic::Arithmetic;
 use crate::kernels::linear::{Factored, FactoredLaunch, Plain, PlainLaunch};
 use crate::kernels::linear_backward::{ProductGradient, ProductGradientLaunch};
-use crate::linear::{Factor, FactorRows, LayerGrads, LinearShape, Perturbation, Sizes};
+use crate::linear::{Factor, FactorRows, LayerGrads, LinearShape, Sizes};
 
 /// Outputs of all members: `activation(((x ∘ s) W) ∘ r + bias)` in one kernel.
 ///
@@ -34,7 +35,7 @@ use crate::linear::{Factor, FactorRows, LayerGrads, LinearShape, Perturbation, S
 /// # Numerics
 /// Sums are f32. Maps that fill a device (see [`crate::launch::engine`]) go to the makers' library, whose order of summation is its own;
 /// all others sum over `D_in` from first to last, so that their results do not depend on the batch. Within 1e-5 (1 + |value|) of
-/// [`crate::host::perturbed_linear`] for entries of size 1 and `D_in` in the hundreds. The tanh is a polynomial and a
+/// [`rank1_core::perturb::PerturbedLinear::forward`] for entries of size 1 and `D_in` in the hundreds. The tanh is a polynomial and a
 /// quotient of WGSL's `exp`, within 1e-6.
 ///
 /// # Source
@@ -112,7 +113,7 @@ pub(super) fn forward(
 ///
 /// # Numerics
 /// Sums over rows are cut by shape alone and added in a fixed order without atomics: two runs on one device agree to
-/// the bit. Within 1e-5 (1 + |value|) of [`crate::host::perturbed_linear_backward`] as forward.
+/// the bit. Within 1e-5 (1 + |value|) of [`rank1_core::perturb::PerturbedLinear::backward`] as forward.
 ///
 /// # Source
 /// Chain rule on [`perturbed_linear`].

@@ -5,11 +5,12 @@ use cubecl::server::Handle;
 use rank1_gpu::{
     Activation, Clip, Draw, DrawShape, DrawnFactor, DrawnLayer, Factor, FactorGradients, FactorRows,
     FactorSource, LayerGrads, LinearShape, NoiseKind, ParameterGradients, Parts, Perturbation,
-    PerturbedLayer, host, launch, transfer,
+    PerturbedLayer, launch, transfer,
 };
 
 use super::layers::values;
 use super::linear::n_rows;
+use super::oracle;
 use super::{assert_close, draw, forms, samples_of};
 
 use FactorRows::{PerExample, PerMember};
@@ -128,8 +129,7 @@ impl Case {
             Source::Given(rows) => Some((wide(&numbers.0[0]), rows)),
             Source::Drawn(rows, draw) => {
                 let shape = self.draw_shape(rows, width);
-                let of_sample =
-                    |draw| host::draw_factors(&draw, shape, &numbers.0[0], &numbers.0[1]).unwrap();
+                let of_sample = |draw| oracle::draw_factors(&draw, shape, &numbers.0[0], &numbers.0[1]);
                 Some((samples_of(draw, self.n_samples).into_iter().flat_map(of_sample).collect(), rows))
             }
         };
@@ -145,8 +145,8 @@ impl Case {
             activation: self.kind.activation,
         };
         let x = wide(&self.x);
-        let y = host::perturbed_linear(self.shape, &layer, &x).unwrap();
-        let grads = host::perturbed_linear_backward(self.shape, &layer, &x, &wide(&self.grad_y)).unwrap();
+        let y = oracle::perturbed_linear(self.shape, &layer, &x);
+        let grads = oracle::perturbed_linear_backward(self.shape, &layer, &x, &wide(&self.grad_y));
         let through = |source, numbers: &Numbers, width, gradient: Option<Vec<f64>>| match source {
             Source::Absent => vec![],
             Source::Given(_) => vec![gradient.unwrap()],
@@ -156,7 +156,7 @@ impl Case {
                 let draws = samples_of(draw, self.n_samples);
                 let of_samples = gradient.chunks(gradient.len() / self.n_samples).zip(&draws);
                 of_samples.fold(vec![vec![0.0; at.len()]; 2], |mut sums, (gradient, draw)| {
-                    let got = host::draw_factors_backward(draw, shape, at, scale, gradient).unwrap();
+                    let got = oracle::draw_factors_backward(draw, shape, at, scale, gradient);
                     for (sum, of) in sums.iter_mut().zip([got.d_location, got.d_scale]) {
                         sum.iter_mut().zip(of).for_each(|(sum, of)| *sum += of);
                     }

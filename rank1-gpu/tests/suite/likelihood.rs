@@ -2,19 +2,20 @@
 
 use cubecl::client::Client;
 use cubecl::server::Handle;
-use rank1_gpu::host::{self, Targets};
+use rank1_core::targets::Targets;
 use rank1_gpu::launch::{self, NllGrads};
 use rank1_gpu::{Error, Likelihood, NllForm, OutputShape, Precision, transfer};
 
 use super::assert_close;
 use super::halves::{assert_stored, halves, precisions};
 use super::library::round;
+use super::oracle;
 
 const FORMS: [NllForm; 2] = [NllForm::AverageNll, NllForm::MixtureNll];
 const SCALARS: [Likelihood; 3] =
     [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::HeteroscedasticGaussian];
 
-/// `[S, K, B, C]`: odd primes, each axis at 1, rows shared by several units, more members than units of a small cube,
+/// `[S, K, B, C]`: odd primes, each axis at its least, rows shared by several units, more members than units of a small cube,
 /// and a batch behind the end of a cube.
 ///
 /// Few, because each tiling is compiled anew.
@@ -22,8 +23,8 @@ const SHAPES: [[usize; 4]; 8] = [
     [2, 3, 5, 7],
     [5, 1, 5, 7],
     [2, 3, 1, 7],
-    [2, 3, 5, 1],
-    [1, 1, 1, 1],
+    [2, 3, 5, 2],
+    [1, 1, 1, 2],
     [1, 17, 5, 13],
     [3, 5, 2, 131],
     [1, 2, 263, 3],
@@ -57,20 +58,31 @@ fn case(likelihood: Likelihood, [n_samples, n_members, n_examples, n_outputs]: [
     }
 }
 
+/// Losses of examples, and the gradients of their mean.
+struct Expected {
+    values: Vec<f64>,
+    outputs: Vec<f64>,
+    raw_noise: Option<Vec<f64>>,
+}
+
 impl Case {
     /// The same with outputs rounded to a precision.
     fn rounded_to(self, precision: Precision) -> Self {
         Self { precision, outputs: round(&self.outputs, precision), ..self }
     }
 
-    fn host(&self, form: NllForm) -> host::NllGrads {
+    fn host(&self, form: NllForm) -> Expected {
         let targets = if self.likelihood.is_classification() {
-            Targets::Labels(&self.labels)
+            let n_classes = if self.likelihood == Likelihood::Bernoulli { 2 } else { self.shape.n_outputs };
+            Targets::Classes { labels: self.labels.iter().map(|label| *label as usize).collect(), n_classes }
         } else {
-            Targets::Values(&self.values)
+            Targets::Values(self.values.iter().map(|value| f64::from(*value)).collect())
         };
         let raw_noise = self.raw_noise.as_deref();
-        host::nll_with_gradient(self.likelihood, form, self.shape, &self.outputs, targets, raw_noise).unwrap()
+        let (values, grads) =
+            oracle::nll_with_gradient(self.likelihood, form, self.shape, &self.outputs, &targets, raw_noise);
+        let outputs = grads.outputs.into_iter().collect();
+        Expected { values, outputs, raw_noise: grads.raw_noise.map(|raw| raw.to_vec()) }
     }
 
     fn device(&self, client: &Client, form: NllForm) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
@@ -122,6 +134,9 @@ fn check_categorical(client: &Client, precision: Precision) {
     for shape in &SHAPES[..3] {
         case(Likelihood::Categorical, *shape).rounded_to(precision).check(client, NllForm::AverageNll);
     }
+    case(Likelihood::Categorical, SHAPES[0])
+        .rounded_to(precision)
+        .check(client, NllForm::MarginalizedProbabilities);
 }
 
 pub(crate) fn scalar_losses_and_gradients_equal_the_host(client: &Client) {
@@ -298,6 +313,8 @@ pub(crate) fn losses_of_misfitting_buffers_are_refused_by_name(client: &Client) 
     noise.raw_noise = None;
     let got = noise.launch(client, form);
     assert!(matches!(got, Err(Error::Undefined { .. })), "{got:?}");
+    let got = case(Likelihood::Categorical, [2, 3, 5, 7]).launch(client, NllForm::MarginalizedLogits);
+    assert!(matches!(got, Err(Error::Undefined { .. })), "{got:?}");
     let mut noisy = case(Likelihood::Bernoulli, [2, 3, 5, 1]);
     noisy.raw_noise = Some(vec![0.0; 3]);
     let got = noisy.launch(client, form);
@@ -344,6 +361,4 @@ pub(crate) fn foreign_outputs_are_refused_by_name(client: &Client, foreign: &Han
     assert!(matches!(got, Err(Error::ForeignBuffer { argument: "outputs", .. })), "{got:?}");
     let got = nll(&own, foreign);
     assert!(matches!(got, Err(Error::ForeignBuffer { argument: "targets", .. })), "{got:?}");
-    let got = launch::class_predictive(client, likelihood, shape, foreign);
-    assert!(matches!(got, Err(Error::ForeignBuffer { argument: "logits", .. })), "{got:?}");
 }

@@ -12,6 +12,7 @@ mod library;
 mod library_convolution;
 mod likelihood;
 mod linear;
+mod oracle;
 mod refusals;
 mod stream;
 

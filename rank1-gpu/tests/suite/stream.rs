@@ -1,9 +1,9 @@
 //! The integer stream of a device against the host's, bit for bit.
 
 use cubecl::client::Client;
-use rank1_gpu::host::{At, word};
 use rank1_gpu::{DrawShape, launch, transfer};
 
+use super::oracle::word;
 use super::{KEY, SHAPES, shape};
 
 fn device_words(client: &Client, key: [u32; 2], step: u32, shape: DrawShape) -> Vec<u32> {
@@ -15,7 +15,7 @@ fn host_words(key: [u32; 2], step: u32, shape: DrawShape) -> Vec<u32> {
     let rows = (0..shape.n_members as u32)
         .flat_map(|member| (0..shape.n_examples as u32).map(move |example| (member, example)));
     rows.flat_map(|(member, example)| {
-        (0..shape.width as u32).map(move |index| word(key, At { step, member, example, index }))
+        (0..shape.width as u32).map(move |index| word(key, [step, member, example], index))
     })
     .collect()
 }
@@ -37,7 +37,6 @@ pub(crate) fn words_do_not_depend_on_the_grid(client: &Client) {
     let words = device_words(client, KEY, 5, tall);
     let every = (0..n_examples).step_by(997).chain(n_examples - 600..n_examples);
     for example in every {
-        let at = At { step: 5, member: 0, example: example as u32, index: 0 };
-        assert_eq!(words[example], word(KEY, at), "example {example}");
+        assert_eq!(words[example], word(KEY, [5, 0, example as u32], 0), "example {example}");
     }
 }

@@ -10,11 +10,12 @@ const MEMBERS: [&str; 7] =
     ["rank1-core", "rank1-priors", "rank1-gpu", "rank1-models", "rank1-data", "rank1-cli", "xtask"];
 
 /// Every dependency between members that the architecture allows; `true` when it must be behind a feature.
-const ARROWS: [(&str, &str, bool); 7] = [
+const ARROWS: [(&str, &str, bool); 8] = [
     ("rank1-cli", "rank1-core", false),
     ("rank1-cli", "rank1-data", false),
     ("rank1-cli", "rank1-models", false),
     ("rank1-data", "rank1-core", false),
+    ("rank1-gpu", "rank1-core", false),
     ("rank1-models", "rank1-core", false),
     ("rank1-models", "rank1-gpu", true),
     ("rank1-models", "rank1-priors", false),

@@ -9,8 +9,9 @@ use cubek_matmul::multi_level::args::BatchedCoords;
 use cubek_matmul::multi_level::components::global::memory::GlobalLayoutConfig;
 
 use super::gather::{Gathered, Spot};
+use crate::Perturbation;
 use crate::kernels::activation::through_activation;
-use crate::linear::{Activation, Perturbation};
+use crate::linear::Activation;
 
 /// Rows `[rows, width]` of storage type `S`, read `N` neighbors of a row at a time and computed in f32.
 ///

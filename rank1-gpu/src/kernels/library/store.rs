@@ -10,8 +10,9 @@ use cubek_matmul::multi_level::args::BatchedCoords;
 use cubek_matmul::multi_level::components::global::memory::GlobalLayoutConfig;
 
 use super::operand::{perturb_vector, through_activation_vector};
+use crate::Perturbation;
 use crate::kernels::activation::activate;
-use crate::linear::{Activation, Perturbation};
+use crate::linear::Activation;
 
 /// The gradient of an input factor before any sum over rows that share it: `sum * x`, or the sum where the factor adds.
 #[derive(CubeType, CubeLaunch, Clone)]

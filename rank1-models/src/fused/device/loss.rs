@@ -14,9 +14,10 @@ use burn::tensor::{DType, Int, Shape, Tensor, TensorData};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
+use rank1_core::likelihood::Likelihood;
 use rank1_core::objective::NllForm;
 use rank1_core::targets::Targets;
-use rank1_gpu::{Likelihood, OutputShape, launch};
+use rank1_gpu::{OutputShape, launch};
 
 use crate::fused::Optional;
 
@@ -45,7 +46,7 @@ pub struct LossArguments<B: Backend> {
     /// Distribution of a target.
     pub likelihood: Likelihood,
     /// Reduction over samples and members.
-    pub form: rank1_gpu::NllForm,
+    pub form: NllForm,
 }
 
 /// The loss with its gradients.
@@ -155,14 +156,13 @@ impl<B: MeanNllWithGradient, C: CheckpointStrategy> MeanNllOps for Autodiff<B, C
 ///
 /// `raw_noise` has K entries. Averaged logits are outputs of one sample of one member.
 pub(crate) fn mean_nll(
-    likelihood: rank1_core::likelihood::Likelihood,
+    likelihood: Likelihood,
     form: NllForm,
     outputs: &Tensor<2>,
     targets: &Targets,
     raw_noise: Option<&Tensor<2>>,
     n_samples: usize,
 ) -> Option<Tensor<1>> {
-    use rank1_core::likelihood::Likelihood as Distribution;
     let DispatchDevice::Cube(device) = outputs.device().without_autodiff().as_dispatch().clone() else {
         return None;
     };
@@ -170,21 +170,14 @@ pub(crate) fn mean_nll(
     let (n_examples, n_samples) = (targets.len(), n_samples.max(1));
     let n_members = rows.checked_div(n_samples.checked_mul(n_examples)?)?;
     let shape = OutputShape { n_samples, n_members, n_examples, n_outputs };
-    let (likelihood, n_classes) = match (likelihood, targets) {
-        (Distribution::Categorical, Targets::Classes { n_classes, .. }) => {
-            (Likelihood::Categorical, *n_classes)
-        }
-        (Distribution::Bernoulli, Targets::Classes { n_classes: 2, .. }) => (Likelihood::Bernoulli, 2),
-        (Distribution::Gaussian, Targets::Values(_)) => (Likelihood::Gaussian, 0),
-        (Distribution::HeteroscedasticGaussian, Targets::Values(_)) => {
-            (Likelihood::HeteroscedasticGaussian, 0)
-        }
+    let n_classes = match (likelihood, targets) {
+        (Likelihood::Categorical, Targets::Classes { n_classes, .. }) => *n_classes,
+        (Likelihood::Bernoulli, Targets::Classes { n_classes: 2, .. }) => 2,
+        (Likelihood::Gaussian | Likelihood::HeteroscedasticGaussian, Targets::Values(_)) => 0,
         _ => return None,
     };
-    let form = match form {
-        NllForm::AverageNll | NllForm::MarginalizedLogits => rank1_gpu::NllForm::AverageNll,
-        NllForm::MixtureNll | NllForm::MarginalizedProbabilities => rank1_gpu::NllForm::MixtureNll,
-    };
+    // Of one term the average is the likelihood itself.
+    let form = if form == NllForm::MarginalizedLogits { NllForm::AverageNll } else { form };
     let noise_fits = match raw_noise {
         Some(noise) => likelihood == Likelihood::Gaussian && noise.shape().num_elements() == n_members,
         None => likelihood != Likelihood::Gaussian,

@@ -13,7 +13,7 @@ use burn::tensor::{DType, Tensor};
 use burn_cubecl::CubeDevice;
 use burn_cubecl::cubecl::client::Client;
 use rank1_core::perturb::Perturbation;
-use rank1_gpu::{ConvShape, Draw, DrawShape, FactorRows, LinearShape, Pads, launch};
+use rank1_gpu::{ConvShape, Draw, DrawShape, FactorRows, LinearShape, launch};
 
 use crate::layer::ConvGeometry;
 
@@ -175,10 +175,7 @@ impl DeviceLayer {
             output_factor: argument(self.output_factor),
             bias: self.bias.map(Tensor::into_dispatch).into(),
             shape,
-            perturbation: match self.perturbation {
-                Perturbation::Multiplicative => rank1_gpu::Perturbation::Multiplicative,
-                Perturbation::Additive => rank1_gpu::Perturbation::Additive,
-            },
+            perturbation: self.perturbation,
         });
         Tensor::from_dispatch(output)
     }
@@ -198,7 +195,6 @@ fn argument(factor: Option<LayerFactor>) -> FactorArgument<Dispatch> {
 }
 
 fn conv_shape(shape: &rank1_core::conv::ConvShape, n_members: usize, batch_size: usize) -> ConvShape {
-    let rank1_core::conv::Pads { top, bottom, left, right } = shape.pads();
     ConvShape {
         n_members,
         batch_size,
@@ -209,7 +205,7 @@ fn conv_shape(shape: &rank1_core::conv::ConvShape, n_members: usize, batch_size:
         kernel: shape.kernel,
         stride: shape.stride,
         dilation: shape.dilation,
-        pads: Pads { top, bottom, left, right },
+        pads: shape.pads(),
     }
 }
 
