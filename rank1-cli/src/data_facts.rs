@@ -4,8 +4,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
-use rank1_core::likelihood::Likelihood;
+use anyhow::{Context, Result};
 use rank1_data::{InputLayout, SetInfo, Task, benchmark};
 use rank1_models::network::{InputShape, NetworkShape};
 use rank1_models::recipe::Recipe;
@@ -73,20 +72,8 @@ impl DataFacts {
     /// # Errors
     /// A likelihood that does not fit the task.
     pub fn network(self, recipe: &Recipe) -> Result<NetworkShape> {
-        let likelihood = recipe.model.likelihood.unwrap_or(match self.task {
-            Task::Classification => Likelihood::Categorical,
-            Task::Regression => Likelihood::HeteroscedasticGaussian,
-        });
-        let outputs = match (likelihood, self.n_classes) {
-            (Likelihood::Categorical, Some(classes)) => classes,
-            (Likelihood::Bernoulli, Some(2)) | (Likelihood::Gaussian, None) => 1,
-            (Likelihood::HeteroscedasticGaussian, None) => 2,
-            (Likelihood::Bernoulli, Some(classes)) => {
-                bail!("likelihood `bernoulli` needs two classes, {} has {classes}", self.name)
-            }
-            _ => bail!("likelihood {likelihood:?} does not fit a {} task ({})", self.task, self.name),
-        };
-        Ok(NetworkShape { input: self.input, body: recipe.model.body.clone(), outputs, likelihood })
+        NetworkShape::of(&recipe.model, self.input, self.n_classes)
+            .with_context(|| format!("{}, a {} task", self.name, self.task))
     }
 }
 

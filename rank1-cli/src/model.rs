@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ndarray::ArrayView2;
-use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Standard, Task};
+use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Task};
 use rank1_models::checkpoint::{read_sealed, write_sealed};
 use rank1_models::device::Compute;
 use rank1_models::engine::Engine;
@@ -227,7 +227,7 @@ impl Model {
         let scale = self.document.normalizer.target();
         let mut seen = |rows: Range<usize>, samples: usize, predictive: Predictive| {
             let rows: Vec<usize> = rows.collect();
-            let nll = in_target_unit(scale, predictive)?.nll(&targets.select(&rows))?;
+            let nll = predictive.in_target_unit(scale)?.nll(&targets.select(&rows))?;
             let of_step = steps.iter().zip(&mut sums).filter(|(step, _)| **step == samples);
             of_step.for_each(|(_, sum)| *sum += nll * rows.len() as f64);
             Ok(())
@@ -236,7 +236,7 @@ impl Model {
         let all = predict_in_steps(networks, engines, inputs, samples, chunk, steps, &mut seen)?;
         let below = steps.iter().zip(sums).filter(|(step, _)| **step < samples);
         let points = below.map(|(&step, sum)| [step as f64, sum / part.len() as f64]).collect();
-        Ok((in_target_unit(scale, all)?, points))
+        Ok((all.in_target_unit(scale)?, points))
     }
 
     /// Predicts normalized rows, in memory or streamed.
@@ -250,7 +250,7 @@ impl Model {
     ) -> Result<Predictive> {
         let chunk = self.recipe.get().predict.chunk_rows;
         let predictive = predict(&self.networks, &mut self.engines, inputs, samples, chunk)?;
-        self.in_target_unit(predictive)
+        Ok(predictive.in_target_unit(self.document.normalizer.target())?)
     }
 
     /// As [`Model::predict_normalized`], with up to `most` samples: each row until its standard error, in the target's own
@@ -269,25 +269,11 @@ impl Model {
         let sampling = AdaptiveSampling { standard_error: standard_error / unit, most };
         let found = predict_adaptively(&self.networks, &mut self.engines, inputs, sampling, chunk)?;
         let AdaptivePredictive { predictive, samples } = found;
-        Ok(AdaptivePredictive { predictive: self.in_target_unit(predictive)?, samples })
+        Ok(AdaptivePredictive {
+            predictive: predictive.in_target_unit(self.document.normalizer.target())?,
+            samples,
+        })
     }
-
-    fn in_target_unit(&self, predictive: Predictive) -> Result<Predictive> {
-        Ok(in_target_unit(self.document.normalizer.target(), predictive)?)
-    }
-}
-
-fn in_target_unit(
-    scale: Option<Standard>,
-    predictive: Predictive,
-) -> Result<Predictive, rank1_models::Error> {
-    let Some(scale) = scale else { return Ok(predictive) };
-    Ok(match predictive {
-        Predictive::Values { mixture, n_members } => {
-            Predictive::Values { mixture: mixture.affine(scale.std, scale.mean)?, n_members }
-        }
-        classes => classes,
-    })
 }
 
 /// Where a run keeps its checkpoint.

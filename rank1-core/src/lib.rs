@@ -24,6 +24,7 @@ pub mod pool;
 pub mod predictive;
 mod product;
 pub mod real;
+pub mod scaling;
 mod scratch;
 pub mod simd;
 pub mod targets;

@@ -54,7 +54,7 @@ fn own_table(folder: &std::path::Path) -> Result<(), Box<dyn Error>> {
     let raw = schema.read_inputs(&path)?.values;
     println!("columns:        {}", schema.feature_names().join(", "));
     println!("a new row:      {:.2}", raw.row(0));
-    println!("the same, normalized: {:.2}", normalizer.apply_values(raw.view())?.row(0));
+    println!("the same, normalized: {:.2}", normalizer.apply_inputs(raw.view())?.row(0));
     Ok(())
 }
 

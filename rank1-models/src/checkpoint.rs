@@ -41,6 +41,11 @@ struct Manifest {
     #[serde(default)]
     program: String,
     recipe_hash: String,
+    /// SHA-256 of the network's shape, and of the rows; older versions did not tell.
+    #[serde(default)]
+    shape_hash: String,
+    #[serde(default)]
+    data_hash: String,
     seed: u64,
     steps: u64,
     finished: bool,
@@ -56,18 +61,29 @@ struct Manifest {
     pending: Pending,
 }
 
+/// What a state was trained from, as SHA-256 digests: a state of anything else is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// Of the recipe, [`crate::recipe::CheckedRecipe::hash`].
+    pub recipe: String,
+    /// Of the network's shape, [`crate::network::NetworkShape::hash`].
+    pub shape: String,
+    /// Of training and validation rows; empty where a state is read to predict with.
+    pub data: String,
+}
+
 /// The folder of one network inside a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
     folder: PathBuf,
-    recipe_hash: String,
+    origin: Origin,
 }
 
 impl Slot {
-    /// The slot of network `index` in the checkpoint folder `root` of a recipe with hash `recipe_hash`.
+    /// The slot of network `index` in the checkpoint folder `root`.
     #[must_use]
-    pub fn new(root: &Path, index: usize, recipe_hash: &str) -> Self {
-        Self { folder: root.join(format!("network{index}")), recipe_hash: recipe_hash.into() }
+    pub fn new(root: &Path, index: usize, origin: Origin) -> Self {
+        Self { folder: root.join(format!("network{index}")), origin }
     }
 
     /// Writes a state; on return it is on disk, and the one before is gone.
@@ -97,7 +113,9 @@ impl Slot {
         let manifest = Manifest {
             format: FORMAT,
             program: PROGRAM.into(),
-            recipe_hash: self.recipe_hash.clone(),
+            recipe_hash: self.origin.recipe.clone(),
+            shape_hash: self.origin.shape.clone(),
+            data_hash: self.origin.data.clone(),
             seed: state.seed,
             steps: state.optimizer.steps,
             finished: state.finished,
@@ -119,11 +137,19 @@ impl Slot {
     /// [`Error::Checkpoint`] when the manifest, a hash, a tensor or the recipe does not fit.
     pub fn load(&self, network: &Network, recipe: &Recipe) -> Result<Option<TrainState>, Error> {
         let Some(manifest) = self.manifest()? else { return Ok(None) };
-        if manifest.recipe_hash != self.recipe_hash {
+        if manifest.recipe_hash != self.origin.recipe {
             return Err(self.fault(CheckpointFault::Recipe {
-                expected: self.recipe_hash.clone(),
+                expected: self.origin.recipe.clone(),
                 got: manifest.recipe_hash,
             }));
+        }
+        // What either side does not tell is not compared.
+        let differs = |own: &str, got: &str| !own.is_empty() && !got.is_empty() && own != got;
+        if differs(&self.origin.shape, &manifest.shape_hash) {
+            return Err(self.fault(CheckpointFault::Shape));
+        }
+        if differs(&self.origin.data, &manifest.data_hash) {
+            return Err(self.fault(CheckpointFault::Data));
         }
         let Some((file, expected)) = manifest.files.iter().next() else {
             return Err(self.fault(CheckpointFault::Manifest("names no tensor file".into())));

@@ -50,6 +50,9 @@ pub enum Error {
         /// What came.
         got: String,
     },
+    /// Rows that cannot be trained on as the recipe says.
+    #[error("training rows: {0}")]
+    Data(DataFault),
     /// A checkpoint cannot be used.
     #[error("checkpoint {}: {reason}", path.display())]
     Checkpoint {
@@ -57,6 +60,12 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         reason: CheckpointFault,
+    },
+    /// A network whose training has not ended.
+    #[error("training stopped after step {step}; finish it before it is opened")]
+    Unfinished {
+        /// Steps done.
+        step: u64,
     },
     /// A file could not be read or written.
     #[error("{action} {}: {source}", path.display())]
@@ -120,6 +129,48 @@ impl Error {
     }
 }
 
+/// Why training rows were refused.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum DataFault {
+    /// Not one target for each row.
+    #[error("expected a target for each of {rows} rows, got {targets}")]
+    Targets {
+        /// Rows of the inputs.
+        rows: usize,
+        /// Number of targets.
+        targets: usize,
+    },
+    /// A held-out row that is not there.
+    #[error("row {index} is held out for validation, but there are {rows} rows (counted from 0)")]
+    ValidationIndex {
+        /// The index.
+        index: usize,
+        /// Rows of the inputs.
+        rows: usize,
+    },
+    /// Every row is held out.
+    #[error("all {rows} rows are held out for validation, none is left to train on; hold out fewer")]
+    NothingToTrainOn {
+        /// Rows of the inputs.
+        rows: usize,
+    },
+    /// No row is held out, and something is to be judged.
+    #[error(
+        "`{key}` judges held-out rows, and none is held out; hold some out (`data.validation`) or leave the key out"
+    )]
+    NoValidation {
+        /// The key that asks for them.
+        key: &'static str,
+    },
+    /// The network's shape is not the recipe's.
+    #[error("the {what} of the network's shape is not that of the recipe's `model`")]
+    Shape {
+        /// What differs.
+        what: &'static str,
+    },
+}
+
 /// Why a checkpoint was refused.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 #[non_exhaustive]
@@ -170,6 +221,12 @@ pub enum CheckpointFault {
         /// Hash in the manifest.
         got: String,
     },
+    /// The checkpoint belongs to a network of another shape.
+    #[error("was written for a network of another shape (inputs, architecture, outputs or likelihood)")]
+    Shape,
+    /// The checkpoint belongs to other rows.
+    #[error("was written for other training or validation rows; start a new folder")]
+    Data,
     /// The tensor file does not parse.
     #[error("`{file}` is not a valid safetensors file: {cause}")]
     Format {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rank1_core::noise::philox4x32;
 use rayon::prelude::*;
 
-use crate::checkpoint::Slot;
+use crate::checkpoint::{Origin, Slot};
 use crate::device::Compute;
 use crate::error::Error;
 use crate::network::{Network, NetworkShape};
@@ -146,13 +146,15 @@ pub fn fit_until(
     stop: &AtomicBool,
 ) -> Result<Fitted, Error> {
     Compute::supports(recipe.get().train.engine)?;
-    let parts = data.parts();
-    let (trials, chosen) = search(recipe, shape, &parts, options, stop)?;
+    data.check(recipe.get(), shape)?;
+    let (trials, chosen) = search(recipe, shape, data, options, stop)?;
     let network = Network::new(shape.clone(), &chosen.get().method)?;
-    let on_all = chosen.get().train.early_stopping.is_none();
-    let sets = if on_all { data.all() } else { parts.sets() };
+    // Rows are copied only where some are held out.
+    let parts = chosen.get().train.early_stopping.is_some().then(|| data.parts());
+    let sets = parts.as_ref().map_or_else(|| data.all(), Parts::sets);
+    let origin = Origin { recipe: recipe.hash(), shape: shape.hash(), data: data.fingerprint() };
     let one = |index| {
-        let slot = options.checkpoint.map(|root| Slot::new(root, index, &recipe.hash()));
+        let slot = options.checkpoint.map(|root| Slot::new(root, index, origin.clone()));
         fit_network(&network, chosen.get(), sets, index, slot, options, stop)
     };
     let indices = 0..recipe.get().method.n_networks();
@@ -176,10 +178,10 @@ pub fn fit_until(
     })
 }
 
-/// Reads the networks of a finished run.
+/// Reads the networks of a run.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] and [`Error::Io`]; a network that is missing or unfinished.
+/// [`Error::Checkpoint`], also for states of another recipe or shape, and [`Error::Io`]; a network that is missing.
 pub fn load(
     chosen: &Recipe,
     recipe_hash: &str,
@@ -187,9 +189,10 @@ pub fn load(
     checkpoint: &Path,
 ) -> Result<Vec<TrainState>, Error> {
     let network = Network::new(shape.clone(), &chosen.method)?;
+    let origin = Origin { recipe: recipe_hash.into(), shape: shape.hash(), data: String::new() };
     let mut states = Vec::new();
     for index in 0..chosen.method.n_networks() {
-        let state = Slot::new(checkpoint, index, recipe_hash).load(&network, chosen)?;
+        let state = Slot::new(checkpoint, index, origin.clone()).load(&network, chosen)?;
         states.push(state.ok_or_else(|| Error::Io {
             action: "read the manifest of",
             path: checkpoint.join(format!("network{index}")),
@@ -197,6 +200,24 @@ pub fn load(
         })?);
     }
     Ok(states)
+}
+
+/// Writes trained networks as the finished states that [`load`] reads.
+///
+/// # Errors
+/// [`Error::Io`] naming the file.
+pub fn save(
+    networks: &[TrainedNetwork],
+    recipe_hash: &str,
+    shape: &NetworkShape,
+    checkpoint: &Path,
+) -> Result<(), Error> {
+    let origin = Origin { recipe: recipe_hash.into(), shape: shape.hash(), data: String::new() };
+    for (index, TrainedNetwork { network, parameters, seed }) in networks.iter().enumerate() {
+        let state = TrainState::finished(parameters.to_vec(), *seed);
+        Slot::new(checkpoint, index, origin.clone()).save(network, &state)?;
+    }
+    Ok(())
 }
 
 fn pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
@@ -306,13 +327,14 @@ fn combinations(recipe: &Recipe) -> Vec<Vec<Override>> {
 fn search(
     recipe: &CheckedRecipe,
     shape: &NetworkShape,
-    parts: &Parts<'_>,
+    data: &TrainingData,
     options: FitOptions<'_>,
     stop: &AtomicBool,
 ) -> Result<(Vec<Trial>, CheckedRecipe), Error> {
     if recipe.get().search.is_empty() {
         return Ok((Vec::new(), recipe.clone()));
     }
+    let parts = &data.parts();
     let combinations = combinations(recipe.get());
     let of = combinations.len();
     let one = |(trial, values): (usize, &Vec<Override>)| {

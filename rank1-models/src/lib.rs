@@ -15,6 +15,7 @@ pub mod inputs;
 #[cfg(feature = "burn")]
 pub mod layer;
 pub mod method;
+mod model;
 pub mod network;
 pub mod optimizer;
 pub mod params;
@@ -27,8 +28,13 @@ pub mod train;
 mod zoo;
 
 pub use error::Error;
+pub use model::{Model, Setup};
 
 /// The snippets of the workspace's README, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
+struct WorkspaceReadme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -11,6 +11,7 @@ use ndarray::{Array2, Array4, ArrayView2, ArrayView3, Axis, concatenate};
 use rank1_core::likelihood::{Likelihood, noise_scale};
 use rank1_core::metrics;
 use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive, PredictiveAccumulator};
+use rank1_core::scaling::Standard;
 use rank1_core::targets::Targets;
 
 use crate::engine::{DrawKey, Engine};
@@ -84,6 +85,19 @@ impl Predictive {
             Self::Values { mixture, n_members } => {
                 Self::Values { mixture: mixture.select(rows), n_members: *n_members }
             }
+        }
+    }
+
+    /// Values of a standardized target in its own unit; classes as they are.
+    ///
+    /// # Errors
+    /// A scale that is not positive and finite.
+    pub fn in_target_unit(self, target: Option<Standard>) -> Result<Self, Error> {
+        match (self, target) {
+            (Self::Values { mixture, n_members }, Some(scale)) => {
+                Ok(Self::Values { mixture: mixture.affine(scale.std, scale.mean)?, n_members })
+            }
+            (as_it_is, _) => Ok(as_it_is),
         }
     }
 

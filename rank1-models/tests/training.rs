@@ -9,7 +9,7 @@ use rank1_core::likelihood::Likelihood;
 use rank1_core::noise::{At, NoiseStream};
 use rank1_core::targets::Targets;
 use rank1_models::Error;
-use rank1_models::checkpoint::{FORMAT, Slot, read_sealed, write_sealed};
+use rank1_models::checkpoint::{FORMAT, Origin, Slot, read_sealed, write_sealed};
 use rank1_models::device::Compute;
 use rank1_models::fit::{FitOptions, Fitted, Progress, TrainingData, fit, fit_until};
 use rank1_models::network::{Activation, Network, NetworkShape};
@@ -271,7 +271,7 @@ fn a_run_stopped_after_any_step_resumes_to_the_same_bits() {
             .unwrap();
             for stop_after in 1..whole.step() {
                 let folder = tempfile::tempdir().unwrap();
-                let slot = Slot::new(folder.path(), 0, &recipe.hash());
+                let slot = Slot::new(folder.path(), 0, Origin { recipe: recipe.hash(), ..Origin::default() });
                 let mut keeper = Keeper { slot: slot.clone(), network: network.clone(), stop_after };
                 train(&network, recipe.get(), &Compute::default(), sets, start.clone(), &mut keeper)
                     .unwrap_err();
@@ -355,7 +355,10 @@ fn a_fit_that_is_asked_to_stop_saves_and_goes_on_to_the_same_bits() {
     let error = fit_until(&short, &shape(), &data, options, &stop).unwrap_err();
     assert!(matches!(error, Error::Interrupted), "{error}");
     let network = Network::new(shape(), &short.get().method).unwrap();
-    let saved = Slot::new(folder.path(), 0, &short.hash()).load(&network, short.get()).unwrap().unwrap();
+    let saved = Slot::new(folder.path(), 0, Origin { recipe: short.hash(), ..Origin::default() })
+        .load(&network, short.get())
+        .unwrap()
+        .unwrap();
     assert_eq!((saved.step(), saved.finished), (6, false), "three epochs of two steps");
     // Nothing is trained while the request stands.
     let error = fit_until(&short, &shape(), &data, options, &stop).unwrap_err();

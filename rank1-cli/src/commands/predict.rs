@@ -129,7 +129,7 @@ fn read_inputs(model: &Model, args: &PredictArgs, path: &Path) -> Result<Array2<
         let schema = schema.clone().with_reading(&own_table::changes(&args.overrides)?);
         let inputs = schema.read_inputs(path)?;
         inputs.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
-        return Ok(normalizer.apply_values(inputs.values.view())?);
+        return Ok(normalizer.apply_inputs(inputs.values.view())?);
     };
     let images = read_idx(path, 3)?;
     let n = images.shape[0];

@@ -95,7 +95,10 @@ fn a_likelihood_that_does_not_fit_the_target_is_refused() {
     let line = bench.refused(&[&TRAIN[..], &["--set", "model.likelihood=gaussian"]].concat());
     assert_says(&line, &["table.csv", "row 1 (line 2), column `y`: `red` is not a number"]);
     let line = bench.refused(&[&TRAIN[..], &["--set", "model.likelihood=bernoulli"]].concat());
-    assert_says(&line, &["recipe.toml: model: likelihood `bernoulli` needs two classes", "has 3"]);
+    assert_says(
+        &line,
+        &["recipe.toml: model: ", "expected two classes for `likelihood = \"bernoulli\"`, got 3"],
+    );
 }
 
 /// Prediction of this table by a model of the good one is refused with a line that says all of `texts`.

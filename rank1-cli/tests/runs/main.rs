@@ -6,6 +6,7 @@ mod lock;
 mod memory;
 mod moved;
 mod numbers;
+mod opened;
 mod output;
 mod signals;
 mod start;

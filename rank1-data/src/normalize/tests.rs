@@ -34,7 +34,7 @@ fn large_numbers_that_differ_little_stay_different() {
     for (row, &value) in got.iter().enumerate() {
         assert_relative_eq!(f64::from(value), (row as f64 - 29.0) / std, epsilon = 1e-6);
     }
-    assert_eq!(normalizer.apply_values(inputs.view()).unwrap(), got);
+    assert_eq!(normalizer.apply_inputs(inputs.view()).unwrap(), got);
 }
 
 #[test]

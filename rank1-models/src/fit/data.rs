@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Axis};
 use rank1_core::targets::Targets;
+use sha2::{Digest, Sha256};
 
+use crate::error::{DataFault, Error};
 use crate::inputs::{InputStream, Inputs};
+use crate::network::NetworkShape;
+use crate::recipe::{Recipe, hex};
 use crate::train::{Augmentation, Rows, TrainingSets};
 
 /// Normalized training rows, and which of them are held out for validation.
@@ -82,6 +86,60 @@ pub(super) struct Parts<'a> {
 }
 
 impl TrainingData {
+    /// Refuses rows that a recipe cannot be trained on, and a shape that is not the recipe's.
+    ///
+    /// # Errors
+    /// [`Error::Data`], and what [`Targets::check`] refuses.
+    pub(super) fn check(&self, recipe: &Recipe, shape: &NetworkShape) -> Result<(), Error> {
+        let n_rows = self.inputs.all().n_rows();
+        let fault = |fault| Err(Error::Data(fault));
+        self.targets.check()?;
+        if self.targets.len() != n_rows {
+            return fault(DataFault::Targets { rows: n_rows, targets: self.targets.len() });
+        }
+        if let Some(&index) = self.validation.iter().find(|index| **index >= n_rows) {
+            return fault(DataFault::ValidationIndex { index, rows: n_rows });
+        }
+        let held = self.validation.iter().collect::<HashSet<_>>().len();
+        if held == n_rows {
+            return fault(DataFault::NothingToTrainOn { rows: n_rows });
+        }
+        let key = if !recipe.search.is_empty() { Some("search") } else { None };
+        let key = key.or(recipe.train.early_stopping.map(|_| "train.early_stopping"));
+        if let Some(key) = key.filter(|_| held == 0) {
+            return fault(DataFault::NoValidation { key });
+        }
+        if shape.body != recipe.model.body {
+            return fault(DataFault::Shape { what: "architecture" });
+        }
+        if recipe.model.likelihood.is_some_and(|likelihood| likelihood != shape.likelihood) {
+            return fault(DataFault::Shape { what: "likelihood" });
+        }
+        Ok(())
+    }
+
+    /// SHA-256 of inputs, targets and held-out rows; of a stream only the size of the inputs.
+    pub(super) fn fingerprint(&self) -> String {
+        let mut sha = Sha256::new();
+        let inputs = self.inputs.all();
+        for size in [inputs.n_rows(), inputs.width()] {
+            sha.update(size.to_le_bytes());
+        }
+        if let TrainingInputs::Stored(rows) = &self.inputs {
+            for row in rows.rows() {
+                row.iter().for_each(|value| sha.update(value.to_le_bytes()));
+            }
+        }
+        match &self.targets {
+            Targets::Classes { labels, .. } => {
+                labels.iter().for_each(|label| sha.update(label.to_le_bytes()))
+            }
+            Targets::Values(values) => values.iter().for_each(|value| sha.update(value.to_le_bytes())),
+        }
+        self.validation.iter().for_each(|row| sha.update(row.to_le_bytes()));
+        hex(&sha.finalize())
+    }
+
     /// All rows to train on, none to validate on.
     pub(super) fn all(&self) -> TrainingSets<'_> {
         TrainingSets {

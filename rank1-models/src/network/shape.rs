@@ -4,6 +4,10 @@
 
 use rank1_core::likelihood::Likelihood;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::recipe::{ModelRecipe, hex};
 
 /// The nonlinearity between layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +229,44 @@ impl NetworkShape {
     ) -> Self {
         let input = InputShape::Columns { width: inputs };
         Self { input, body: Body::Mlp { hidden, activation }, outputs, likelihood }
+    }
+
+    /// The shape that a recipe's model has for rows of this input and, for class targets, so many classes.
+    ///
+    /// # Errors
+    /// [`Error::Architecture`] for a likelihood that does not fit the targets.
+    pub fn of(model: &ModelRecipe, input: InputShape, n_classes: Option<usize>) -> Result<Self, Error> {
+        let default =
+            if n_classes.is_some() { Likelihood::Categorical } else { Likelihood::HeteroscedasticGaussian };
+        let likelihood = model.likelihood.unwrap_or(default);
+        let refuse = |expected, got| Err(Error::Architecture { kind: model.body.kind(), expected, got });
+        let outputs = match (likelihood, n_classes) {
+            (Likelihood::Categorical, Some(classes)) => classes,
+            (Likelihood::Bernoulli, Some(2)) | (Likelihood::Gaussian, None) => 1,
+            (Likelihood::HeteroscedasticGaussian, None) => 2,
+            (Likelihood::Bernoulli, Some(classes)) => {
+                return refuse("two classes for `likelihood = \"bernoulli\"`", format!("{classes}"));
+            }
+            (Likelihood::Categorical, None) => {
+                return refuse("classes for `likelihood = \"categorical\"`", "real values".into());
+            }
+            (_, Some(classes)) => {
+                return refuse("real values for a Gaussian likelihood", format!("{classes} classes"));
+            }
+            (Likelihood::Bernoulli, None) => {
+                return refuse("two classes for `likelihood = \"bernoulli\"`", "real values".into());
+            }
+        };
+        Ok(Self { input, body: model.body.clone(), outputs, likelihood })
+    }
+
+    /// SHA-256 of the shape.
+    ///
+    /// # Panics
+    /// Never: every field has a JSON form.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        hex(&Sha256::digest(serde_json::to_string(self).expect("every field has a JSON form")))
     }
 
     /// Number of columns of an input row.

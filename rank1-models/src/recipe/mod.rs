@@ -3,6 +3,7 @@
 //! [`parse`] reads text and overrides, reports every problem at once, and returns a [`CheckedRecipe`]; only
 //! that can be trained.
 
+mod builder;
 mod check;
 mod check_sizes;
 mod check_table;
@@ -27,6 +28,7 @@ use crate::network::Body;
 use crate::optimizer::{LearningRateMultipliers, OptimizerSpec};
 use crate::schedule::Schedule;
 
+pub use builder::RecipeBuilder;
 pub use data::{AugmentRecipe, BadImages, DataRecipe, PictureFormat, UnknownLevel};
 pub use keys::KNOWN_KEYS;
 pub use length::{Annealing, Every, Lengths};

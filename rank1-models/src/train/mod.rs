@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::init::initialize;
 use crate::inputs::Inputs;
 use crate::network::Network;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Optimizer, OptimizerSpec};
 use crate::predict::{TrainedNetwork, predict};
 use crate::recipe::{Lengths, Recipe};
 use feed::Feed;
@@ -121,6 +121,20 @@ impl TrainState {
             pending: Pending::default(),
             finished: false,
         })
+    }
+
+    /// A state of which only the selected parameters are known.
+    pub(crate) fn finished(parameters: Vec<f32>, seed: u64) -> Self {
+        Self {
+            seed,
+            parameters,
+            optimizer: Optimizer::new(OptimizerSpec::adam(0.0), 0),
+            best: None,
+            average: None,
+            history: Vec::new(),
+            pending: Pending::default(),
+            finished: true,
+        }
     }
 
     /// Steps done.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rank1_core::likelihood::Likelihood;
-use rank1_models::checkpoint::{Slot, read_sealed, write_sealed};
+use rank1_models::checkpoint::{Origin, Slot, read_sealed, write_sealed};
 use rank1_models::network::{Activation, Network, NetworkShape};
 use rank1_models::recipe::{CheckedRecipe, hex, parse};
 use rank1_models::train::{Best, EpochRecord, TrainState};
@@ -69,7 +69,11 @@ impl Stage {
         let folder = TempDir::new_in(Path::new("/dev/shm")).or_else(|_| TempDir::new()).unwrap();
         let mut stage = Self { folder, network, recipe, slots: Vec::new(), files: Vec::new() };
         for (index, state) in [state, finished].into_iter().enumerate() {
-            let slot = Slot::new(stage.folder.path(), index, &stage.recipe.hash());
+            let slot = Slot::new(
+                stage.folder.path(),
+                index,
+                Origin { recipe: stage.recipe.hash(), ..Origin::default() },
+            );
             slot.save(&stage.network, &state).unwrap();
             let read = slot.load(&stage.network, stage.recipe.get()).unwrap().unwrap();
             stage.slots.push((slot, read));
