@@ -30,25 +30,16 @@ pub struct NormShape {
 
 impl NormShape {
     /// Groups that share statistics: `K` if each member has its own, else 1.
-    ///
-    /// # Source
-    /// Definition.
     pub fn groups(&self) -> usize {
         if self.per_member { self.n_members } else { 1 }
     }
 
     /// Rows of the batch, `S K B`.
-    ///
-    /// # Source
-    /// Definition.
     pub fn rows(&self) -> usize {
         self.n_samples * self.n_members * self.n_examples
     }
 
     /// Values behind each mean.
-    ///
-    /// # Source
-    /// Definition.
     pub fn count(&self) -> usize {
         self.rows() / self.groups() * self.positions
     }

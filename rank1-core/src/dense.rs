@@ -23,9 +23,6 @@ pub struct PackedWeight {
 
 impl PackedWeight {
     /// To be called when the weight has changed; the memory is kept.
-    ///
-    /// # Source
-    /// Not from a source: storage.
     pub fn forget(&mut self) {
         self.current = None;
     }
@@ -47,9 +44,6 @@ pub struct DenseShape {
 ///
 /// # Errors
 /// [`Error::ShapeMismatch`] names the slice whose length does not fit.
-///
-/// # Source
-/// Definition.
 pub fn forward<F: Real>(
     shape: DenseShape,
     x: &[F],
@@ -74,9 +68,6 @@ pub fn forward<F: Real>(
 ///
 /// # Errors
 /// As [`forward`].
-///
-/// # Source
-/// Definition.
 pub fn forward_packed<F: Real>(
     shape: DenseShape,
     x: &[F],

@@ -25,9 +25,6 @@ impl ClipBounds {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] unless `min <= max`; NaN is refused.
-    ///
-    /// # Source
-    /// Definition.
     pub fn new(min: f64, max: f64) -> Result<Self, Error> {
         if min <= max {
             Ok(Self { min, max })

@@ -18,9 +18,6 @@ pub fn row(member: usize, example: usize, batch_size: usize) -> usize {
 ///
 /// # Panics
 /// If `batch_size` is 0.
-///
-/// # Source
-/// See [`row`].
 pub fn member_and_example(row: usize, batch_size: usize) -> (usize, usize) {
     (row / batch_size, row % batch_size)
 }
@@ -29,9 +26,6 @@ pub fn member_and_example(row: usize, batch_size: usize) -> (usize, usize) {
 ///
 /// # Errors
 /// [`Error::ShapeMismatch`] if `n_members` is 0 or does not divide `rows`.
-///
-/// # Source
-/// See [`row`].
 pub fn batch_size(op: &'static str, rows: usize, n_members: usize) -> Result<usize, Error> {
     if n_members == 0 || !rows.is_multiple_of(n_members) {
         // The nearest smaller batch that fits tells the caller which number is off.
@@ -69,9 +63,6 @@ pub fn tile<A: Clone, D: Dimension + RemoveAxis>(
 ///
 /// # Errors
 /// [`Error::ShapeMismatch`] if `n_members` does not divide the number of rows or the rows are not contiguous.
-///
-/// # Source
-/// See [`row`].
 pub fn split_members<A>(rows: ArrayView2<'_, A>, n_members: usize) -> Result<ArrayView3<'_, A>, Error> {
     let (r, d) = rows.dim();
     let b = batch_size("split_members", r, n_members)?;
@@ -87,9 +78,6 @@ pub fn split_members<A>(rows: ArrayView2<'_, A>, n_members: usize) -> Result<Arr
 ///
 /// # Shapes
 /// `members`: `[K, B, D]`; returns `[K*B, D]`.
-///
-/// # Source
-/// See [`row`].
 pub fn join_members<A: Clone>(members: ArrayView3<'_, A>) -> Array2<A> {
     let (k, b, d) = members.dim();
     let flat: Vec<A> = members.iter().cloned().collect();
@@ -123,9 +111,6 @@ pub fn untile_sum<F: crate::Real>(rows: ArrayView2<'_, F>, n_members: usize) -> 
 ///
 /// # Errors
 /// [`Error::ShapeMismatch`] if `n_members` does not divide the number of rows.
-///
-/// # Source
-/// See [`row`].
 pub fn untile<A, D: Dimension>(
     rows: ArrayView<'_, A, D>,
     n_members: usize,

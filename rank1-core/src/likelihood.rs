@@ -61,9 +61,6 @@ impl Likelihood {
     }
 
     /// Whether the targets are class labels.
-    ///
-    /// # Source
-    /// Definition.
     pub fn is_classification(self) -> bool {
         matches!(self, Self::Categorical | Self::Bernoulli)
     }

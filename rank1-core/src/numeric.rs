@@ -37,9 +37,6 @@ pub fn inverse_softplus<F: Real>(y: F) -> F {
 ///
 /// # Numerics
 /// Full relative accuracy in the lower tail; no overflow. NaN passes through.
-///
-/// # Source
-/// Definition.
 pub fn sigmoid<F: Real>(x: F) -> F {
     if x >= F::zero() {
         F::one() / (F::one() + (-x).exp())
@@ -64,9 +61,6 @@ pub fn log_sigmoid<F: Real>(x: F) -> F {
 ///
 /// # Numerics
 /// The largest value is taken out first. All `-inf` gives `-inf`, any `+inf` gives `+inf`, any NaN gives NaN.
-///
-/// # Source
-/// Definition.
 pub fn log_sum_exp<F: Real, I>(values: I) -> F
 where
     I: IntoIterator<Item = F>,
@@ -111,9 +105,6 @@ where
 ///
 /// # Numerics
 /// Row maximum is taken out first; exact zeros of probability become `-inf` only beyond the range of the type.
-///
-/// # Source
-/// Definition.
 pub fn log_softmax<F: Real>(logits: ArrayView2<'_, F>) -> Array2<F> {
     let mut out = logits.to_owned();
     for mut row in out.rows_mut() {
@@ -130,9 +121,6 @@ pub fn log_softmax<F: Real>(logits: ArrayView2<'_, F>) -> Array2<F> {
 ///
 /// # Shapes
 /// `logits`: `[C]`; returns `C` probabilities.
-///
-/// # Source
-/// Definition.
 pub fn softmax<F: Real>(logits: ArrayView1<'_, F>) -> Vec<F> {
     let mut out = vec![F::zero(); logits.len()];
     softmax_into(&logits.to_vec(), &mut out);
@@ -154,17 +142,11 @@ pub(crate) fn softmax_into<F: Real>(logits: &[F], out: &mut [F]) {
 ///
 /// # Numerics
 /// Evaluated in double precision by `libm`, then rounded once.
-///
-/// # Source
-/// Definition.
 pub fn erf<F: Real>(x: F) -> F {
     F::of(libm::erf(x.wide()))
 }
 
 /// Density of the standard normal distribution.
-///
-/// # Source
-/// Definition.
 pub fn normal_pdf<F: Real>(x: F) -> F {
     let x = x.wide();
     F::of((-0.5 * (x * x + LN_TWO_PI)).exp())
@@ -174,9 +156,6 @@ pub fn normal_pdf<F: Real>(x: F) -> F {
 ///
 /// # Numerics
 /// Through the complementary error function, so the lower tail keeps its relative accuracy.
-///
-/// # Source
-/// Definition.
 pub fn normal_cdf<F: Real>(x: F) -> F {
     F::of(0.5 * libm::erfc(-x.wide() * std::f64::consts::FRAC_1_SQRT_2))
 }

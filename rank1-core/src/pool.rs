@@ -35,9 +35,6 @@ impl PoolShape {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] names the size.
-    ///
-    /// # Source
-    /// Definition.
     pub fn check(&self) -> Result<(), Error> {
         const OP: &str = "PoolShape::check";
         let sizes = [
@@ -79,17 +76,11 @@ impl PoolShape {
     }
 
     /// Elements of an input image.
-    ///
-    /// # Source
-    /// Definition.
     pub fn in_len(&self) -> usize {
         self.height * self.width * self.channels
     }
 
     /// Elements of an output image.
-    ///
-    /// # Source
-    /// Definition.
     pub fn out_len(&self) -> usize {
         let (height, width) = self.out_size();
         height * width * self.channels
@@ -166,9 +157,6 @@ impl Window {
 /// # Errors
 /// [`Error::ShapeMismatch`] names the slice whose length does not fit, [`Error::OutOfRange`] a size,
 /// [`Error::Undefined`] for a padded shape.
-///
-/// # Source
-/// Definition.
 pub fn average_forward<F: Real>(shape: &PoolShape, x: &[F], out: &mut [F]) -> Result<(), Error> {
     const OP: &str = "pool::average_forward";
     shape.check_average(OP)?;
@@ -227,9 +215,6 @@ fn window_share<F: Real>(shape: &PoolShape) -> F {
 ///
 /// # Numerics
 /// A NaN in a window wins.
-///
-/// # Source
-/// Definition.
 pub fn max_forward<F: Real>(
     shape: &PoolShape,
     x: &[F],
@@ -347,9 +332,6 @@ pub fn max_backward<F: Real>(
 ///
 /// # Errors
 /// [`Error::OutOfRange`] for a size of 0, [`Error::ShapeMismatch`] names the slice whose length does not fit.
-///
-/// # Source
-/// Definition.
 pub fn global_average_forward<F: Real>(
     positions: usize,
     channels: usize,

@@ -71,9 +71,6 @@ impl ClassPredictive {
     ///
     /// # Errors
     /// [`Error::Empty`] without parts, [`Error::ShapeMismatch`] when `[S, K, C]` differ.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     pub fn concatenate(parts: &[Self]) -> Result<Self, Error> {
         const OP: &str = "ClassPredictive::concatenate";
         let shape = |p: &Self| vec![p.n_samples, p.n_members(), p.n_classes()];
@@ -101,9 +98,6 @@ impl ClassPredictive {
     ///
     /// # Panics
     /// If a row is not below `N`.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
         Self {
@@ -119,9 +113,6 @@ impl ClassPredictive {
     ///
     /// # Shapes
     /// The scalar `N`.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     pub fn n_examples(&self) -> usize {
         self.log_probs.nrows()
     }
@@ -130,9 +121,6 @@ impl ClassPredictive {
     ///
     /// # Shapes
     /// The scalar `K`.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     pub fn n_members(&self) -> usize {
         self.member_log_probs.len_of(Axis(0))
     }
@@ -141,9 +129,6 @@ impl ClassPredictive {
     ///
     /// # Shapes
     /// The scalar `C`.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     pub fn n_classes(&self) -> usize {
         self.log_probs.ncols()
     }
@@ -284,9 +269,6 @@ impl PredictiveAccumulator {
     ///
     /// # Panics
     /// If a row is not below `N`.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
         Self {

@@ -39,9 +39,6 @@ pub fn instruction_set() -> Result<&'static str, Error> {
 }
 
 /// The names of the instruction sets of this machine, the best last.
-///
-/// # Source
-/// Not from a source: what the processor says of itself.
 #[must_use]
 pub fn available() -> Vec<&'static str> {
     arches().into_iter().map(|(name, _)| name).collect()

@@ -30,9 +30,6 @@ impl Targets {
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::OutOfRange`] for fewer than two classes, [`Error::LabelOutOfRange`].
-    ///
-    /// # Source
-    /// Definition.
     pub fn classes(labels: Array1<usize>, n_classes: usize) -> Result<Self, Error> {
         let targets = Self::Classes { labels, n_classes };
         targets.check()?;
@@ -46,9 +43,6 @@ impl Targets {
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::NotFinite`].
-    ///
-    /// # Source
-    /// Definition.
     pub fn values(values: Array1<f64>) -> Result<Self, Error> {
         let targets = Self::Values(values);
         targets.check()?;
@@ -56,9 +50,6 @@ impl Targets {
     }
 
     /// Number of examples.
-    ///
-    /// # Source
-    /// Definition.
     pub fn len(&self) -> usize {
         match self {
             Self::Classes { labels, .. } => labels.len(),
@@ -67,17 +58,11 @@ impl Targets {
     }
 
     /// Whether there is no example.
-    ///
-    /// # Source
-    /// Definition.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Number of classes; `None` for real values.
-    ///
-    /// # Source
-    /// Definition.
     pub fn n_classes(&self) -> Option<usize> {
         match self {
             Self::Classes { n_classes, .. } => Some(*n_classes),
@@ -92,9 +77,6 @@ impl Targets {
     ///
     /// # Panics
     /// If an index is not below [`Targets::len`].
-    ///
-    /// # Source
-    /// Definition.
     #[track_caller]
     pub fn select(&self, indices: &[usize]) -> Self {
         match self {
@@ -109,9 +91,6 @@ impl Targets {
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::OutOfRange`] for fewer than two classes, [`Error::LabelOutOfRange`], [`Error::NotFinite`].
-    ///
-    /// # Source
-    /// Definition.
     pub fn check(&self) -> Result<(), Error> {
         const OP: &str = "targets";
         if self.is_empty() {

@@ -44,9 +44,6 @@ pub fn central_differences(mut f: impl FnMut(&[f64]) -> f64, x: &[f64]) -> Vec<f
 ///
 /// # Panics
 /// If the lengths differ.
-///
-/// # Source
-/// Definition.
 #[track_caller]
 pub fn max_relative_error<'a, F: Real>(
     got: impl IntoIterator<Item = &'a F>,

@@ -51,9 +51,6 @@ impl ConvShape {
     /// # Errors
     /// [`Error::Empty`] names the axis (`out_height` or `out_width` for a window that does not fit),
     /// [`Error::OverLimit`] counts the elements.
-    ///
-    /// # Source
-    /// The kernels' positions are 32-bit integers.
     pub fn check(&self, op: &'static str) -> Result<(), Error> {
         let images = [("n_members", self.n_members), ("batch_size", self.batch_size)];
         let (c_in, c_out) = (("c_in", self.c_in), ("c_out", self.c_out));

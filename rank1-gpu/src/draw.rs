@@ -56,9 +56,6 @@ impl Clip {
     ///
     /// # Errors
     /// [`Error::InvalidClip`] unless `min <= max`; NaN is refused.
-    ///
-    /// # Source
-    /// Definition.
     pub fn new(min: f32, max: f32) -> Result<Self, Error> {
         if min <= max { Ok(Self { min, max }) } else { Err(Error::InvalidClip { min, max }) }
     }
@@ -112,9 +109,6 @@ pub struct Draw {
 
 impl Draw {
     /// A draw of `location + scale * noise` from positive scales, from member and example 0 on, without a clip.
-    ///
-    /// # Source
-    /// Definition.
     pub fn new(kind: NoiseKind, key: [u32; 2], step: u32) -> Self {
         let (family, scale) = (Family::default(), ScaleParameter::default());
         Self { kind, family, scale, key, step, first_example: 0, first_member: 0, clip: None }

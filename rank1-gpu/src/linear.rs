@@ -108,9 +108,6 @@ impl LinearShape {
     ///
     /// # Errors
     /// [`Error::Empty`] names the axis, [`Error::OverLimit`] counts the elements.
-    ///
-    /// # Source
-    /// The kernels' positions are 32-bit integers.
     pub fn check(&self, op: &'static str) -> Result<(), Error> {
         let (k, b) = (("n_members", self.n_members), ("batch_size", self.batch_size));
         let (d_in, d_out) = (("d_in", self.d_in), ("d_out", self.d_out));

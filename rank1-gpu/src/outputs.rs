@@ -36,9 +36,6 @@ impl OutputShape {
     ///
     /// # Errors
     /// [`Error::Empty`] if an axis is 0, [`Error::OverLimit`] above `2^31` entries.
-    ///
-    /// # Source
-    /// The kernels' positions are 32-bit integers.
     pub fn elements(&self, op: &'static str) -> Result<usize, Error> {
         let axes = [
             ("n_samples", self.n_samples),

@@ -35,9 +35,6 @@ impl DrawShape {
     ///
     /// # Errors
     /// [`Error::Empty`] if an axis is 0, [`Error::OverLimit`] above `2^31` entries.
-    ///
-    /// # Source
-    /// The kernels' positions are 32-bit integers.
     pub fn elements(&self, op: &'static str) -> Result<usize, Error> {
         check_axes(
             op,

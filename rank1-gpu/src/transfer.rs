@@ -14,9 +14,6 @@ use crate::{Error, Precision};
 ///
 /// # Errors
 /// [`Error::Empty`] if there are no values, [`Error::OverLimit`] above the largest buffer of the device.
-///
-/// # Source
-/// A plain copy.
 pub fn upload(client: &Client, argument: &'static str, values: &[f32]) -> Result<Handle, Error> {
     write(client, "upload", argument, f32::as_bytes(values))
 }
@@ -28,9 +25,6 @@ pub fn upload(client: &Client, argument: &'static str, values: &[f32]) -> Result
 ///
 /// # Errors
 /// As [`upload`].
-///
-/// # Source
-/// A plain copy.
 pub fn upload_words(client: &Client, argument: &'static str, words: &[u32]) -> Result<Handle, Error> {
     write(client, "upload_words", argument, u32::as_bytes(words))
 }
@@ -84,9 +78,6 @@ fn write(client: &Client, op: &'static str, argument: &'static str, bytes: &[u8]
 ///
 /// # Errors
 /// [`Error::Device`] if a kernel that wrote the buffer failed to compile or to run, or memory ran out.
-///
-/// # Source
-/// A plain copy.
 pub fn download(client: &Client, buffer: &Handle) -> Result<Vec<f32>, Error> {
     read(client, buffer, "download")
 }
@@ -98,9 +89,6 @@ pub fn download(client: &Client, buffer: &Handle) -> Result<Vec<f32>, Error> {
 ///
 /// # Errors
 /// As [`download`].
-///
-/// # Source
-/// A plain copy.
 pub fn download_words(client: &Client, buffer: &Handle) -> Result<Vec<u32>, Error> {
     read(client, buffer, "download_words")
 }

@@ -37,9 +37,6 @@ impl ScaleHyperprior {
     ///
     /// # Errors
     /// [`Error::Parameter`] names the first that is not positive and finite.
-    ///
-    /// # Source
-    /// Definition of the hyperpriors.
     pub fn check(&self) -> Result<(), Error> {
         self.law().map(|_| ())
     }
@@ -104,9 +101,6 @@ impl ScaleHyperprior {
     ///
     /// # Errors
     /// [`Error::Parameter`] for impossible parameters.
-    ///
-    /// # Source
-    /// Definition of the hyperpriors.
     pub fn sample_std<R: Rng + ?Sized>(&self, rng: &mut R) -> Result<f64, Error> {
         Ok(match self.law()? {
             ScaleLaw::HalfCauchy(d) => d.sample(rng),

@@ -90,9 +90,6 @@ pub enum PriorSpec {
 
 impl PriorSpec {
     /// The prior's name as written in recipes.
-    ///
-    /// # Source
-    /// The names of this crate.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Normal { .. } => "normal",
@@ -114,9 +111,6 @@ impl PriorSpec {
     ///
     /// # Errors
     /// [`Error::Parameter`] names the first one that is not finite, or not positive where it must be.
-    ///
-    /// # Source
-    /// Definition of the priors.
     pub fn check(&self) -> Result<(), Error> {
         match *self {
             Self::TiedMean { std } => {
@@ -160,9 +154,6 @@ impl PriorSpec {
     /// # Errors
     /// [`Error::NoDensity`] for tied-mean, empirical-Bayes and trainable-scale priors, [`Error::Parameter`] for
     /// impossible parameters.
-    ///
-    /// # Source
-    /// Definition of the priors.
     pub fn density(&self) -> Result<PriorDensity, Error> {
         Ok(match *self {
             Self::Normal { mean, std } => PriorDensity::Normal(Normal::new(mean, std)?),

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::process::{cargo, succeeds};
 use crate::workspace::Workspace;
-use crate::{Verdict, nearest};
+use crate::{Verdict, args, nearest};
 
 /// One bench target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,29 +24,34 @@ impl Bench {
     }
 }
 
-/// Runs the named benches one after the other, or lists all when none is named. Three names are no bench: `peers` compares
-/// with PyTorch, `overhead` is the bench of steps beside deterministic networks, `gpu` checks and times device kernels.
-pub(crate) fn run(workspace: &Workspace, names: &[String], words: &[String]) -> Result<Verdict> {
+/// Runs the benches asked for one after the other, or lists all when none is.
+pub(crate) fn run(workspace: &Workspace, bench: Option<args::Bench>) -> Result<Verdict> {
+    match bench {
+        None => {
+            println!("benches (cargo xtask bench NAME, or `all`):");
+            find(&workspace.files()?).iter().for_each(|bench| println!("  {}", bench.full_name()));
+            println!("  peers       the cases of `steps` beside PyTorch");
+            println!("  gpu         the kernels of rank1-gpu on a device: checked, then timed");
+            println!("  overhead    the cases of `steps` beside deterministic networks on as many rows");
+            Ok(Verdict::Passed)
+        }
+        Some(args::Bench::Peers(options)) => peers::run(workspace, &options),
+        Some(args::Bench::Gpu(options)) => gpu::run(workspace, &options),
+        Some(args::Bench::Overhead { words }) => {
+            let words: Vec<String> = words.into_iter().chain(["--overhead".into()]).collect();
+            named(workspace, &["steps".into()], &words)
+        }
+        Some(args::Bench::Named(words)) => {
+            let n_names = words.iter().position(|word| word.starts_with('-')).unwrap_or(words.len());
+            let (names, words) = words.split_at(n_names);
+            named(workspace, names, words)
+        }
+    }
+}
+
+/// Runs the benches of these names; a `--` among the words only separates.
+fn named(workspace: &Workspace, names: &[String], words: &[String]) -> Result<Verdict> {
     let benches = find(&workspace.files()?);
-    if names.is_empty() {
-        println!("benches (cargo xtask bench NAME, or `all`):");
-        for bench in &benches {
-            println!("  {}", bench.full_name());
-        }
-        println!("  peers       the cases of `steps` beside PyTorch");
-        println!("  gpu         the kernels of rank1-gpu on a device: checked, then timed");
-        println!("  overhead    the cases of `steps` beside deterministic networks on as many rows");
-        return Ok(Verdict::Passed);
-    }
-    match names {
-        [name] if name == "peers" => return peers::run(workspace, words),
-        [name] if name == "gpu" => return gpu::run(workspace, words),
-        [name] if name == "overhead" => {
-            let words: Vec<String> = words.iter().cloned().chain(["--overhead".to_owned()]).collect();
-            return run(workspace, &["steps".to_owned()], &words);
-        }
-        _ => {}
-    }
     let mut passed = true;
     for bench in select(&benches, names)? {
         println!("-- {}", bench.full_name());
@@ -54,6 +59,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[String], words: &[String]) -> 
         let is_alone = benches.iter().filter(|other| other.name == bench.name).count() == 1;
         let place = if is_alone { vec!["--workspace"] } else { vec!["-p", &bench.package] };
         let command = [&["bench"], &place[..], &["--bench", &bench.name, "--"]].concat();
+        let words = words.iter().filter(|word| *word != "--");
         passed &= succeeds(cargo(workspace).args(command).args(words))?;
     }
     Ok(Verdict::from_passed(passed))

@@ -19,7 +19,9 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use args::{Command, Usage};
+use args::{Command, CommandLine};
+use clap::Parser as _;
+use clap::error::ErrorKind;
 use workspace::Workspace;
 
 /// Exit status of a command that finished: whether its acceptance check held.
@@ -36,32 +38,39 @@ impl Verdict {
 }
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    match dispatch(&words) {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => return refuse(&error),
+    };
+    match dispatch(line.command) {
         Ok(Verdict::Passed) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::from(1),
         Err(error) => {
             eprintln!("error: {error:#}");
-            if error.is::<Usage>() {
-                eprintln!("`cargo xtask --help` lists the commands and their options.");
-            }
             ExitCode::from(2)
         }
     }
 }
 
-fn dispatch(words: &[String]) -> anyhow::Result<Verdict> {
-    let command = args::parse(words)?;
+/// Help as it is, on standard output; a mistake as one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let text = error.to_string();
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        print!("{text}");
+        return ExitCode::SUCCESS;
+    }
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    eprintln!("{}", lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; "));
+    ExitCode::from(2)
+}
+
+fn dispatch(command: Command) -> anyhow::Result<Verdict> {
     let workspace = Workspace::locate()?;
     match command {
-        Command::Help(text) => {
-            print!("{text}");
-            Ok(Verdict::Passed)
-        }
         Command::Check => check::run(&workspace),
         Command::Tidy => tidy::run(&workspace),
         Command::Golden { dir, strict } => golden::run(&workspace, &dir, strict),
-        Command::Bench { names, words } => bench::run(&workspace, &names, &words),
+        Command::Bench { bench } => bench::run(&workspace, bench),
         Command::Reproduce(options) => reproduce::run(&workspace, &options),
         Command::Torture(options) => torture::run(&workspace, &options),
         Command::Fuzz(options) => fuzz::run(&workspace, &options),

@@ -24,8 +24,11 @@ fn help_is_printed_on_stdout_with_status_zero() {
 #[test]
 fn usage_and_data_errors_end_with_status_two_and_one_clear_line() {
     let cases = [
-        (&["polish"][..], "error: unknown command `polish`\n"),
-        (&["reproduce", "--sedes", "3"], "error: unknown option `--sedes`; did you mean `--seeds`?\n"),
+        (&["polish"][..], "error: unrecognized subcommand 'polish'\n"),
+        (
+            &["reproduce", "--sedes", "3"],
+            "error: unexpected argument '--sedes' found; tip: a similar argument exists: '--seeds'\n",
+        ),
         (&["reproduce", "ucl"], "error: no experiment is called `ucl`; did you mean `uci`?\n"),
         (&["reproduce", "uci"], "error: experiment uci needs sets that are not part of the repository"),
         (&["reproduce", "--data", "no-such-folder"], "error: --data no-such-folder is not a folder\n"),

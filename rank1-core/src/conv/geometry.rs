@@ -125,9 +125,6 @@ impl ConvShape {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] names the size.
-    ///
-    /// # Source
-    /// Definition.
     pub fn check(&self) -> Result<(), Error> {
         let sizes = [
             ("height", self.height),
@@ -178,34 +175,22 @@ impl ConvShape {
     }
 
     /// Elements of an input image.
-    ///
-    /// # Source
-    /// Definition.
     pub fn in_len(&self) -> usize {
         self.height * self.width * self.c_in
     }
 
     /// Elements of an output image.
-    ///
-    /// # Source
-    /// Definition.
     pub fn out_len(&self) -> usize {
         let (height, width) = self.out_size();
         height * width * self.c_out
     }
 
     /// Elements of the weight.
-    ///
-    /// # Source
-    /// Definition.
     pub fn weight_len(&self) -> usize {
         self.patch_len() * self.c_out
     }
 
     /// Multiplications (each with an addition) per image, zeros of the padding included.
-    ///
-    /// # Source
-    /// Definition.
     pub fn multiply_adds(&self) -> u64 {
         let (height, width) = self.out_size();
         height as u64 * width as u64 * self.weight_len() as u64

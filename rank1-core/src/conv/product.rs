@@ -40,9 +40,6 @@ impl<F> Default for ConvScratch<F> {
 
 impl<F: Real> ConvScratch<F> {
     /// Empty buffers; they grow at their first use.
-    ///
-    /// # Source
-    /// Not from a source: storage.
     pub fn new() -> Self {
         Self::default()
     }

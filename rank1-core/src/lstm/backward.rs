@@ -58,9 +58,6 @@ impl<F> Default for LstmGrads<F> {
 
 impl<F> LstmGrads<F> {
     /// Empty gradients that ask for the one of the inputs too.
-    ///
-    /// # Source
-    /// Not from a source: storage.
     pub fn with_x() -> Self {
         Self { x: Some(Vec::new()), ..Self::default() }
     }

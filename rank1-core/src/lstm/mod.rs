@@ -34,17 +34,11 @@ pub struct LstmShape {
 
 impl LstmShape {
     /// Rows of the batch, `S K B`.
-    ///
-    /// # Source
-    /// Definition.
     pub fn rows(&self) -> usize {
         self.n_samples * self.n_members * self.n_examples
     }
 
     /// Length of a gate vector, `4 u`.
-    ///
-    /// # Source
-    /// Definition.
     pub fn gates(&self) -> usize {
         4 * self.units
     }

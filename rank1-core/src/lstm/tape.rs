@@ -106,9 +106,6 @@ impl<F> Default for LstmTape<F> {
 
 impl<F: Real> LstmTape<F> {
     /// An empty tape; its buffers grow at their first use.
-    ///
-    /// # Source
-    /// Not from a source: storage.
     pub fn new() -> Self {
         Self::default()
     }
@@ -122,17 +119,11 @@ impl<F: Real> LstmTape<F> {
     }
 
     /// A copy of the hidden states after step `t`, `[rows, u]`; empty if there was no such step.
-    ///
-    /// # Source
-    /// Not from a source: storage.
     pub fn hidden(&self, t: usize) -> Vec<F> {
         self.state(t, |block| &block.hidden)
     }
 
     /// A copy of the cell states after step `t`, `[rows, u]`; empty if there was no such step.
-    ///
-    /// # Source
-    /// Not from a source: storage.
     pub fn cell(&self, t: usize) -> Vec<F> {
         self.state(t, |block| &block.cell)
     }

@@ -33,9 +33,6 @@ impl ReliabilityBin {
     ///
     /// # Shapes
     /// A scalar.
-    ///
-    /// # Source
-    /// Definition.
     pub fn confidence(&self) -> Option<f64> {
         (self.count > 0).then(|| self.confidence_sum / self.count as f64)
     }
@@ -44,9 +41,6 @@ impl ReliabilityBin {
     ///
     /// # Shapes
     /// A scalar.
-    ///
-    /// # Source
-    /// Definition.
     pub fn accuracy(&self) -> Option<f64> {
         (self.count > 0).then(|| self.correct as f64 / self.count as f64)
     }
@@ -55,9 +49,6 @@ impl ReliabilityBin {
     ///
     /// # Shapes
     /// A scalar.
-    ///
-    /// # Source
-    /// Definition.
     pub fn gap(&self) -> Option<f64> {
         Some((self.accuracy()? - self.confidence()?).abs())
     }

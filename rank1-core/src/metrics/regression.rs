@@ -32,9 +32,6 @@ pub fn rmse(predicted: ArrayView1<'_, f64>, targets: ArrayView1<'_, f64>) -> Res
 ///
 /// # Errors
 /// As [`rmse`].
-///
-/// # Source
-/// Definition.
 pub fn mae(predicted: ArrayView1<'_, f64>, targets: ArrayView1<'_, f64>) -> Result<f64, Error> {
     check_pair("mae", "predicted", predicted, targets)?;
     let total = Zip::from(predicted).and(targets).fold(0.0, |sum, p, y| sum + (p - y).abs());
@@ -101,9 +98,6 @@ pub fn crps(predictive: &GaussianMixturePredictive, targets: ArrayView1<'_, f64>
 /// # Errors
 /// [`Error::Empty`], [`Error::ShapeMismatch`], [`Error::NotFinite`]; [`Error::OutOfRange`] for an interval
 /// whose lower end is above its upper end (`value` is the width).
-///
-/// # Source
-/// Definition.
 pub fn coverage(interval: &Interval, targets: ArrayView1<'_, f64>) -> Result<f64, Error> {
     check_interval("coverage", interval)?;
     check_pair("coverage", "interval", interval.lower.view(), targets)?;
@@ -121,9 +115,6 @@ pub fn coverage(interval: &Interval, targets: ArrayView1<'_, f64>) -> Result<f64
 ///
 /// # Errors
 /// As [`coverage`].
-///
-/// # Source
-/// Definition.
 pub fn mean_width(interval: &Interval) -> Result<f64, Error> {
     check_interval("mean_width", interval)?;
     Ok((&interval.upper - &interval.lower).sum() / interval.lower.len() as f64)

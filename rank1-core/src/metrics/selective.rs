@@ -116,9 +116,6 @@ impl RiskCoverage {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] unless `0 < coverage <= 1`.
-    ///
-    /// # Source
-    /// Definition.
     pub fn risk_at_coverage(&self, coverage: f64) -> Result<f64, Error> {
         let index = if coverage > 0.0 { self.coverage.iter().position(|c| *c >= coverage) } else { None };
         index.map(|i| self.risk[i]).ok_or(Error::OutOfRange {

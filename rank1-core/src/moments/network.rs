@@ -20,9 +20,6 @@ pub enum SmoothActivation {
 
 impl SmoothActivation {
     /// Value, first and second derivative at `z`.
-    ///
-    /// # Source
-    /// Definition.
     pub fn jet<F: Real>(self, z: F) -> [F; 3] {
         match self {
             Self::Identity => [z, F::one(), F::zero()],

@@ -59,9 +59,6 @@ impl ElboParts {
     }
 
     /// Whether every part is finite.
-    ///
-    /// # Source
-    /// Definition.
     pub fn is_finite(&self) -> bool {
         [self.nll, self.kl, self.kl_weight, self.penalty].iter().all(|part| part.is_finite())
     }

@@ -58,9 +58,6 @@ impl GaussianMixturePredictive {
     ///
     /// # Errors
     /// [`Error::Empty`] without parts, [`Error::ShapeMismatch`] when `M` differs.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     pub fn concatenate(parts: &[Self]) -> Result<Self, Error> {
         const OP: &str = "GaussianMixturePredictive::concatenate";
         let first = parts.first().ok_or(Error::Empty { op: OP, argument: "parts" })?;
@@ -78,9 +75,6 @@ impl GaussianMixturePredictive {
     ///
     /// # Errors
     /// [`Error::Empty`] without parts, [`Error::ShapeMismatch`] when `N` differs.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     pub fn stack(parts: &[Self]) -> Result<Self, Error> {
         const OP: &str = "GaussianMixturePredictive::stack";
         let first = parts.first().ok_or(Error::Empty { op: OP, argument: "parts" })?;
@@ -97,9 +91,6 @@ impl GaussianMixturePredictive {
     ///
     /// # Panics
     /// If a row is not below `N`.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
         Self { means: self.means.select(Axis(1), rows), std_devs: self.std_devs.select(Axis(1), rows) }
@@ -109,9 +100,6 @@ impl GaussianMixturePredictive {
     ///
     /// # Shapes
     /// The scalar `M`.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     pub fn n_terms(&self) -> usize {
         self.means.nrows()
     }
@@ -120,9 +108,6 @@ impl GaussianMixturePredictive {
     ///
     /// # Shapes
     /// The scalar `N`.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     pub fn n_examples(&self) -> usize {
         self.means.ncols()
     }
@@ -179,9 +164,6 @@ impl GaussianMixturePredictive {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] unless `1 <= n_terms <= M`.
-    ///
-    /// # Source
-    /// Bookkeeping; no formula.
     pub fn first_terms(&self, n_terms: usize) -> Result<Self, Error> {
         if n_terms == 0 || n_terms > self.n_terms() {
             return Err(Error::OutOfRange {

@@ -155,9 +155,6 @@ pub fn perturbed_convolution_backward_in(
 ///
 /// # Errors
 /// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], as the launches would answer.
-///
-/// # Source
-/// The limits that the device reports.
 pub fn convolution_fits(
     client: &Client,
     shape: ConvShape,

@@ -124,9 +124,6 @@ pub(super) fn draw_rows(
 ///
 /// # Errors
 /// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], as the launches would answer.
-///
-/// # Source
-/// The limits that the device reports.
 pub fn draw_fits(client: &Client, shape: DrawShape) -> Result<(), Error> {
     let op = "draw_fits";
     check_types(op, client)?;

@@ -164,9 +164,6 @@ pub fn nll_with_gradient_in(
 ///
 /// # Errors
 /// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], as the launch would answer.
-///
-/// # Source
-/// The limits that the device reports.
 pub fn nll_fits(client: &Client, shape: OutputShape) -> Result<(), Error> {
     let op = "nll_fits";
     check_types(op, client)?;

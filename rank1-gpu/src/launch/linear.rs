@@ -167,9 +167,6 @@ pub fn perturbed_linear_backward_in(
 ///
 /// # Errors
 /// [`Error::Empty`], [`Error::OverLimit`], [`Error::Unsupported`], as the launches would answer.
-///
-/// # Source
-/// The limits that the device reports.
 pub fn linear_fits(
     client: &Client,
     shape: LinearShape,

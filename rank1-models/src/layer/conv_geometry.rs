@@ -51,9 +51,6 @@ impl ConvGeometry {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] names the setting.
-    ///
-    /// # Source
-    /// Definition.
     pub fn check(&self) -> Result<(), Error> {
         for (argument, pair) in
             [("kernel", self.kernel), ("stride", self.stride), ("dilation", self.dilation)]

@@ -25,15 +25,9 @@ pub use student_t::StudentT;
 /// A density on the real line, in nats.
 pub trait LogDensity {
     /// Natural logarithm of the density at `x`; negative infinity outside the support, NaN for NaN.
-    ///
-    /// # Source
-    /// The implementing distribution.
     fn log_density(&self, x: f64) -> f64;
 
     /// Derivative of [`LogDensity::log_density`] in `x`; NaN or infinite where there is none.
-    ///
-    /// # Source
-    /// The implementing distribution.
     fn log_density_slope(&self, x: f64) -> f64;
 
     /// A centre and a width between which much of the mass lies; where quadrature starts looking.
@@ -58,9 +52,6 @@ impl<D: LogDensity + ?Sized> LogDensity for &D {
 /// A draw that is a deterministic function of parameters and standard noise.
 pub trait FromNoise {
     /// The draw made from one standard variate, whose law the implementing type states.
-    ///
-    /// # Source
-    /// The implementing distribution.
     fn draw(&self, noise: f64) -> f64;
 }
 

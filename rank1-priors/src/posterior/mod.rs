@@ -51,9 +51,6 @@ pub enum NoiseKind {
 
 impl PosteriorFamily {
     /// The family's name as written in recipes.
-    ///
-    /// # Source
-    /// The names of this crate.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Normal => "normal",

@@ -13,33 +13,38 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::Verdict;
+use crate::args::{GpuOptions, GpuProfile, Runtime};
 use crate::process::{cargo, succeeds, timed};
 use crate::workspace::Workspace;
 
 /// Ways to do the work of a case, in the order of the table's columns.
 const VARIANTS: [&str; 3] = ["unfused", "copy", "product"];
-const RUNTIMES: [&str; 2] = ["wgpu", "cuda"];
-/// For cards, and for software adapters.
-const PROFILES: [&str; 2] = ["release", "device"];
 
 /// Checks and times the kernels; the suite has to pass first.
-pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<Verdict> {
-    let options = Options::read(words)?;
-    let runtime = options.runtime.as_str();
-    let package = ["-p", "rank1-gpu", "--features", runtime, "--profile", &options.profile];
+pub(super) fn run(workspace: &Workspace, options: &GpuOptions) -> Result<Verdict> {
+    let runtime = match options.runtime {
+        Runtime::Wgpu => "wgpu",
+        Runtime::Cuda => "cuda",
+    };
+    let by_device = if may_have_card() { GpuProfile::Release } else { GpuProfile::Device };
+    let profile = match options.profile.unwrap_or(by_device) {
+        GpuProfile::Release => "release",
+        GpuProfile::Device => "device",
+    };
+    let package = ["-p", "rank1-gpu", "--features", runtime, "--profile", profile];
     let suite = || {
         let mut command = cargo(workspace);
         command.arg("test").args(package).args(["--test", runtime]);
         succeeds(command.env("RANK1_REQUIRE_DEVICE", "1"))
     };
-    eprintln!("profile: {}", options.profile);
+    eprintln!("profile: {profile}");
     let (passed, took) = timed(suite)?;
     if !passed {
         bail!("the kernels do not pass their suite on `{runtime}`; nothing was timed");
     }
     eprintln!("built and checked in {:.0} s", took.as_secs_f64());
     // A folder of its own, so that cases of earlier runs are not read.
-    let home = workspace.root.join("target/gpu-bench");
+    let home = workspace.root.join("out/gpu-bench");
     if home.exists() {
         fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
     }
@@ -54,45 +59,6 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<Verdict> {
     }
     print(&cases, options.json);
     Ok(Verdict::Passed)
-}
-
-#[derive(Debug, PartialEq)]
-struct Options {
-    runtime: String,
-    /// Cargo's; that of software adapters leaves the host's code unoptimized, since their times say nothing anyway.
-    profile: String,
-    json: bool,
-    /// Passed on to criterion.
-    filters: Vec<String>,
-}
-
-impl Options {
-    fn read(words: &[String]) -> Result<Self> {
-        let profile = PROFILES[usize::from(!may_have_card())].to_owned();
-        let mut options = Self { runtime: RUNTIMES[0].to_owned(), profile, json: false, filters: Vec::new() };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--json" => options.json = true,
-                "--runtime" => match words.next().filter(|name| RUNTIMES.contains(&name.as_str())) {
-                    Some(name) => options.runtime.clone_from(name),
-                    None => bail!("--runtime needs one of {}", RUNTIMES.join(", ")),
-                },
-                "--profile" => match words.next().filter(|name| PROFILES.contains(&name.as_str())) {
-                    Some(name) => options.profile.clone_from(name),
-                    None => bail!("--profile needs one of {}", PROFILES.join(", ")),
-                },
-                flag if flag.starts_with('-') => {
-                    bail!(
-                        "unknown option `{flag}`; known: --runtime NAME, --profile NAME, --json, and words to filter \
-                         cases by"
-                    )
-                }
-                filter => options.filters.push(filter.to_owned()),
-            }
-        }
-        Ok(options)
-    }
 }
 
 /// Whether there may be anything but a software adapter: elsewhere than on Linux nobody is asked.
@@ -276,23 +242,5 @@ mod tests {
     #[test]
     fn a_render_node_may_be_a_card() {
         assert!(is_render_node("renderD128".as_ref()) && !is_render_node("card0".as_ref()));
-    }
-
-    #[test]
-    fn options_are_read_and_unknown_ones_refused() {
-        let read = |line: &str| {
-            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-            Options::read(&words).map_err(|error| error.to_string())
-        };
-        let expected = Options {
-            runtime: "cuda".into(),
-            profile: "device".into(),
-            json: true,
-            filters: vec!["scale".into()],
-        };
-        assert_eq!(read("--runtime cuda --profile device --json scale"), Ok(expected));
-        assert!(read("--profile dev").unwrap_err().contains("release, device"));
-        assert!(read("--runtime metal").unwrap_err().contains("wgpu, cuda"));
-        assert!(read("--jsn").unwrap_err().contains("unknown option `--jsn`"));
     }
 }

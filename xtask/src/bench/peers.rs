@@ -1,7 +1,7 @@
 //! `cargo xtask bench peers`: the same training steps here and in PyTorch, taken in turns, and their ratio.
 //!
-//! Both sides run each case in a process of its own on two threads. A ratio is PyTorch's time over ours, against the faster
-//! of its eager and its compiled mode.
+//! Both sides run each case in a process of its own on two threads, in turns. A ratio is PyTorch's time over ours in one round,
+//! against the faster of its eager and its compiled mode; told are the median of the rounds and the quartiles.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,11 +12,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::Verdict;
+use crate::args::PeersOptions;
 use crate::process::{cargo, executable};
 use crate::workspace::Workspace;
 
-/// Times that each side of a case is run.
-const ROUNDS: usize = 3;
 const SCRIPT: &str = "xtask/peers/torch_steps.py";
 const CASES: [&str; 6] = ["uci50", "mlp784", "lstm48", "resnet20", "wrn16_2", "predict1_mlp784"];
 const HOW_TO_GET: &str = "\
@@ -42,29 +41,27 @@ struct Rounds {
     compiled: Vec<Sample>,
 }
 
-/// Runs the cases, all when `words` names none.
-pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<Verdict> {
-    let mut options = Options::read(words)?;
-    if options.cases.is_empty() {
-        options.cases.extend(CASES.map(str::to_owned));
-    }
+/// Runs the cases, all when none is named.
+pub(super) fn run(workspace: &Workspace, options: &PeersOptions) -> Result<Verdict> {
+    let cases = select(&options.cases)?;
+    let seconds = options.seconds.to_string();
     let python = find_python().context(HOW_TO_GET)?;
     let steps = built(workspace)?;
     let script = workspace.root.join(SCRIPT);
     if !options.json {
         println!(
             "{:<17}{:>10}{:>10}{:>12}{:>8}{:>16}{:>14}",
-            "case", "ours ms", "eager ms", "compiled ms", "ratio", "(by round)", "memory ratio"
+            "case", "ours ms", "eager ms", "compiled ms", "ratio", "(quartiles)", "memory ratio"
         );
     }
-    for case in &options.cases {
+    for case in cases {
         let mut rounds = Rounds::default();
-        for _ in 0..ROUNDS {
+        for _ in 0..options.rounds {
             let mut ours = Command::new(&steps);
-            rounds.ours.push(sample(ours.args([case, "--json", "--seconds", &options.seconds]))?);
+            rounds.ours.push(sample(ours.args([case, "--json", "--seconds", &seconds]))?);
             let theirs = || {
                 let mut command = Command::new(&python);
-                command.arg(&script).args([case, "--seconds", &options.seconds]);
+                command.arg(&script).args([case, "--seconds", &seconds]);
                 command
             };
             rounds.eager.push(sample(&mut theirs())?);
@@ -81,12 +78,8 @@ pub(super) fn run(workspace: &Workspace, words: &[String]) -> Result<Verdict> {
 impl Rounds {
     fn print(&self, case: &str, as_json: bool) {
         let (ours, eager, compiled) = (median(&self.ours), median(&self.eager), median(&self.compiled));
-        let ratio = eager.min(compiled) / ours;
         let by_round = self.ratios();
-        let (least, most) = (
-            by_round.iter().copied().fold(f64::INFINITY, f64::min),
-            by_round.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        );
+        let [lower, ratio, upper] = [0.25, 0.5, 0.75].map(|share| quantile(by_round.clone(), share));
         let memory = self.memory_ratio();
         if as_json {
             let line = json!({
@@ -95,6 +88,7 @@ impl Rounds {
                 "eager_ms": eager,
                 "compiled_ms": compiled,
                 "ratio": ratio,
+                "ratio_lower_quartile": lower,
                 "ratio_by_round": by_round,
                 "memory_ratio": memory,
             });
@@ -103,7 +97,7 @@ impl Rounds {
         }
         println!(
             "{case:<17}{ours:>10.3}{eager:>10.3}{compiled:>12.3}{ratio:>8.2}{:>16}{memory:>14.2}",
-            format!("{least:.2}-{most:.2}")
+            format!("{lower:.2}-{upper:.2}")
         );
     }
 
@@ -126,38 +120,25 @@ impl Rounds {
 }
 
 fn median(samples: &[Sample]) -> f64 {
-    let mut times: Vec<f64> = samples.iter().map(|sample| sample.median_ms).collect();
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+    quantile(samples.iter().map(|sample| sample.median_ms).collect(), 0.5)
 }
 
-#[derive(Debug, PartialEq)]
-struct Options {
-    cases: Vec<String>,
-    json: bool,
-    seconds: String,
+/// The value below which this share lies; between two values the nearer.
+fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (share * values.len().saturating_sub(1) as f64).round() as usize;
+    values.get(at).copied().unwrap_or(f64::NAN)
 }
 
-impl Options {
-    fn read(words: &[String]) -> Result<Self> {
-        let mut options = Self { cases: Vec::new(), json: false, seconds: "5".to_owned() };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--json" => options.json = true,
-                "--seconds" => match words.next().filter(|n| n.parse::<u32>().is_ok_and(|n| n > 0)) {
-                    Some(seconds) => options.seconds.clone_from(seconds),
-                    None => bail!("--seconds needs a whole number of at least 1"),
-                },
-                case if CASES.contains(&case) => options.cases.push(case.to_owned()),
-                other => {
-                    let hint = crate::nearest::hint(other, CASES);
-                    bail!("no case is called `{other}`{hint}\nknown cases: {}", CASES.join(", "));
-                }
-            }
-        }
-        Ok(options)
-    }
+/// The cases asked for, or all.
+fn select(names: &[String]) -> Result<Vec<&str>> {
+    let find = |name: &String| {
+        CASES.iter().copied().find(|case| case == name).with_context(|| {
+            let hint = crate::nearest::hint(name, CASES);
+            format!("no case is called `{name}`{hint}; known: {}", CASES.join(", "))
+        })
+    };
+    if names.is_empty() { Ok(CASES.to_vec()) } else { names.iter().map(find).collect() }
 }
 
 /// The Python of `RANK1_PYTHON`, or the first on the path that can import torch.
@@ -211,21 +192,18 @@ mod tests {
         let both = Rounds { ours, eager: samples(&[4.0, 4.0, 9.0]), compiled: samples(&[8.0, 2.0, 12.0]) };
         assert_eq!(both.ratios(), [4.0, 1.0, 3.0]);
         assert_eq!((median(&both.ours), median(&both.eager)), (2.0, 4.0));
+        let nine: Vec<f64> = (0..9).map(f64::from).collect();
+        assert_eq!([0.25, 0.5, 0.75].map(|share| quantile(nine.clone(), share)), [2.0, 4.0, 6.0]);
         assert_eq!(both.memory_ratio(), 30.0 / 90.0);
         let eager_only = Rounds { compiled: Vec::new(), ..both };
         assert_eq!(eager_only.ratios(), [4.0, 2.0, 3.0]);
     }
 
     #[test]
-    fn options_are_read_and_unknown_cases_refused_with_a_hint() {
-        let read = |line: &str| {
-            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-            Options::read(&words).map_err(|error| error.to_string())
-        };
-        let expected = Options { cases: vec!["lstm48".into()], json: true, seconds: "9".into() };
-        assert_eq!(read("lstm48 --json --seconds 9"), Ok(expected));
-        assert!(read("lstm").unwrap_err().contains("no case is called `lstm`"));
-        assert!(read("--seconds 0").unwrap_err().contains("whole number"));
+    fn unknown_cases_are_refused_with_a_hint() {
+        assert_eq!(select(&[]).unwrap(), CASES);
+        assert_eq!(select(&["lstm48".into()]).unwrap(), ["lstm48"]);
+        assert!(select(&["lstm4".into()]).unwrap_err().to_string().contains("did you mean `lstm48`?"));
     }
 
     #[test]

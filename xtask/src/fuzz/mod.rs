@@ -11,46 +11,12 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::args::FuzzOptions;
 use crate::process::{built_tests, cargo};
 use crate::workspace::Workspace;
 use crate::{Verdict, nearest};
 use child::Child;
 use figures::Figures;
-
-/// What `--help` says.
-pub(crate) const HELP: &str = "\
-Usage: cargo xtask fuzz [READER]... [OPTIONS]
-
-Changes small files of every format (bits, pieces, lengths, numbers, lines, words) and reads them: each must be accepted or
-refused in one short line, without a panic, within 10 s of a processor, and within the memory that its reader states; of a checkpoint no
-changed byte may be accepted. Without a READER, all. An input depends on the seed and its number alone.
-
-Options:
-  --list          show the readers; run nothing
-  --inputs N      inputs of each reader (default: 100000; with --seconds, no limit)
-  --seconds N     seconds of each reader
-  --seed N        which changes (default: 0)
-  --out DIR       where failing inputs are kept, a folder a reader (default: out/fuzz, emptied first)
-  --json FILE     write the figures there too
-  --replay FILE   read one kept input again, by one READER
-  --profile NAME  cargo's profile (default: fuzz, a release with checks of overflow; dev in the continuous check)
-
-Exit status: 0 no failure, 1 some, 2 usage or data error.
-";
-
-/// Options of `cargo xtask fuzz`.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct FuzzOptions {
-    pub(crate) readers: Vec<String>,
-    pub(crate) list: bool,
-    pub(crate) inputs: Option<u64>,
-    pub(crate) seconds: Option<u64>,
-    pub(crate) seed: Option<u64>,
-    pub(crate) out: Option<PathBuf>,
-    pub(crate) json: Option<PathBuf>,
-    pub(crate) replay: Option<PathBuf>,
-    pub(crate) profile: Option<String>,
-}
 
 /// Inputs if neither a number nor a time is given.
 const INPUTS: u64 = 100_000;

@@ -2,8 +2,6 @@
 //!
 //! Each rule is a pure function from text to violations, with a sample that breaks it in its tests.
 
-mod docs;
-mod lexer;
 mod lockfile;
 mod manifests;
 mod sources;
@@ -65,10 +63,7 @@ fn check(workspace: &Workspace) -> Result<Vec<Violation>> {
             }
             Some("Cargo.toml") => found.extend(manifests::package(file, text)),
             Some("Cargo.lock") => found.extend(lockfile::single_versions(file, text)),
-            Some(name) if name.ends_with(".rs") => {
-                found.extend(sources::check(file, text));
-                found.extend(docs::check(file, text));
-            }
+            Some(name) if name.ends_with(".rs") => found.extend(sources::check(file, text)),
             _ => {}
         }
     }
@@ -121,7 +116,6 @@ mod tests {
             "Cargo.lock:1: 2 versions of ndarray",
             "rank1-core/Cargo.toml:4: dependency serde must be",
             "rank1-core/src/lib.rs:1: does not open with",
-            "rank1-core/src/lib.rs:1: public function `f` returns a Result",
             "notes.md:1: absolute path",
         ] {
             assert!(messages.contains(expected), "{expected} is missing from\n{messages}");

@@ -24,27 +24,6 @@ use random::Random;
 use stage::Stage;
 use trial::Outcome;
 
-/// What `--help` says.
-pub(crate) const HELP: &str = "\
-Usage: cargo xtask torture [OPTIONS]
-
-Kills runs of small recipes at random moments (SIGKILL, SIGTERM, Ctrl-C), six of ten on the disk of --out and two on a
-tmpfs that is sometimes too small, and resumes each to the bytes of an undisturbed run; of the other two, one is started
-twice at once and one is read where it may not be written. Without the right to mount, those runs say so.
-
-Options:
-  --runs N      runs (default: 200)
-  --seconds N   stop after so many seconds, if there are runs left
-  --epochs N    epochs of the recipes (default: 500, about a second each in release mode)
-  --seed N      seed of kinds and moments (default: 0)
-  --out DIR     where runs lie meanwhile; a new or an empty folder (default: out/torture, emptied first)
-
-Environment:
-  RANK1_BIN     use this program in place of building `rank1` in release mode
-
-Exit status: 0 every run came out as it must, 1 one did not, 2 usage or data error.
-";
-
 /// Runs if no number is given.
 const RUNS: usize = 200;
 
