@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error as ThisError;
 
 pub use crate::clinical::error::ClinicalError;
+#[cfg(feature = "fetch")]
 pub use crate::fetch::error::FetchError;
 pub use crate::image::error::ImageError;
 pub use crate::table::error::TableError;
@@ -227,6 +228,7 @@ pub enum Error {
     #[error(transparent)]
     Image(#[from] ImageError),
     /// A download failed.
+    #[cfg(feature = "fetch")]
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// A corruption of images was refused.

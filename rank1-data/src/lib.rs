@@ -19,7 +19,7 @@
 //! | [`corrupt`] | the nineteen image corruptions at five severities: [`Corruption`] |
 //! | [`split`] | seeded permutations and validation parts |
 //! | [`inspect`](mod@inspect) | per-column statistics |
-//! | [`fetch`](mod@fetch) | downloads of published sets, continued after a break and checked |
+//! | `fetch` (feature `fetch`) | downloads of published sets, continued after a break and checked |
 //! | [`error`] | everything that is refused, with file, row and column |
 //!
 //! ```
@@ -42,6 +42,7 @@ pub mod corrupt;
 pub mod dataset;
 mod embedded;
 pub mod error;
+#[cfg(feature = "fetch")]
 pub mod fetch;
 mod hash;
 pub mod idx;
@@ -65,6 +66,7 @@ pub use clinical::{
 pub use corrupt::{CorruptError, Corruption, CorruptionKind, ImageKey, corrupt_row, corrupt_split};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, ImageError, TableError};
+#[cfg(feature = "fetch")]
 pub use fetch::FetchError;
 pub use image::{ImageSet, Images};
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
