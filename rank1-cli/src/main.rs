@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse_usage(&error),
     };
-    if let Err(error) = rank1_core::simd::instruction_set() {
+    if let Err(error) = rank1_core::kernels::simd::instruction_set() {
         tables::note(&format!("error: {error}"));
         return ExitCode::from(EXIT_USAGE);
     }

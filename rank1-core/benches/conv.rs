@@ -2,7 +2,8 @@
 //! floating-point operations, so that Gelem/s reads as GFLOP/s.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rank1_core::conv::{self, ConvScratch, ConvShape, Padding};
+use rank1_core::conv::{ConvShape, Padding};
+use rank1_core::kernels::conv::{self, ConvScratch};
 use rank1_core::noise::NoiseStream;
 
 fn noise(len: usize, site: u32) -> Vec<f32> {

@@ -2,7 +2,7 @@
 //! elements are floating-point operations, so that Gelem/s reads as GFLOP/s.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rank1_core::dense::{self, DenseScratch, DenseShape, PackedWeight};
+use rank1_core::kernels::dense::{self, DenseScratch, DenseShape, PackedWeight};
 use rank1_core::noise::NoiseStream;
 
 fn noise(len: usize, site: u32) -> Vec<f32> {

@@ -177,7 +177,7 @@ impl NoiseStream {
     }
 
     fn fill_any(&self, kind: NoiseKind, rows: Rows, width: usize, out: &mut [f32]) {
-        crate::simd::arch().dispatch(Sweep { kind, key: self.key, rows, width, out });
+        crate::kernels::simd::arch().dispatch(Sweep { kind, key: self.key, rows, width, out });
     }
 }
 

@@ -231,7 +231,7 @@ fn measured(name: &str, deterministic: bool, seconds: usize) -> Outcome<Value> {
         "peak_rss_mb": peak,
         "runs": times.len(),
         "threads": rayon::current_num_threads(),
-        "instruction_set": rank1_core::simd::instruction_set()?,
+        "instruction_set": rank1_core::kernels::simd::instruction_set()?,
     }))
 }
 

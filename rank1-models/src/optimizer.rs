@@ -3,7 +3,7 @@
 //! Burn's optimizers step module by module; these step one flat vector, so that their state goes into a
 //! checkpoint as plain tensors and a step allocates nothing.
 
-use rank1_core::simd::vectorized;
+use rank1_core::kernels::simd::vectorized;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 

@@ -163,13 +163,13 @@ impl ConvShape {
     }
 
     /// Columns of an input image with the zeros on both sides.
-    pub(super) fn padded_width(&self) -> usize {
+    pub(crate) fn padded_width(&self) -> usize {
         let pads = self.pads();
         self.width + pads.left + pads.right
     }
 
     /// Values of a padded image.
-    pub(super) fn padded_len(&self) -> usize {
+    pub(crate) fn padded_len(&self) -> usize {
         let pads = self.pads();
         (self.height + pads.top + pads.bottom) * self.padded_width() * self.c_in
     }

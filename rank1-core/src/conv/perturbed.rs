@@ -1,12 +1,12 @@
 //! The rank-1 perturbed convolution of all members at once: the readable reference, forward and backward.
 //!
-//! Allocates its results and temporaries; a training step works on [`super::forward`] and its gradients instead.
+//! Allocates its results and temporaries; a training step works on [`crate::kernels::conv::forward`] and its gradients instead.
 
 use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3, ArrayView4, Axis};
 
 use super::geometry::ConvShape;
-use super::product::{self, ConvScratch};
 use crate::factor::FactorShape;
+use crate::kernels::conv::{self as product, ConvScratch};
 use crate::perturb::{Perturbation, fold_to_factor, sum_over_batch};
 use crate::{Error, Real, layout};
 

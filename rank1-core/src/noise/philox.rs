@@ -95,7 +95,7 @@ mod tests {
     use pulp::WithSimd;
 
     use super::*;
-    use crate::simd::arch;
+    use crate::kernels::simd::arch;
 
     struct Vectors<const N: usize>([[u32; N]; 4]);
 

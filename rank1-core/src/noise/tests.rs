@@ -30,7 +30,7 @@ fn the_instruction_set_does_not_change_a_bit() {
         let (mut scalar, mut vector) = (vec![0.0_f32; 3 * 5 * 101], vec![0.0_f32; 3 * 5 * 101]);
         let key = NoiseStream::new(1, 2, 3).key();
         sweep(pulp::Scalar, kind, key, rows, 101, &mut scalar);
-        crate::simd::arch().dispatch(Sweep { kind, key, rows, width: 101, out: &mut vector });
+        crate::kernels::simd::arch().dispatch(Sweep { kind, key, rows, width: 101, out: &mut vector });
         assert!(scalar.iter().zip(&vector).all(|(a, b)| a.to_bits() == b.to_bits()), "{kind:?}");
     }
 }

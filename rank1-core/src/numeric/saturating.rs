@@ -6,17 +6,17 @@
 
 /// Replaces every value by its hyperbolic tangent.
 pub(crate) fn tanh_f32(values: &mut [f32]) {
-    crate::simd::arch().dispatch(Each(values, tanh));
+    crate::kernels::simd::arch().dispatch(Each(values, tanh));
 }
 
 /// Replaces every value by `1 / (1 + e^-x)`.
 pub(crate) fn sigmoid_f32(values: &mut [f32]) {
-    crate::simd::arch().dispatch(Each(values, sigmoid));
+    crate::kernels::simd::arch().dispatch(Each(values, sigmoid));
 }
 
 /// Replaces every value by `ln(1 + e^x)`.
 pub(crate) fn softplus_f32(values: &mut [f32]) {
-    crate::simd::arch().dispatch(Each(values, softplus));
+    crate::kernels::simd::arch().dispatch(Each(values, softplus));
 }
 
 /// A slice and a function as a value, so that the loop over it is compiled once per instruction set.

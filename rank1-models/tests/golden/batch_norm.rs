@@ -2,7 +2,7 @@
 
 use burn::module::Param;
 use ndarray::{Array2, Array4};
-use rank1_core::batch_norm::{NormSaved, NormShape, eval_forward, train_forward, unbiased};
+use rank1_core::kernels::batch_norm::{NormSaved, NormShape, eval_forward, train_forward, unbiased};
 use rank1_models::layer::{BatchNormMode, MemberBatchNorm, MemberBatchNormConfig, MovingVariance};
 
 use crate::burn_conv::{channels_first, channels_last, tensor};

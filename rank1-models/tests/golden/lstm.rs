@@ -1,8 +1,10 @@
 //! `lstm_cell_rank1.json`: one draw of four factors for all steps, in double precision; Burn's side is in [`crate::burn_lstm`].
 
 use ndarray::{Array2, Array3};
+use rank1_core::kernels::lstm::{
+    LstmCell, LstmFactors, LstmGrads, LstmShape, LstmTape, backward_from_state, forward,
+};
 use rank1_core::layout::{join_members, member_major};
-use rank1_core::lstm::{LstmCell, LstmFactors, LstmGrads, LstmShape, LstmTape, backward_from_state, forward};
 use rank1_core::perturb::Perturbation;
 
 use crate::burn_lstm;

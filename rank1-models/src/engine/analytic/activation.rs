@@ -1,8 +1,8 @@
 //! Nonlinearities and their derivatives, in place, on all threads where that pays.
 
 use rank1_core::Real;
+use rank1_core::kernels::simd::vectorized;
 use rank1_core::numeric::{sigmoid, softplus};
-use rank1_core::simd::vectorized;
 use rayon::prelude::*;
 
 use super::rows::{CHUNK, PARALLEL_VALUES, zip_chunks};

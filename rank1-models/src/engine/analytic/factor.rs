@@ -3,10 +3,10 @@
 mod gradient;
 
 use rank1_core::Real;
+use rank1_core::kernels::simd::vectorized;
 use rank1_core::noise::NoiseKind;
 use rank1_core::numeric::softplus;
 use rank1_core::perturb::Perturbation;
-use rank1_core::simd::vectorized;
 use rank1_priors::{LocationDomain, PosteriorFamily, SCALE_FLOOR};
 use rayon::prelude::*;
 

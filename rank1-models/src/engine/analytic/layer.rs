@@ -3,8 +3,8 @@
 //! The product is a matrix or a convolution; factors act per channel, the same at every position.
 
 use rank1_core::Real;
+use rank1_core::kernels::simd::vectorized;
 use rank1_core::perturb::Perturbation;
-use rank1_core::simd::vectorized;
 use rayon::prelude::*;
 
 use super::activation;

@@ -2,9 +2,9 @@
 //!
 //! Perturbed layers are in [`super::layer`], recurrent ones in [`super::recurrent`].
 
-use rank1_core::batch_norm::{self, NormSaved, NormShape};
+use rank1_core::kernels::batch_norm::{self, NormSaved, NormShape};
+use rank1_core::kernels::pool::{self, PoolShape};
 use rank1_core::noise::NoiseKind;
-use rank1_core::pool::{self, PoolShape};
 use rank1_core::{Real, conv::Padding};
 
 use super::activation;

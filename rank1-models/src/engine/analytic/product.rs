@@ -2,8 +2,8 @@
 //!
 //! Rows only: factors, noise and biases are applied around it.
 
-use rank1_core::conv::{self, ConvScratch};
-use rank1_core::dense::{self, DenseScratch, DenseShape, PackedWeight};
+use rank1_core::kernels::conv::{self, ConvScratch};
+use rank1_core::kernels::dense::{self, DenseScratch, DenseShape, PackedWeight};
 use rank1_core::{Error, Real};
 
 use crate::network::{LayerPlan, Product};

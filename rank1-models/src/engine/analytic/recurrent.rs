@@ -1,10 +1,10 @@
-//! The recurrent layer: draws fixed over a sequence, the math of [`rank1_core::lstm`], gradients back to parameters.
+//! The recurrent layer: draws fixed over a sequence, the math of [`rank1_core::kernels::lstm`], gradients back to parameters.
 //!
 //! Samples run one after the other, because random weights are drawn once per sample.
 
 use ndarray::ArrayView2;
 use rank1_core::Real;
-use rank1_core::lstm::{self, LstmCell, LstmFactors, LstmGrads, LstmShape, LstmTape};
+use rank1_core::kernels::lstm::{self, LstmCell, LstmFactors, LstmGrads, LstmShape, LstmTape};
 
 use super::layer::{LayerBuffers, location_slice};
 use super::mean_field::MeanFieldBuffers;

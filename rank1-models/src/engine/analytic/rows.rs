@@ -1,8 +1,8 @@
 //! The rows of a pass, and where an operation reads them from.
 
 use ndarray::ArrayView2;
+use rank1_core::kernels::simd::vectorized;
 use rank1_core::noise::{NoiseKind, NoiseStream, Rows as NoiseRows};
-use rank1_core::simd::vectorized;
 use rayon::prelude::*;
 
 use crate::engine::DrawKey;

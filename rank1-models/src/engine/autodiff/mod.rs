@@ -18,7 +18,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array4, ArrayView2};
 use rank1_core::Error as CoreError;
-use rank1_core::batch_norm::unbiased;
+use rank1_core::kernels::batch_norm::unbiased;
 use rank1_core::objective::NllForm;
 
 use self::leaves::{Leaves, read};

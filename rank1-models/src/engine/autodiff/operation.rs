@@ -107,7 +107,7 @@ fn volume(network: &Network, origin: Origin) -> Volume {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use burn::tensor::{Device, TensorData};
-    use rank1_core::pool::{self, PoolShape};
+    use rank1_core::kernels::pool::{self, PoolShape};
 
     use super::*;
 

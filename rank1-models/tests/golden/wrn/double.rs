@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, Array4};
-use rank1_core::batch_norm::{self, NormSaved, NormShape};
 use rank1_core::conv::{ConvShape, Padding, PerturbedConv2d};
+use rank1_core::kernels::batch_norm::{self, NormSaved, NormShape};
+use rank1_core::kernels::pool::{self, PoolShape};
 use rank1_core::perturb::{Perturbation, PerturbedLinear};
-use rank1_core::pool::{self, PoolShape};
 
 use super::{Factors, Network, Node, Op};
 use crate::batch_norm::keras_rate;

@@ -1,9 +1,9 @@
 //! The gradients of a factor: of the rows that it perturbs, and of its own parameters.
 
 use rank1_core::Real;
+use rank1_core::kernels::simd::vectorized;
 use rank1_core::numeric::sigmoid;
 use rank1_core::perturb::Perturbation;
-use rank1_core::simd::vectorized;
 use rank1_priors::PosteriorFamily;
 use rayon::prelude::*;
 

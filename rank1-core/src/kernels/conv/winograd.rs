@@ -8,12 +8,12 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::direct::by_image_mut;
-use super::geometry::ConvShape;
 use super::patches::{Images, pad};
-use crate::partition::{CHUNKS, ranges, share, split_mut};
-use crate::product::{Block, Left, Operand, Packed, Target, as_rows};
-use crate::scratch::AlignedBuffer;
-use crate::simd::{arch, f32_lanes, vectorized};
+use crate::conv::ConvShape;
+use crate::kernels::partition::{CHUNKS, ranges, share, split_mut};
+use crate::kernels::product::{Block, Left, Operand, Packed, Target, as_rows};
+use crate::kernels::scratch::AlignedBuffer;
+use crate::kernels::simd::{arch, f32_lanes, vectorized};
 
 /// Places of a transformed patch.
 const PLACES: usize = 16;
@@ -238,9 +238,9 @@ fn store<S: Simd>(values: &mut [f32], start: usize, value: S::f32s) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::geometry::Padding;
     use super::super::{ConvScratch, forward, input_gradient};
     use super::*;
+    use crate::conv::Padding;
     use crate::testkit::normals;
 
     fn shapes() -> impl Iterator<Item = ConvShape> {

@@ -4,8 +4,8 @@
 //! biases: see [`crate::perturb`].
 
 use crate::error::check_len;
-use crate::product::{Operand, Packed, ProductScratch, multiply, multiply_packed};
-use crate::scratch::AlignedBuffer;
+use crate::kernels::product::{Operand, Packed, ProductScratch, multiply, multiply_packed};
+use crate::kernels::scratch::AlignedBuffer;
 use crate::{Error, Real};
 
 /// Packed operands, kept between steps.

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use super::{LstmShape, row_of};
 use crate::Real;
-use crate::partition::{CHUNKS, ranges};
-use crate::product::ProductScratch;
-use crate::scratch::AlignedBuffer;
+use crate::kernels::partition::{CHUNKS, ranges};
+use crate::kernels::product::ProductScratch;
+use crate::kernels::scratch::AlignedBuffer;
 
 /// Rows below which another block costs more in packing the weights than it gives in parallelism.
 const BLOCK_ROWS: usize = 32;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conv::{Padding, Pads, check_sizes, positions};
 use crate::error::check_len;
-use crate::simd::vectorized;
+use crate::kernels::simd::vectorized;
 use crate::{Error, Real};
 
 /// Everything about a pooling layer except its numbers.

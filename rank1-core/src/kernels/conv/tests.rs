@@ -5,6 +5,7 @@
 use ndarray::{Array3, Array4};
 
 use super::*;
+use crate::conv::{ConvShape, Padding, PerturbedConv2d};
 use crate::perturb::Perturbation;
 use crate::testkit::{central_differences, max_relative_error, normals};
 use crate::{Error, Real};

@@ -2,10 +2,10 @@
 //!
 //! No arithmetic besides the input factor and the sums of overlapping patches.
 
-use super::geometry::{ConvShape, Pads};
 use crate::Real;
-use crate::product::ProductScratch;
-use crate::scratch::fit;
+use crate::conv::{ConvShape, Pads};
+use crate::kernels::product::ProductScratch;
+use crate::kernels::scratch::fit;
 
 /// The images whose patches are gathered, and the factor that multiplies them on the way.
 #[derive(Debug, Clone, Copy)]

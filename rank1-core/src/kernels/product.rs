@@ -16,8 +16,8 @@ use self::pack::{pack, pack_panels};
 use self::tile::VECTORS;
 pub(crate) use self::tile::{Block, Left, Target};
 use crate::Real;
-use crate::scratch::AlignedBuffer;
-use crate::simd::{arch, f32_lanes, vector_registers};
+use crate::kernels::scratch::AlignedBuffer;
+use crate::kernels::simd::{arch, f32_lanes, vector_registers};
 
 /// Values of the left operand that are packed at a time: about what a core's second cache holds beside a panel.
 const BLOCK: usize = 64_000;

@@ -4,8 +4,8 @@ use pulp::{Simd, WithSimd};
 
 use super::NormShape;
 use crate::Real;
-use crate::partition::{CHUNKS, ranges, share};
-use crate::simd::arch;
+use crate::kernels::partition::{CHUNKS, ranges, share};
+use crate::kernels::simd::arch;
 
 /// A row's result and the two rows behind it.
 pub(super) struct Lines<'a, F> {

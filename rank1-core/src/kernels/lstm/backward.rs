@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use super::tape::{Block, LstmTape, clear, resize};
 use super::{LstmCell, check_optional, row_of, row_of_mut};
 use crate::error::check_len;
-use crate::partition::{share, split_mut};
-use crate::product::{Operand, Packed, multiply, multiply_packed};
-use crate::scratch::add_in_order;
+use crate::kernels::partition::{share, split_mut};
+use crate::kernels::product::{Operand, Packed, multiply, multiply_packed};
+use crate::kernels::scratch::add_in_order;
 use crate::{Error, Real};
 
 /// Gradients with respect to everything an LSTM reads, in the shapes of the originals; reused between steps.
@@ -128,7 +128,7 @@ pub fn backward_from_state<F: Real>(
     ];
     blocks.par_iter_mut().for_each(|block| {
         let work = RunBack { block, cell, weights, x, lengths, d_last, d_hidden, wants_x };
-        crate::simd::arch().dispatch(work);
+        crate::kernels::simd::arch().dispatch(work);
     });
     let blocks = &*blocks;
     for (total, of, len) in [

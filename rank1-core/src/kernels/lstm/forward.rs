@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::tape::{Block, LstmTape};
 use super::{LstmCell, check_optional, row_of, row_of_mut};
+use crate::kernels::product::{Operand, Packed, multiply_packed};
 use crate::perturb::Perturbation;
-use crate::product::{Operand, Packed, multiply_packed};
 use crate::{Error, Real};
 
 /// Runs all sequences and fills the tape; [`LstmTape::last`] holds the result.
@@ -44,9 +44,9 @@ pub fn forward<F: Real>(
         Packed::new(Operand::new(cell.weight, cell.shape.gates()), input, true),
         Packed::new(Operand::new(cell.recurrent_weight, cell.shape.gates()), recurrent, true),
     ];
-    blocks
-        .par_iter_mut()
-        .for_each(|block| crate::simd::arch().dispatch(Run { block, cell, weights, x, lengths, initial }));
+    blocks.par_iter_mut().for_each(|block| {
+        crate::kernels::simd::arch().dispatch(Run { block, cell, weights, x, lengths, initial })
+    });
     tape.last.clear();
     for block in &tape.blocks {
         tape.last.extend_from_slice(row_of(&block.hidden, cell.shape.steps, block.rows.len() * u));

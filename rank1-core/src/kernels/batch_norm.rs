@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use self::sweep::{Affine, Lines, reduce};
 use crate::error::check_len;
-use crate::simd::arch;
+use crate::kernels::simd::arch;
 use crate::{Error, Real, layout};
 
 /// Sizes of a batch whose rows are `(s K + k) B + b`, each with `positions` vectors of `channels`.

@@ -1,6 +1,6 @@
 //! Buffers that grow and sums of partial results.
 //!
-//! Not for products; see [`crate::product`].
+//! Not for products; see [`crate::kernels::product`].
 
 use rayon::prelude::*;
 

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::geometry::ConvShape;
 use super::patches::{Images, pad};
 use super::tile::Tile;
-use crate::partition::{CHUNKS, ranges, share, split_mut};
-use crate::scratch::{AlignedBuffer, add_in_order, fit};
-use crate::simd::arch;
+use crate::conv::ConvShape;
+use crate::kernels::partition::{CHUNKS, ranges, share, split_mut};
+use crate::kernels::scratch::{AlignedBuffer, add_in_order, fit};
+use crate::kernels::simd::arch;
 
 /// Buffers of the direct kernels, kept between steps.
 #[derive(Debug, Clone, Default)]
@@ -316,7 +316,8 @@ fn weight_tile<S: Simd, const V: usize, const C: usize>(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::tests::shapes;
-    use super::super::{ConvScratch, ConvShape, forward, input_gradient, weight_gradient};
+    use super::super::{ConvScratch, forward, input_gradient, weight_gradient};
+    use crate::conv::ConvShape;
     use crate::testkit::normals;
 
     /// The shapes of all tests with output channels for one, two and three vectors of any width up to sixteen values, and

@@ -1,16 +1,16 @@
 //! The shared-weight convolution of a batch of images and its two gradients, as matrix products on patches.
 //!
-//! Not for output factors and biases, which are single passes over the output; see [`super::PerturbedConv2d`].
+//! Not for output factors and biases, which are single passes over the output; see [`crate::conv::PerturbedConv2d`].
 
 use super::direct::{self, DirectScratch};
-use super::geometry::ConvShape;
 use super::patches::{Images, Lane, crop, scatter_line};
 use super::tile::Tile;
 use super::winograd::{self, WinogradScratch};
+use crate::conv::ConvShape;
 use crate::error::check_len;
-use crate::partition::{CHUNKS, ranges, share, split_mut};
-use crate::product::{Operand, Packed, multiply, multiply_packed};
-use crate::scratch::{AlignedBuffer, add_in_order, fit};
+use crate::kernels::partition::{CHUNKS, ranges, share, split_mut};
+use crate::kernels::product::{Operand, Packed, multiply, multiply_packed};
+use crate::kernels::scratch::{AlignedBuffer, add_in_order, fit};
 use crate::{Error, Real};
 
 /// Output positions of one product: enough to pay for packing the weight, few enough for the patches to stay in cache.

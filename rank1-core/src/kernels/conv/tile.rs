@@ -1,7 +1,7 @@
 //! The register tiles of direct convolutions on this machine, and channels in their order.
 
-use super::geometry::ConvShape;
-use crate::simd::f32_lanes;
+use crate::conv::ConvShape;
+use crate::kernels::simd::f32_lanes;
 
 /// Widths of a tile on this machine.
 #[derive(Debug, Clone, Copy)]

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::pack::pack_panels;
 use super::{Block, Left, Operand, Target, as_rows, parts};
-use crate::partition::{CHUNKS, ranges, share, split_mut};
-use crate::simd::arch;
+use crate::kernels::partition::{CHUNKS, ranges, share, split_mut};
+use crate::kernels::simd::arch;
 
 /// The right operand, `[columns / width, inner, width]`.
 pub(super) enum Panels<'a> {
