@@ -48,25 +48,7 @@ pub(super) fn glorot_uniform(d_in: usize, d_out: usize, seed: u64) -> Result<Vec
 
 /// Orthonormal rows, or columns where there are more rows than columns, uniform over all such matrices.
 pub(super) fn orthogonal(rows: usize, columns: usize, seed: u64) -> Result<Vec<f32>, Error> {
-    let (vectors, length) = (rows.min(columns), rows.max(columns));
-    let mut basis = vec![0.0_f64; vectors * length];
-    WeightInit::Normal { std: 1.0 }.fill(&mut basis, rows, columns, &mut rng(seed))?;
-    for i in 0..vectors {
-        let (done, rest) = basis.split_at_mut(i * length);
-        let vector = &mut rest[..length];
-        // A second pass removes what rounding left of the first.
-        for earlier in done.chunks_exact(length).chain(done.chunks_exact(length)) {
-            let along: f64 = earlier.iter().zip(vector.iter()).map(|(a, b)| a * b).sum();
-            vector.iter_mut().zip(earlier).for_each(|(v, e)| *v -= along * e);
-        }
-        let norm = vector.iter().map(|v| v * v).sum::<f64>().sqrt();
-        vector.iter_mut().for_each(|v| *v /= norm);
-    }
-    let entry = |i: usize| match rows <= columns {
-        true => basis[i],
-        false => basis[i % columns * length + i / columns],
-    };
-    Ok((0..rows * columns).map(|i| entry(i) as f32).collect())
+    filled(rows * columns, |out| WeightInit::Orthogonal.fill(out, rows, columns, &mut rng(seed)))
 }
 
 /// A truncated normal of given parameters.
@@ -82,25 +64,4 @@ fn filled(n: usize, fill: impl FnOnce(&mut [f32]) -> Result<(), Error>) -> Resul
     let mut values = vec![0.0; n];
     fill(&mut values)?;
     Ok(values)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::orthogonal;
-
-    #[test]
-    fn the_shorter_side_of_an_orthogonal_matrix_is_orthonormal() {
-        for (rows, columns) in [(5, 11), (11, 5), (7, 7)] {
-            let w = ndarray::Array2::from_shape_vec((rows, columns), orthogonal(rows, columns, 3).unwrap());
-            let w = w.unwrap();
-            let gram = if rows <= columns { w.dot(&w.t()) } else { w.t().dot(&w) };
-            for ((i, j), entry) in gram.indexed_iter() {
-                assert!(
-                    (entry - f32::from(u8::from(i == j))).abs() < 1e-6,
-                    "{rows}x{columns} at {i},{j}: {entry}"
-                );
-            }
-        }
-    }
 }
