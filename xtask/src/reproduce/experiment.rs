@@ -98,6 +98,9 @@ pub(crate) struct Set {
     /// Why `rank1 train` cannot be given this set, whatever is in the data folder.
     #[serde(default)]
     pub(crate) blocked: Option<String>,
+    /// Recipe keys set for every run on this set, dotted; they win over those of the block.
+    #[serde(default)]
+    pub(crate) settings: Table,
 }
 
 /// A method of a block.
@@ -111,7 +114,7 @@ pub(crate) struct Method {
     /// Training cost relative to the deterministic network.
     #[serde(default = "unit")]
     pub(crate) cost: f64,
-    /// Recipe keys set for this method only, dotted; they win over those of the block.
+    /// Recipe keys set for this method only, dotted; they win over those of the block and of the set.
     #[serde(default)]
     pub(crate) settings: Table,
 }
@@ -304,9 +307,10 @@ impl Block {
         }
         let settings: BTreeMap<String, String> =
             quick.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect();
-        // What shortens a run shortens every method, also one with a setting of its own.
-        for method in &mut self.methods {
-            method.settings.retain(|key, _| !quick.settings.contains_key(key));
+        // What shortens a run shortens every set and method, also one with a setting of its own.
+        let own = self.methods.iter_mut().map(|method| &mut method.settings);
+        for settings in own.chain(self.sets.iter_mut().map(|set| &mut set.settings)) {
+            settings.retain(|key, _| !quick.settings.contains_key(key));
         }
         self.settings.extend(quick.settings);
         let changed: Vec<String> = settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();

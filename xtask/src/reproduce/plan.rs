@@ -59,8 +59,11 @@ fn job(
     let mut settings = vec![format!("data.set=\"{}\"", set.name)];
     settings.extend(split.map(|split| format!("data.split={split}")));
     settings.extend(block.gap.then(|| "data.gap=true".to_owned()));
-    let of_block = block.settings.iter().filter(|(key, _)| !method.settings.contains_key(*key));
-    settings.extend(of_block.chain(&method.settings).map(|(key, value)| format!("{key}={value}")));
+    let of_set = set.settings.iter().filter(|(key, _)| !method.settings.contains_key(*key));
+    let of_block = block.settings.iter().filter(|(key, _)| !set.settings.contains_key(*key));
+    let of_block = of_block.filter(|(key, _)| !method.settings.contains_key(*key));
+    let all = of_block.chain(of_set).chain(&method.settings);
+    settings.extend(all.map(|(key, value)| format!("{key}={value}")));
     // On published splits every split has its own seed too, so that initial values do not repeat.
     let leaf = if split.is_some() { format!("split-{number:02}") } else { format!("seed-{number}") };
     let key = fingerprint(&[recipe_text, &format!("{number}"), &settings.join("\n")]);
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_a_method_replace_those_of_its_block_and_reach_no_other_method() {
+    fn settings_of_a_set_and_a_method_replace_those_of_the_block_and_reach_no_other() {
         let (dir, mut experiment) = sample::experiment();
         let none = toml::Value::Array(Vec::new());
         let prior = toml::Value::Table("family = \"normal\"\nstd = 0.3".parse().unwrap());
@@ -204,6 +207,16 @@ mod tests {
             "data.set=\"mnist10k\" evaluate.shifts=[] method.prior={ family = \"normal\", std = 0.3 }";
         assert_eq!(settings("good"), expected);
         assert_eq!(settings("other"), "data.set=\"mnist10k\" evaluate.shifts=[\"rotation:30\"]");
+        let of_set = [("method.prior", 1.into()), ("evaluate.shifts", 2.into())];
+        let set = &mut experiment.blocks[0].sets[0];
+        set.settings.extend(of_set.map(|(key, value): (_, toml::Value)| (key.to_owned(), value)));
+        let jobs = self::jobs(dir.path(), &experiment).unwrap();
+        let settings = |method: &str| {
+            let job = jobs.iter().find(|job| job.block == 0 && job.method == method).unwrap();
+            job.settings.join(" ")
+        };
+        assert_eq!(settings("good"), expected);
+        assert_eq!(settings("other"), "data.set=\"mnist10k\" evaluate.shifts=2 method.prior=1");
     }
 
     #[test]
