@@ -36,6 +36,18 @@ pub enum Error {
         /// Position of the first offending entry.
         index: Vec<usize>,
     },
+    /// Probabilities of a row that do not sum to one.
+    #[error("{op}: row {row} of `{argument}` sums to {sum}, expected 1 (within 0.001)")]
+    NotNormalized {
+        /// The refusing function.
+        op: &'static str,
+        /// The argument's name.
+        argument: &'static str,
+        /// The first such row, all axes but the last counted through.
+        row: usize,
+        /// What it sums to.
+        sum: f64,
+    },
     /// A scalar lies outside the accepted region.
     #[error("{op}: `{argument}` is {value}, expected {expected}")]
     OutOfRange {

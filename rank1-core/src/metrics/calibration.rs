@@ -85,7 +85,7 @@ pub fn reliability_bins(
     labels: ArrayView1<'_, usize>,
     n_bins: usize,
 ) -> Result<Vec<ReliabilityBin>, Error> {
-    checks::probs_and_labels("reliability_bins", probs, labels)?;
+    checks::normalized_probs_and_labels("reliability_bins", probs, labels)?;
     checks::positive_count("reliability_bins", "n_bins", n_bins)?;
     let pairs = probs.rows().into_iter().zip(labels).map(|(row, label)| {
         let class = checks::argmax(row);
@@ -170,7 +170,7 @@ pub fn classwise_ece(
     labels: ArrayView1<'_, usize>,
     n_bins: usize,
 ) -> Result<f64, Error> {
-    checks::probs_and_labels("classwise_ece", probs, labels)?;
+    checks::normalized_probs_and_labels("classwise_ece", probs, labels)?;
     checks::positive_count("classwise_ece", "n_bins", n_bins)?;
     let class = |(class, column): (usize, ArrayView1<'_, f64>)| {
         let pairs = column.iter().copied().zip(labels.iter().map(|label| *label == class));

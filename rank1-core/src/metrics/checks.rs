@@ -8,6 +8,8 @@ use crate::Error;
 
 /// Probabilities that were rounded to f32 may exceed 1 by this much.
 const ROUNDING: f64 = 1e-6;
+/// Rows of thousands of probabilities in half precision sum to 1 within this.
+const SUM_ROUNDING: f64 = 1e-3;
 
 pub(crate) fn same_shape(
     op: &'static str,
@@ -100,6 +102,28 @@ pub(crate) fn probs_and_labels(
 ) -> Result<(), Error> {
     probs(op, "probs", values)?;
     labels(op, label_view, values.nrows(), values.ncols())
+}
+
+/// Refuses the first row whose probabilities do not sum to one.
+pub(crate) fn normalized(
+    op: &'static str,
+    argument: &'static str,
+    sums: impl Iterator<Item = f64>,
+) -> Result<(), Error> {
+    match sums.enumerate().find(|(_, sum)| (sum - 1.0).abs() > SUM_ROUNDING || sum.is_nan()) {
+        Some((row, sum)) => Err(Error::NotNormalized { op, argument, row, sum }),
+        None => Ok(()),
+    }
+}
+
+/// Probabilities `[N, C]` whose rows sum to one, with their labels.
+pub(crate) fn normalized_probs_and_labels(
+    op: &'static str,
+    values: ArrayView2<'_, f64>,
+    label_view: ArrayView1<'_, usize>,
+) -> Result<(), Error> {
+    probs_and_labels(op, values, label_view)?;
+    normalized(op, "probs", values.rows().into_iter().map(|row| row.sum()))
 }
 
 /// Refuses a scalar that is not strictly between 0 and 1.

@@ -138,12 +138,12 @@ pub fn nll_clipped(
 ///
 /// # Errors
 /// [`Error::Empty`], [`Error::ShapeMismatch`], [`Error::LabelOutOfRange`], [`Error::NotFinite`],
-/// [`Error::OutOfRange`] for an entry outside of `[0, 1]`.
+/// [`Error::OutOfRange`] for an entry outside of `[0, 1]`, [`Error::NotNormalized`].
 ///
 /// # Source
 /// Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2, mean over examples.
 pub fn brier(probs: ArrayView2<'_, f64>, labels: ArrayView1<'_, usize>) -> Result<f64, Error> {
-    checks::probs_and_labels("brier", probs, labels)?;
+    checks::normalized_probs_and_labels("brier", probs, labels)?;
     let row = |(row, label): (ArrayView1<'_, f64>, &usize)| {
         let distance = |(c, p): (usize, &f64)| (p - f64::from(c == *label)).powi(2);
         row.iter().enumerate().map(distance).sum::<f64>()

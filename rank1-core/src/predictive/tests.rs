@@ -125,3 +125,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn probabilities_of_another_program_are_taken_and_rows_that_are_none_refused() {
+    let logits = array![[[[1.0_f32, 0.0, -1.0], [0.5, 2.0, 0.0]]], [[[0.0, 0.0, 3.0], [1.0, 1.0, 1.0]]]];
+    let expected = ClassPredictive::from_logits(logits.view()).unwrap();
+    let mut probs = logits.mapv(f64::from);
+    for mut row in probs.rows_mut() {
+        row.mapv_inplace(f64::exp);
+        let sum = row.sum();
+        row /= sum;
+    }
+    for got in [
+        ClassPredictive::from_probs(probs.view()).unwrap(),
+        ClassPredictive::from_log_probs(probs.mapv(f64::ln).view()).unwrap(),
+    ] {
+        assert!((&got.log_probs - &expected.log_probs).iter().all(|d| d.abs() < 1e-7));
+        assert!((&got.expected_entropy - &expected.expected_entropy).iter().all(|d| d.abs() < 1e-7));
+    }
+    probs[[1, 0, 1, 2]] += 0.4;
+    let got = ClassPredictive::from_probs(probs.view()).unwrap_err();
+    assert!(matches!(got, Error::NotNormalized { row: 3, .. }), "{got}");
+    probs[[1, 0, 1, 2]] = -0.1;
+    let got = ClassPredictive::from_probs(probs.view()).unwrap_err();
+    assert!(matches!(got, Error::OutOfRange { argument: "probs", .. }), "{got}");
+}
+
+#[test]
+fn scores_are_those_of_the_metrics() {
+    let certain = array![[[[1.0_f32, 0.0], [0.25, 0.75]]]];
+    let scores = ClassPredictive::from_probs(certain.view()).unwrap().scores(array![0, 0].view()).unwrap();
+    assert_eq!((scores.accuracy, scores.brier), (0.5, 0.5625));
+    assert!((scores.nll - 4.0_f64.ln() / 2.0).abs() < 1e-12 && (scores.ece - 0.375).abs() < 1e-12);
+}
