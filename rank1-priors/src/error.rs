@@ -3,7 +3,7 @@
 use thiserror::Error as ThisError;
 
 use crate::posterior::PosteriorFamily;
-use crate::prior::PriorSpec;
+use crate::prior::{PriorDensity, PriorSpec};
 
 /// A refused parameter, a mismatched slice, or a divergence that does not exist.
 #[derive(Debug, Clone, PartialEq, ThisError)]
@@ -86,6 +86,12 @@ pub enum Error {
     PriorScaleMissing {
         /// The prior.
         prior: PriorSpec,
+    },
+    /// A density without a finite integral cannot be drawn from.
+    #[error("{density:?} is improper: there are no draws of it")]
+    Improper {
+        /// The density.
+        density: PriorDensity,
     },
     /// The prior depends on the posterior, so it has no density of its own.
     #[error("a {} prior has no density of its own", .prior.name())]

@@ -1,9 +1,12 @@
 //! The prior of factor entries as data, with its density where it has one; divergences are in [`crate::kl`].
 
+use rand::Rng;
+use rand_distr::Distribution;
 use serde::{Deserialize, Serialize};
 
 use crate::dist::{Cauchy, HalfCauchy, Horseshoe, LogDensity, LogNormal, Normal, StudentT};
 use crate::error::{Error, finite, positive};
+use crate::real::Real;
 
 /// The prior of every factor entry.
 ///
@@ -204,6 +207,29 @@ pub enum PriorDensity {
     Flat,
 }
 
+impl PriorDensity {
+    /// Independent draws of the prior.
+    ///
+    /// # Shapes
+    /// `out`: any length.
+    ///
+    /// # Errors
+    /// [`Error::Improper`] for a density without a finite integral; nothing is written then.
+    pub fn fill<T: Real, R: Rng + ?Sized>(&self, out: &mut [T], rng: &mut R) -> Result<(), Error> {
+        let draw: &dyn Fn(&mut R) -> f64 = match self {
+            Self::Normal(d) => &|rng| d.sample(rng),
+            Self::Cauchy(d) => &|rng| d.sample(rng),
+            Self::LogNormal(d) => &|rng| d.sample(rng),
+            Self::HalfCauchy(d) => &|rng| d.sample(rng),
+            Self::StudentT(d) => &|rng| d.sample(rng),
+            Self::Horseshoe(d) => &|rng| d.sample(rng),
+            Self::LogUniform | Self::Flat => return Err(Error::Improper { density: *self }),
+        };
+        out.iter_mut().for_each(|out| *out = T::of(draw(rng)));
+        Ok(())
+    }
+}
+
 impl LogDensity for PriorDensity {
     fn log_density(&self, x: f64) -> f64 {
         match self {
@@ -238,6 +264,35 @@ impl LogDensity for PriorDensity {
             Self::StudentT(d) => d.bulk(),
             Self::Horseshoe(d) => d.bulk(),
             Self::LogUniform | Self::Flat => (0.0, 1.0),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::Xoshiro256PlusPlus;
+
+    use super::*;
+
+    #[test]
+    fn proper_priors_are_drawn_from_and_improper_ones_refused() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let mut draws = vec![0.0_f64; 10_001];
+        for (prior, median) in [
+            (PriorSpec::Normal { mean: 1.0, std: 0.1 }, 1.0),
+            (PriorSpec::HalfCauchy { scale: 0.3 }, 0.3),
+            (PriorSpec::Horseshoe { mean: -1.0, scale: 0.2 }, -1.0),
+            (PriorSpec::InverseGammaScale { mean: 2.0, concentration: 3.0, rate: 0.1 }, 2.0),
+        ] {
+            prior.density().unwrap().fill(&mut draws, &mut rng).unwrap();
+            draws.sort_by(f64::total_cmp);
+            assert!((draws[5_000] - median).abs() < 0.02, "{prior:?}: {}", draws[5_000]);
+        }
+        for prior in [PriorSpec::LogUniform, PriorSpec::ImproperUniform] {
+            let refused = prior.density().unwrap().fill(&mut draws, &mut rng).unwrap_err();
+            assert!(matches!(refused, Error::Improper { .. }), "{refused}");
         }
     }
 }

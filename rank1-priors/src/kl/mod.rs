@@ -28,6 +28,13 @@ pub enum KlKind {
     },
 }
 
+impl KlKind {
+    /// Whether it needs noise.
+    pub fn is_monte_carlo(self) -> bool {
+        matches!(self, Self::MonteCarlo { .. })
+    }
+}
+
 /// A divergence in nats, summed over the entries, with its gradients.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KlValue<T = f64> {

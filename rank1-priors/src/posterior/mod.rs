@@ -2,6 +2,7 @@
 
 mod domain;
 mod entries;
+mod slice;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,7 @@ use crate::real::Real;
 
 pub use domain::LocationDomain;
 pub(crate) use entries::{Entries, HALF_LN_2PI, same_length};
+pub use slice::Posterior;
 
 /// The distribution of every factor entry under the variational posterior.
 ///
