@@ -383,3 +383,17 @@ fn levels_that_differ_in_case_or_spaces_stay_apart_and_are_named() {
     let other = load("city,y\nOslo,a\nRome,b\nOslo,a\nRome,b\nParis,a\n", &CsvOptions::default()).unwrap();
     assert_eq!(notes(&other), Vec::<String>::new());
 }
+
+#[test]
+fn codes_with_leading_zeros_are_named_and_plain_numbers_are_not() {
+    let rows = |code: fn(i32) -> String| (0..30).map(|i| format!("{},{i}\n", code(i))).collect::<String>();
+    let table = |code| format!("zip,y\n{}", rows(code));
+    let codes = table(|i| format!("{:05}", 990 + i % 10));
+    let found = notes(&load(&codes, &CsvOptions::default()).unwrap());
+    assert!(found.len() == 1 && found[0].contains("`zip` (`00990`, ...); data.categorical"), "{found:?}");
+    let listed = CsvOptions { categorical: vec!["zip".into()], ..CsvOptions::default() };
+    assert_eq!(notes(&load(&codes, &listed).unwrap()), [""; 0]);
+    for plain in [|i: i32| format!("{}", i * 10), |i| format!("0.{i}"), |i| format!("{}", i % 2)] {
+        assert_eq!(notes(&load(table(plain), &CsvOptions::default()).unwrap()), [""; 0]);
+    }
+}

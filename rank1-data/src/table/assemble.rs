@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::carries::{constant_columns, doubtful_levels, indistinct_columns, similar_levels};
+use super::carries::{constant_columns, doubtful_levels, indistinct_columns, leading_zeros, similar_levels};
 use super::fit::reading;
 use super::index_column::{index_columns, index_note};
 use super::notes::TableNote;
@@ -80,6 +80,7 @@ pub fn load_table(
         }
     };
     notes.extend(doubtful_quantity(&table, target, options));
+    notes.extend(leading_zeros(&table, &schema));
     notes.extend(doubtful_levels(&table, &schema));
     notes.extend(similar_levels(&table, &schema));
     notes.extend(constant_columns(&table, &schema, &kept));

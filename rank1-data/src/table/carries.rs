@@ -129,3 +129,18 @@ pub(super) fn doubtful_levels(table: &Table, schema: &CsvSchema) -> Vec<TableNot
     }
     notes
 }
+
+/// Columns of numbers in which a whole number begins with a zero, as postal and product codes do.
+pub(super) fn leading_zeros(table: &Table, schema: &CsvSchema) -> Option<TableNote> {
+    let mut columns = Vec::new();
+    for column in schema.columns.iter().filter(|column| matches!(column.kind, ColumnKind::Numeric { .. })) {
+        let Ok(position) = table.position(&column.name) else { continue };
+        let is_code = |text: &str| {
+            text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if let Some(cell) = table.column(position).find(|cell| is_code(cell.text())) {
+            columns.push((column.name.clone(), shown(cell.text())));
+        }
+    }
+    (!columns.is_empty()).then(|| TableNote::LeadingZeros { path: table.path.clone(), columns })
+}

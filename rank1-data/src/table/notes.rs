@@ -57,6 +57,13 @@ pub enum TableNote {
         /// The numbers as they stand in the file.
         values: Vec<String>,
     },
+    /// Columns read as numbers whose whole numbers begin with zeros, as codes do: column, the first such cell.
+    LeadingZeros {
+        /// The file.
+        path: PathBuf,
+        /// One entry per column.
+        columns: Vec<(String, String)>,
+    },
     /// Columns that are constant in the training rows.
     Constant {
         /// The file.
@@ -148,6 +155,13 @@ impl fmt::Display for TableNote {
                 values.len(),
                 shown_list(values).join(", ")
             ),
+            Self::LeadingZeros { path, columns } => {
+                let each = |(column, cell): &(String, String)| format!("`{}` (`{cell}`, ...)", shown(column));
+                let list = shown_all(columns.iter().map(each));
+                let path = path.display();
+                write!(f, "{path}: whole numbers that begin with zeros are read as numbers: {list}; ")?;
+                f.write_str("data.categorical reads codes as levels")
+            }
             Self::Constant { path, columns } => write!(
                 f,
                 "{}: constant in the training rows, so without effect: {}; data.ignore leaves columns out",
