@@ -156,5 +156,6 @@ pub(super) fn more_pictures(format: ImageFormat, bytes: &[u8]) -> Option<&'stati
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 #[path = "container_tests.rs"]
 mod tests;
