@@ -66,17 +66,17 @@ impl<F> LstmGrads<F> {
 /// Gradients of a scalar, given its gradients with respect to the hidden states.
 ///
 /// # Shapes
-/// `x`, `lengths`: as given to [`super::forward`]; `d_last`: `[rows, u]`, on [`LstmTape::last`]; `d_hidden`: `[steps, rows, u]`,
+/// `x`, `lengths`: as given to [`forward()`](super::forward()); `d_last`: `[rows, u]`, on [`LstmTape::last`]; `d_hidden`: `[steps, rows, u]`,
 /// on the state after every step (past a row's length: on its kept state).
 ///
 /// # Errors
-/// As [`super::forward`]; [`Error::Undefined`] if the tape holds no forward pass of this shape or has served a backward pass.
+/// As [`forward()`](super::forward()); [`Error::Undefined`] if the tape holds no forward pass of this shape or has served a backward pass.
 ///
 /// # Numerics
 /// Weight gradients of blocks of rows are added in the order of the rows.
 ///
 /// # Source
-/// Chain rule on [`super::forward`]; checked against central differences.
+/// Chain rule on [`forward()`](super::forward()); checked against central differences.
 pub fn backward<F: Real>(
     cell: &LstmCell<'_, F>,
     x: &[F],
