@@ -22,8 +22,8 @@ pub const VARIABLE: &str = "RANK1_SIMD";
 /// Not from a source: what the processor says of itself.
 ///
 /// ```
-/// let name = rank1_core::simd::instruction_set()?;
-/// assert!(rank1_core::simd::available().contains(&name));
+/// let name = rank1_core::kernels::simd::instruction_set()?;
+/// assert!(rank1_core::kernels::simd::available().contains(&name));
 /// # Ok::<(), rank1_core::Error>(())
 /// ```
 pub fn instruction_set() -> Result<&'static str, Error> {
@@ -54,7 +54,7 @@ pub fn available() -> Vec<&'static str> {
 ///
 /// ```
 /// let mut values = vec![1.5_f32; 1000];
-/// rank1_core::simd::vectorized(|| values.iter_mut().for_each(|value| *value *= 2.0));
+/// rank1_core::kernels::simd::vectorized(|| values.iter_mut().for_each(|value| *value *= 2.0));
 /// assert!(values.iter().all(|&value| value == 3.0));
 /// ```
 #[inline]
