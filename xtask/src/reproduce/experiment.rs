@@ -109,8 +109,12 @@ pub(crate) struct Set {
 pub(crate) struct Method {
     pub(crate) name: String,
     pub(crate) label: String,
-    /// Path below `recipes`.
+    /// Path below `recipes`; none for a choice.
+    #[serde(default)]
     pub(crate) recipe: String,
+    /// Not trained: of these methods, run by run, the one with the lower validation NLL.
+    #[serde(default)]
+    pub(crate) choose: Vec<String>,
     /// Training cost relative to the deterministic network.
     #[serde(default = "unit")]
     pub(crate) cost: f64,
@@ -344,6 +348,14 @@ impl Block {
             bail!("two methods are called {}", pair[0]);
         }
         let known = |name: &str| self.methods.iter().any(|method| method.name == name);
+        for Method { name, recipe, choose, .. } in &self.methods {
+            ensure!(
+                recipe.is_empty() != choose.is_empty(),
+                "method {name} needs either `recipe` or `choose`"
+            );
+            let trained = |of: &String| self.methods.iter().any(|m| m.name == *of && m.choose.is_empty());
+            ensure!(choose.iter().all(trained), "method {name} chooses among methods that are not trained");
+        }
         for comparison in &self.comparisons {
             let Comparison { ours, method, published, metric } = comparison;
             ensure!(known(ours), "comparison names the unknown method {ours}");

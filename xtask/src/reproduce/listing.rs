@@ -129,7 +129,8 @@ pub(crate) fn list(experiments: &[Experiment], data: Option<&Path>) -> Table {
             .blocks
             .iter()
             .map(|block| {
-                block.methods.len() * block.sets.iter().map(|set| block.repetitions(set)).sum::<usize>()
+                block.methods.iter().filter(|method| method.choose.is_empty()).count()
+                    * block.sets.iter().map(|set| block.repetitions(set)).sum::<usize>()
             })
             .sum();
         let state = match require_data(experiment, data) {

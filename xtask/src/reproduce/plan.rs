@@ -32,7 +32,7 @@ pub(crate) struct Job {
 pub(crate) fn jobs(root: &Path, experiment: &Experiment) -> Result<Vec<Job>> {
     let mut jobs = Vec::new();
     for (index, block) in experiment.blocks.iter().enumerate() {
-        for method in &block.methods {
+        for method in block.methods.iter().filter(|method| method.choose.is_empty()) {
             let recipe = Path::new("recipes").join(&method.recipe);
             let text = std::fs::read_to_string(root.join(&recipe))
                 .with_context(|| format!("cannot read the recipe {}", recipe.display()))?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::experiment::{Better, Block};
@@ -74,6 +75,17 @@ pub(crate) fn cells_of_blocks(blocks: &[Block], finished: &[Finished]) -> Vec<Ve
     blocks.iter().enumerate().map(|(index, block)| cells(index, block, finished)).collect()
 }
 
+/// Of the runs of each seed or split the one with the lower validation NLL; a failed one where one has failed.
+fn chosen<'a>(runs: &[&'a Finished]) -> Vec<&'a Finished> {
+    let validation = |run: &Finished| match &run.1 {
+        Ok(outcome) => outcome.validation.get("nll").and_then(Value::as_f64).unwrap_or(f64::INFINITY),
+        Err(_) => f64::NEG_INFINITY,
+    };
+    let best =
+        |runs: &[&'a Finished]| runs.iter().copied().min_by(|a, b| validation(a).total_cmp(&validation(b)));
+    runs.chunk_by(|a, b| a.0.seed == b.0.seed).filter_map(best).collect()
+}
+
 /// The cells of a block in the order of its sets and methods.
 fn cells(index: usize, block: &Block, finished: &[Finished]) -> Vec<Cell> {
     let mut cells = Vec::new();
@@ -81,10 +93,14 @@ fn cells(index: usize, block: &Block, finished: &[Finished]) -> Vec<Cell> {
         for method in &block.methods {
             let mut cell =
                 Cell { set: set.name.clone(), method: method.name.clone(), runs: vec![], failed: vec![] };
-            let mine = |job: &Job| job.block == index && job.set == cell.set && job.method == cell.method;
-            let mut own: Vec<&Finished> = finished.iter().filter(|(job, _)| mine(job)).collect();
+            let is_one = |job: &Job, of: &[String]| {
+                job.block == index && job.set == cell.set && of.contains(&job.method)
+            };
+            let of =
+                if method.choose.is_empty() { std::slice::from_ref(&method.name) } else { &method.choose };
+            let mut own: Vec<&Finished> = finished.iter().filter(|(job, _)| is_one(job, of)).collect();
             own.sort_by_key(|(job, _)| job.seed);
-            for (job, result) in own {
+            for (job, result) in chosen(&own) {
                 match result {
                     Ok(outcome) => cell.runs.push((job.clone(), outcome.clone())),
                     Err(reason) => cell.failed.push((job.clone(), reason.clone())),
@@ -119,6 +135,38 @@ pub(crate) fn is_better(better: Better, a: f64, b: f64) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::reproduce::{plan, sample};
+
+    #[test]
+    fn a_choice_takes_the_run_with_the_lower_validation_nll_of_each_seed_and_fails_with_any() {
+        let (dir, mut experiment) = sample::experiment();
+        let block = &mut experiment.blocks[0];
+        block.seeds = 3;
+        let mut choice = block.methods[0].clone();
+        (choice.name, choice.recipe) = ("choice".into(), String::new());
+        choice.choose = vec!["good".into(), "other".into()];
+        block.methods.push(choice);
+        let jobs = plan::jobs(dir.path(), &experiment).unwrap();
+        let run = |job: Job| {
+            let good = job.method == "good";
+            let (validation, nll) = match (job.seed, good) {
+                (0, true) => (1.0, 5.0),
+                (0, false) => (2.0, 6.0),
+                (_, true) => (2.0, 7.0),
+                (_, false) => (1.0, 8.0),
+            };
+            let validation = serde_json::json!({ "nll": validation });
+            let mut outcome = Outcome::of(&[("nll", nll)]);
+            outcome.validation = validation;
+            let failed = job.seed == 2 && good;
+            (job, if failed { Err("diverged".into()) } else { Ok(outcome) })
+        };
+        let finished: Vec<Finished> = jobs.into_iter().map(run).collect();
+        let cells = cells(0, &experiment.blocks[0], &finished);
+        let cell = cells.iter().find(|cell| cell.method == "choice").unwrap();
+        assert_eq!((cell.values("nll"), cell.failed.len()), (vec![5.0, 8.0], 1));
+        assert!(finished.iter().all(|(job, _)| job.method != "choice"), "a choice is not trained");
+    }
 
     #[test]
     fn intervals_widen_with_few_values() {
