@@ -340,18 +340,28 @@ const LONGEST: usize = 300;
 /// What stands in a file, or a decoder's words about it, on one line and shortened.
 pub(crate) fn short(text: impl std::fmt::Display) -> String {
     let text = text.to_string();
-    let mut short = String::new();
-    for character in text.chars().take(LONGEST) {
-        if character.is_control() {
-            short.extend(character.escape_default());
-        } else {
-            short.push(character);
-        }
-    }
+    let mut short = escaped(text.chars().take(LONGEST));
     if text.chars().nth(LONGEST).is_some() {
         short.push_str("...");
     }
     short
+}
+
+/// A path on one line, whole: names of files and of members of archives may hold any character.
+pub(crate) fn on_one_line(path: &std::path::Path) -> String {
+    escaped(path.to_string_lossy().chars())
+}
+
+fn escaped(characters: impl Iterator<Item = char>) -> String {
+    let mut text = String::new();
+    for character in characters {
+        if character.is_control() {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    text
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use thiserror::Error as ThisError;
 
+use crate::error::on_one_line;
+
 /// A refused image, image file or argument of the image readers.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
@@ -35,7 +37,7 @@ pub enum ImageError {
         got: String,
     },
     /// A file is not as long as its format says.
-    #[error("{}: {got} bytes, expected {expected}", path.display())]
+    #[error("{}: {got} bytes, expected {expected}", on_one_line(path))]
     FileSize {
         /// The file.
         path: PathBuf,
@@ -45,7 +47,7 @@ pub enum ImageError {
         got: u64,
     },
     /// A label is not below the number of classes.
-    #[error("{}: label {label} at position {position}, expected a label from 0 to {}", path.display(), n_classes - 1)]
+    #[error("{}: label {label} at position {position}, expected a label from 0 to {}", on_one_line(path), n_classes - 1)]
     LabelOutOfRange {
         /// The label file.
         path: PathBuf,
@@ -57,7 +59,7 @@ pub enum ImageError {
         n_classes: usize,
     },
     /// Images and labels differ in number.
-    #[error("{}: {n_labels} labels for {n_images} images", path.display())]
+    #[error("{}: {n_labels} labels for {n_images} images", on_one_line(path))]
     LabelCount {
         /// The label file.
         path: PathBuf,
@@ -67,7 +69,7 @@ pub enum ImageError {
         n_labels: usize,
     },
     /// A list of class names has another length than the format says.
-    #[error("{}: {got} class names, expected {expected}", path.display())]
+    #[error("{}: {got} class names, expected {expected}", on_one_line(path))]
     ClassNames {
         /// The file.
         path: PathBuf,
@@ -77,7 +79,7 @@ pub enum ImageError {
         got: usize,
     },
     /// A pickle says that it follows another protocol.
-    #[error("{}: pickle protocol {got}, expected 2, 3 or 4", path.display())]
+    #[error("{}: pickle protocol {got}, expected 2, 3 or 4", on_one_line(path))]
     PickleProtocol {
         /// The file.
         path: PathBuf,
@@ -85,7 +87,7 @@ pub enum ImageError {
         got: u8,
     },
     /// A pickle holds an opcode that data sets do not need; nothing is ever executed.
-    #[error("{}: byte {offset}: pickle opcode 0x{opcode:02x} is not accepted here", path.display())]
+    #[error("{}: byte {offset}: pickle opcode 0x{opcode:02x} is not accepted here", on_one_line(path))]
     PickleOpcode {
         /// The file.
         path: PathBuf,
@@ -95,7 +97,7 @@ pub enum ImageError {
         opcode: u8,
     },
     /// A pickle is truncated or holds something else than arrays, lists and texts.
-    #[error("{}: byte {offset}: {problem_shown}", path.display(), problem_shown = crate::error::short(problem))]
+    #[error("{}: byte {offset}: {problem_shown}", on_one_line(path), problem_shown = crate::error::short(problem))]
     Pickle {
         /// The file.
         path: PathBuf,
@@ -105,7 +107,7 @@ pub enum ImageError {
         problem: String,
     },
     /// A pickle lacks an entry or has it in another form.
-    #[error("{}: entry `{key_shown}`: {problem_shown}", path.display(), problem_shown = crate::error::short(problem), key_shown = crate::error::short(key))]
+    #[error("{}: entry `{key_shown}`: {problem_shown}", on_one_line(path), problem_shown = crate::error::short(problem), key_shown = crate::error::short(key))]
     PickleEntry {
         /// The file.
         path: PathBuf,
@@ -115,7 +117,7 @@ pub enum ImageError {
         problem: String,
     },
     /// The header of a NumPy file is not accepted.
-    #[error("{}: NumPy header: {problem_shown}", path.display(), problem_shown = crate::error::short(problem))]
+    #[error("{}: NumPy header: {problem_shown}", on_one_line(path), problem_shown = crate::error::short(problem))]
     NpyHeader {
         /// The file.
         path: PathBuf,
@@ -123,7 +125,7 @@ pub enum ImageError {
         problem: String,
     },
     /// A NumPy array has another element type or shape.
-    #[error("{}: array of {got}, expected {expected}", path.display())]
+    #[error("{}: array of {got}, expected {expected}", on_one_line(path))]
     NpyArray {
         /// The file.
         path: PathBuf,
@@ -133,7 +135,7 @@ pub enum ImageError {
         got: String,
     },
     /// It is not clear, or not consistent, which severities the files of a corrupted copy hold.
-    #[error("{}: {problem_shown}", path.display(), problem_shown = crate::error::short(problem))]
+    #[error("{}: {problem_shown}", on_one_line(path), problem_shown = crate::error::short(problem))]
     Severities {
         /// The file.
         path: PathBuf,
@@ -141,7 +143,7 @@ pub enum ImageError {
         problem: String,
     },
     /// An image file cannot be decoded or converted.
-    #[error("{}: {problem_shown}", path.display(), problem_shown = crate::error::short(problem))]
+    #[error("{}: {problem_shown}", on_one_line(path), problem_shown = crate::error::short(problem))]
     BadImage {
         /// The file; `archive:member` for members of archives.
         path: PathBuf,
@@ -151,7 +153,7 @@ pub enum ImageError {
     /// Two images of one set differ in height or width.
     #[error(
         "{}: image of {} x {} pixels (height x width), but {} has {} x {}; a set needs one size",
-        path.display(), got.0, got.1, first.display(), expected.0, expected.1
+        on_one_line(path), got.0, got.1, on_one_line(first), expected.0, expected.1
     )]
     MixedSizes {
         /// The first image of the set.
@@ -164,7 +166,7 @@ pub enum ImageError {
         got: (usize, usize),
     },
     /// A class folder holds no usable image.
-    #[error("{}: no image of class `{class_shown}`", path.display(), class_shown = crate::error::short(class))]
+    #[error("{}: no image of class `{class_shown}`", on_one_line(path), class_shown = crate::error::short(class))]
     EmptyClass {
         /// The folder, or `archive:folder`.
         path: PathBuf,
@@ -174,7 +176,7 @@ pub enum ImageError {
     /// A folder in the place of a class holds pictures in its sub-folders alone.
     #[error(
         "{}: pictures lie deeper than `<class>/<image>`: `{example_shown}`; give the folder that holds the class folders, call parts `train` and `test` or `val`, or move the pictures up",
-        path.display(), example_shown = crate::error::short(example))]
+        on_one_line(path), example_shown = crate::error::short(example))]
     NestedImages {
         /// The folder, or `archive:folder`.
         path: PathBuf,
@@ -182,7 +184,7 @@ pub enum ImageError {
         example: String,
     },
     /// An archive is of a kind that is not read.
-    #[error("{}: {kind}; unpack it, or pack it as .tar, .tar.gz or .tar.xz", path.display())]
+    #[error("{}: {kind}; unpack it, or pack it as .tar, .tar.gz or .tar.xz", on_one_line(path))]
     ArchiveKind {
         /// The file.
         path: PathBuf,
@@ -190,7 +192,7 @@ pub enum ImageError {
         kind: &'static str,
     },
     /// The test part has a class that the training part lacks.
-    #[error("{}: class `{class_shown}` does not occur in the training part", path.display(), class_shown = crate::error::short(class))]
+    #[error("{}: class `{class_shown}` does not occur in the training part", on_one_line(path), class_shown = crate::error::short(class))]
     UnknownClass {
         /// The folder or archive.
         path: PathBuf,
@@ -198,7 +200,7 @@ pub enum ImageError {
         class: String,
     },
     /// A folder or archive lacks what was looked for.
-    #[error("{}: no {looked_for_shown}", path.display(), looked_for_shown = crate::error::short(looked_for))]
+    #[error("{}: no {looked_for_shown}", on_one_line(path), looked_for_shown = crate::error::short(looked_for))]
     NotFound {
         /// The folder or archive.
         path: PathBuf,
@@ -206,13 +208,16 @@ pub enum ImageError {
         looked_for: String,
     },
     /// An archive cannot be read in place because it is compressed.
-    #[error("{}: a compressed archive cannot be read in place; unpack it or store it as a plain .tar", path.display())]
+    #[error(
+        "{}: a compressed archive cannot be read in place; unpack it or store it as a plain .tar",
+        on_one_line(path)
+    )]
     CompressedArchive {
         /// The archive.
         path: PathBuf,
     },
     /// A tar archive ends too early.
-    #[error("{}: truncated tar archive: {problem_shown}", path.display(), problem_shown = crate::error::short(problem))]
+    #[error("{}: truncated tar archive: {problem_shown}", on_one_line(path), problem_shown = crate::error::short(problem))]
     TruncatedTar {
         /// The archive.
         path: PathBuf,
@@ -220,7 +225,7 @@ pub enum ImageError {
         problem: String,
     },
     /// The set has no corruption of this name.
-    #[error("{}: no corruption `{name}`{}; there are: {}", path.display(), crate::error::hint_text(hint), known.join(", "))]
+    #[error("{}: no corruption `{name}`{}; there are: {}", on_one_line(path), crate::error::hint_text(hint), known.join(", "))]
     UnknownCorruption {
         /// The folder or archive.
         path: PathBuf,
@@ -232,7 +237,7 @@ pub enum ImageError {
         known: Vec<String>,
     },
     /// A list of labels has an unreadable or unknown line.
-    #[error("{}: row {row}: `{value_shown}` is not {expected}", path.display(), value_shown = crate::error::short(value))]
+    #[error("{}: row {row}: `{value_shown}` is not {expected}", on_one_line(path), value_shown = crate::error::short(value))]
     LabelLine {
         /// The file.
         path: PathBuf,

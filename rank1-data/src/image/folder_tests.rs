@@ -155,3 +155,16 @@ fn a_truncated_archive_is_refused() {
         assert!(matches!(got, Error::Compressed { .. }), "cut at {cut}: {got}");
     }
 }
+
+#[test]
+fn names_of_any_characters_are_told_on_one_line() {
+    let class = "ca\u{1a}\nt".to_owned();
+    for error in [
+        ImageError::EmptyClass { path: PathBuf::from("x.tar").join(&class), class: class.clone() },
+        ImageError::BadImage { path: format!("x.tar:{class}/0.png").into(), problem: "no image".into() },
+        ImageError::NestedImages { path: class.clone().into(), example: class },
+    ] {
+        let text = error.to_string();
+        assert!(text.contains("ca\\u{1a}\\nt") && !text.contains(char::is_control), "{text}");
+    }
+}
