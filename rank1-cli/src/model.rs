@@ -10,15 +10,14 @@ use rank1_data::{CsvSchema, InputLayout, Normalizer, PhysionetScaler, Task};
 use rank1_models::checkpoint::{read_sealed, write_sealed};
 use rank1_models::device::Compute;
 use rank1_models::engine::Engine;
-use rank1_models::engine::shared_draws::SharedDraws;
 use rank1_models::fit;
 use rank1_models::inputs::{InputStream, Inputs};
 use rank1_models::network::{Network, NetworkShape};
 use rank1_models::predict::{
-    AdaptivePredictive, AdaptiveSampling, Predictive, TrainedNetwork, predict, predict_adaptively,
+    AdaptivePredictive, AdaptiveSampling, Predictive, TrainedNetwork, engines, predict, predict_adaptively,
     predict_in_steps,
 };
-use rank1_models::recipe::{self, CheckedRecipe, Draws, Override};
+use rank1_models::recipe::{self, CheckedRecipe, Override};
 use rank1_models::train::EpochRecord;
 use serde::{Deserialize, Serialize};
 
@@ -92,13 +91,7 @@ impl Model {
         histories: Vec<Vec<EpochRecord>>,
         compute: &Compute,
     ) -> Self {
-        let kind = recipe.get().train.engine;
-        let shared = recipe.get().predict.draws == Draws::Shared;
-        let engine = |n: &TrainedNetwork| -> Box<dyn Engine> {
-            let own = compute.engine(kind, &n.network);
-            if shared { Box::new(SharedDraws::of(own)) } else { own }
-        };
-        let engines = networks.iter().map(engine).collect();
+        let engines = engines(recipe.get(), &networks, compute);
         Self { document, recipe, networks, histories, engines }
     }
 

@@ -144,9 +144,13 @@ pub fn fit_until(
     // Rows are copied only where some are held out.
     let parts = chosen.get().train.early_stopping.is_some().then(|| data.parts());
     let sets = parts.as_ref().map_or_else(|| data.all(), Parts::sets);
-    let origin = Origin { recipe: recipe.hash(), shape: shape.hash(), data: data.fingerprint() };
+    // Read from end to end, so only where there is a folder to compare with.
+    let checkpoint = options.checkpoint.map(|root| {
+        let origin = Origin { recipe: recipe.hash(), shape: shape.hash(), data: data.fingerprint() };
+        (root, origin)
+    });
     let one = |index| {
-        let slot = options.checkpoint.map(|root| Slot::new(root, index, origin.clone()));
+        let slot = checkpoint.as_ref().map(|(root, origin)| Slot::new(root, index, origin.clone()));
         fit_network(&network, chosen.get(), sets, index, slot, options, stop)
     };
     let indices = 0..recipe.get().method.n_networks();

@@ -13,12 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::{FORMAT, PROGRAM, read_sealed, write_sealed};
 use crate::device::Compute;
 use crate::engine::Engine;
-use crate::engine::shared_draws::SharedDraws;
 use crate::error::Error;
 use crate::fit::{FitOptions, Progress, TrainingData, fit, load, save};
 use crate::network::{InputShape, Network, NetworkShape};
-use crate::predict::{Predictive, TrainedNetwork, predict};
-use crate::recipe::{self, CheckedRecipe, Draws};
+use crate::predict::{Predictive, TrainedNetwork, engines, predict};
+use crate::recipe::{self, CheckedRecipe};
 use crate::train::epoch_order;
 
 /// Name of the document beside the networks.
@@ -176,12 +175,7 @@ impl Model {
         networks: Vec<TrainedNetwork>,
         compute: &Compute,
     ) -> Self {
-        let shared = recipe.get().predict.draws == Draws::Shared;
-        let engine = |n: &TrainedNetwork| -> Box<dyn Engine> {
-            let own = compute.engine(recipe.get().train.engine, &n.network);
-            if shared { Box::new(SharedDraws::of(own)) } else { own }
-        };
-        let engines = networks.iter().map(engine).collect();
+        let engines = engines(recipe.get(), &networks, compute);
         Self { document, recipe, networks, engines }
     }
 
@@ -190,8 +184,16 @@ impl Model {
     /// # Errors
     /// [`Error::Io`] naming the file.
     pub fn save(&self, folder: &Path) -> Result<(), Error> {
+        let document = folder.join(DOCUMENT);
+        // The scaling of an earlier model must not stand beside the networks of this one.
+        match std::fs::remove_file(&document) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &document)(error));
+            }
+            _ => {}
+        }
         save(&self.networks, &self.document.recipe_hash, &self.document.shape, folder)?;
-        write_sealed(&folder.join(DOCUMENT), &self.document)
+        write_sealed(&document, &self.document)
     }
 
     /// Opens a folder that [`Model::save`] wrote, or the folder `checkpoint` of a run of the command, to predict on the processor.

@@ -14,10 +14,13 @@ use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive, Predict
 use rank1_core::scaling::Standard;
 use rank1_core::targets::Targets;
 
+use crate::device::Compute;
+use crate::engine::shared_draws::SharedDraws;
 use crate::engine::{DrawKey, Engine};
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::network::Network;
+use crate::recipe::{Draws, Recipe};
 
 /// A network with its trained parameters.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +31,17 @@ pub struct TrainedNetwork {
     pub parameters: Arc<[f32]>,
     /// Seed of its draws.
     pub seed: u64,
+}
+
+/// One engine for each network, with draws as the recipe says.
+#[must_use]
+pub fn engines(recipe: &Recipe, networks: &[TrainedNetwork], compute: &Compute) -> Vec<Box<dyn Engine>> {
+    let shared = recipe.predict.draws == Draws::Shared;
+    let engine = |n: &TrainedNetwork| -> Box<dyn Engine> {
+        let own = compute.engine(recipe.train.engine, &n.network);
+        if shared { Box::new(SharedDraws::of(own)) } else { own }
+    };
+    networks.iter().map(engine).collect()
 }
 
 /// The predictive distribution of N rows.

@@ -4,7 +4,7 @@
 
 use std::f64::consts::{PI, TAU};
 
-use ndarray::{Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, ArrayView4, s};
+use ndarray::{Array, Array1, Array2, Array3, ArrayView1, ArrayView2, ArrayView3, ArrayView4, Dimension, s};
 use rank1_core::conv::{self, Padding, Pads, PerturbedConv2d};
 use rank1_core::likelihood::Likelihood;
 use rank1_core::noise::philox4x32;
@@ -182,6 +182,24 @@ fn activate_backward(activation: Activation, z: f64, gradient: f64) -> f64 {
     }
 }
 
+/// Core's gradients as flat buffers, as a launch gives them.
+fn gradients<D: Dimension>(
+    x: Array<f64, D>,
+    weight: Array<f64, D>,
+    factors: [Option<Array3<f64>>; 2],
+    bias: Option<Array2<f64>>,
+) -> LayerGrads<Vec<f64>> {
+    let [input_factor, output_factor] =
+        factors.map(|factor| factor.map(|values| values.into_iter().collect()));
+    LayerGrads {
+        x: x.into_iter().collect(),
+        weight: weight.into_iter().collect(),
+        input_factor,
+        output_factor,
+        bias: bias.map(|values| values.into_iter().collect()),
+    }
+}
+
 /// Outputs `[K * B, D_out]`.
 pub(crate) fn perturbed_linear<T: Copy + Into<f64>>(
     shape: LinearShape,
@@ -209,13 +227,7 @@ pub(crate) fn perturbed_linear_backward<T: Copy + Into<f64>>(
     let z = core.forward(x.view()).unwrap();
     gradient.zip_mut_with(&z, |gradient, z| *gradient = activate_backward(layer.activation, *z, *gradient));
     let got = core.backward(x.view(), gradient.view()).unwrap();
-    LayerGrads {
-        x: got.x.into_iter().collect(),
-        weight: got.weight.into_iter().collect(),
-        input_factor: got.input_factor.map(|values| values.into_iter().collect()),
-        output_factor: got.output_factor.map(|values| values.into_iter().collect()),
-        bias: got.bias.map(|values| values.into_iter().collect()),
-    }
+    gradients(got.x, got.weight, [got.input_factor, got.output_factor], got.bias)
 }
 
 /// Outputs `[K * B, OH, OW, C_out]`.
@@ -249,13 +261,7 @@ pub(crate) fn perturbed_convolution_backward<T: Copy + Into<f64>>(
         *gradient = activate_backward(layer.activation, *gradient, (*grad_y).into());
     }
     let got = core.backward(images(shape, &x), gradient.view()).unwrap();
-    LayerGrads {
-        x: got.x.into_iter().collect(),
-        weight: got.weight.into_iter().collect(),
-        input_factor: got.input_factor.map(|values| values.into_iter().collect()),
-        output_factor: got.output_factor.map(|values| values.into_iter().collect()),
-        bias: got.bias.map(|values| values.into_iter().collect()),
-    }
+    gradients(got.x, got.weight, [got.input_factor, got.output_factor], got.bias)
 }
 
 /// The loss of every example, and the gradients of their mean.

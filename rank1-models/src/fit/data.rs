@@ -126,8 +126,11 @@ impl TrainingData {
             sha.update(size.to_le_bytes());
         }
         if let TrainingInputs::Stored(rows) = &self.inputs {
+            let mut bytes = Vec::with_capacity(4 * rows.ncols());
             for row in rows.rows() {
-                row.iter().for_each(|value| sha.update(value.to_le_bytes()));
+                bytes.clear();
+                bytes.extend(row.iter().flat_map(|value| value.to_le_bytes()));
+                sha.update(&bytes);
             }
         }
         match &self.targets {
