@@ -62,6 +62,17 @@ fn a_saved_model_opens_and_predicts_the_same() {
 }
 
 #[test]
+fn a_save_that_fails_leaves_no_model_of_old_scaling_and_new_networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = fitted(recipe().steps(5));
+    model.save(folder.path()).unwrap();
+    std::fs::remove_dir_all(folder.path().join("network0")).unwrap();
+    std::fs::write(folder.path().join("network0"), "in the way").unwrap();
+    assert!(matches!(model.save(folder.path()), Err(Error::Io { .. })));
+    assert!(!folder.path().join("model.json").exists());
+}
+
+#[test]
 fn classes_and_images_have_their_shapes_and_scales() {
     let x = Array2::from_shape_fn((40, 8 * 8), |(i, j)| if (i + j / 32) % 2 == 0 { 200.0_f32 } else { 10.0 });
     let labels = Targets::classes((0..40).map(|i| i % 2).collect(), 2).unwrap();
