@@ -10,7 +10,8 @@ use rank1_core::noise::philox4x32;
 use rank1_priors::{LocationDomain, LocationInit, PosteriorFamily, ScaleInit, WeightInit, scale_to_raw};
 
 use crate::error::Error;
-use crate::network::{FactorPlan, LstmPlan, Network, Op, WeightPlan, WeightStart};
+use crate::network::{FactorPlan, Network, WeightPlan, WeightStart};
+use crate::operation;
 use crate::params::ParamId;
 
 /// Marks counters of initial values, apart from those of draws and shuffles.
@@ -90,14 +91,8 @@ pub fn initialize(network: &Network, seed: u64) -> Result<Vec<f32>, Error> {
         init.factor(&layer.input_factor)?;
         init.factor(&layer.output_factor)?;
     }
-    for norm in &network.norms {
-        init.slice(norm.scale).fill(1.0);
-        init.slice(norm.variance).fill(1.0);
-    }
     for node in &network.nodes {
-        if let Op::Lstm(plan) = node.op {
-            init.open_forget_gates(plan);
-        }
+        operation::start(&mut init, node.op);
     }
     if let Some(id) = network.noise {
         let raw = scale_to_raw(INITIAL_NOISE)?;
@@ -106,23 +101,22 @@ pub fn initialize(network: &Network, seed: u64) -> Result<Vec<f32>, Error> {
     Ok(init.flat)
 }
 
-struct Initializer<'a> {
+/// The flat parameters while they are filled.
+pub(crate) struct Initializer<'a> {
     network: &'a Network,
     seed: u64,
     flat: Vec<f32>,
 }
 
-impl Initializer<'_> {
-    fn slice(&mut self, id: ParamId) -> &mut [f32] {
-        self.network.layout.slice_mut(&mut self.flat, id)
+impl<'a> Initializer<'a> {
+    /// The network that is initialized.
+    pub(crate) fn network(&self) -> &'a Network {
+        self.network
     }
 
-    /// Biases of the forget gates start at one, so that a state is kept until there is a reason to forget it.
-    fn open_forget_gates(&mut self, plan: LstmPlan) {
-        let Some(id) = self.network.layers[plan.input].bias else { return };
-        for member in self.slice(id).chunks_exact_mut(4 * plan.units) {
-            member[plan.units..2 * plan.units].fill(1.0);
-        }
+    /// The values of a parameter.
+    pub(crate) fn slice(&mut self, id: ParamId) -> &mut [f32] {
+        self.network.layout.slice_mut(&mut self.flat, id)
     }
 
     fn rng(&self, id: ParamId) -> PhiloxRng {
@@ -135,25 +129,16 @@ impl Initializer<'_> {
     }
 
     fn factor(&mut self, plan: &FactorPlan) -> Result<(), Error> {
-        match plan {
-            FactorPlan::Absent | FactorPlan::Dropout { .. } => Ok(()),
-            FactorPlan::Point { location, sign_init } => {
-                self.location(*location, (PosteriorFamily::PointMass, LocationDomain::Real), *sign_init)
-            }
-            FactorPlan::Random {
-                family, location, scale, prior_parameter, sign_init, initial_std, ..
-            } => {
-                self.location(*location, (*family, plan.location_domain()), *sign_init)?;
-                if let Some(id) = scale {
-                    self.scale(*id, *initial_std, *family)?;
-                }
-                if let Some(id) = prior_parameter {
-                    let raw = scale_to_raw(INITIAL_PRIOR_SCALE)?;
-                    self.slice(*id).fill(raw as f32);
-                }
-                Ok(())
-            }
+        let Some(factor) = plan.trained() else { return Ok(()) };
+        self.location(factor.location, (factor.family, factor.domain()), factor.sign_init)?;
+        if let Some(id) = factor.scale {
+            self.scale(id, factor.initial_std, factor.family)?;
         }
+        if let Some(id) = factor.prior.and_then(|prior| prior.parameter) {
+            let raw = scale_to_raw(INITIAL_PRIOR_SCALE)?;
+            self.slice(id).fill(raw as f32);
+        }
+        Ok(())
     }
 
     /// Locations inside the support; positive ones as the unconstrained numbers that are trained.
@@ -190,12 +175,8 @@ mod tests {
 
     /// Trained numbers of the locations of the first input factor.
     fn locations(network: &Network, flat: &[f32]) -> (ParamId, Vec<f32>) {
-        match network.layers[0].input_factor {
-            FactorPlan::Point { location, .. } | FactorPlan::Random { location, .. } => {
-                (location, network.layout.slice(flat, location).to_vec())
-            }
-            _ => unreachable!("these methods have factors"),
-        }
+        let location = network.layers[0].input_factor.trained().unwrap().location;
+        (location, network.layout.slice(flat, location).to_vec())
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod layer;
 pub mod method;
 mod model;
 pub mod network;
+mod operation;
 pub mod optimizer;
 pub mod params;
 pub mod penalty;

@@ -3,7 +3,7 @@
 use rank1_core::factor::ClipBounds;
 use rank1_core::objective::MemberKl;
 use rank1_core::perturb::Perturbation;
-use rank1_priors::{PosteriorFamily, PriorSpec};
+use rank1_priors::{NoiseKind, PosteriorFamily, PriorSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::network::DropoutPlacement;
@@ -214,7 +214,7 @@ impl Method {
         match self {
             Self::Deterministic | Self::BatchEnsemble(_) => false,
             Self::McDropout(m) => m.rate > 0.0,
-            Self::Rank1(m) => m.posterior != PosteriorFamily::PointMass,
+            Self::Rank1(m) => !m.posterior.law().is_point(),
             Self::Ensemble(m) => m.of.is_stochastic(),
             Self::MeanField(_) => true,
         }
@@ -230,10 +230,10 @@ impl Method {
     #[must_use]
     pub fn has_far_draws(&self) -> bool {
         let Self::Rank1(m) = self.network() else { return false };
-        match m.posterior {
-            PosteriorFamily::Cauchy | PosteriorFamily::HalfCauchy => true,
-            PosteriorFamily::PointMass => false,
-            _ => m.dropout_rate > WIDE_START,
+        match m.posterior.noise_kind() {
+            NoiseKind::Cauchy => true,
+            NoiseKind::Unused => false,
+            NoiseKind::Normal => m.dropout_rate > WIDE_START,
         }
     }
 

@@ -5,8 +5,8 @@
 use rank1_core::Real as _;
 use rank1_core::noise::At;
 use rank1_priors::{
-    KlKind, KlValue, LocationDomain, NoiseKind, PosteriorFamily, PriorSpec, SCALE_FLOOR, kl_and_grad_into,
-    kl_kind, raw_to_scale,
+    KlKind, KlValue, LocationDomain, NoiseKind, PosteriorFamily, PriorSpec, SCALE_FLOOR, Scales,
+    kl_and_grad_into, kl_kind, raw_to_scale,
 };
 use rayon::prelude::*;
 
@@ -94,19 +94,19 @@ impl Penalty {
         for (index, layer) in network.layers.iter().enumerate() {
             for (plan, site) in [(&layer.input_factor, Site::InputKl), (&layer.output_factor, Site::OutputKl)]
             {
-                if let FactorPlan::Random { family, location, scale, prior, prior_parameter, .. } = plan {
-                    terms.push(Term {
-                        layer: index,
-                        site,
-                        family: *family,
-                        prior: *prior,
-                        location: *location,
-                        domain: plan.location_domain(),
-                        scale: *scale,
-                        prior_parameter: *prior_parameter,
-                        factor,
-                    });
-                }
+                let Some(trained) = plan.trained() else { continue };
+                let Some(prior) = trained.prior else { continue };
+                terms.push(Term {
+                    layer: index,
+                    site,
+                    family: trained.family,
+                    prior: prior.spec,
+                    location: trained.location,
+                    domain: trained.domain(),
+                    scale: trained.scale,
+                    prior_parameter: prior.parameter,
+                    factor,
+                });
             }
             if let WeightPlan::MeanField { scale, prior, .. } = &layer.weight_plan {
                 terms.push(Term {
@@ -186,11 +186,11 @@ impl Penalty {
     /// Mean constrained scale of a random factor; none for any other.
     #[must_use]
     pub fn mean_scale(&self, plan: &FactorPlan, parameters: &[f32]) -> Option<f64> {
-        let FactorPlan::Random { family, scale, .. } = plan else { return None };
-        if let PosteriorFamily::NormalFixedScale { scale } = family {
-            return Some(*scale);
+        let factor = plan.trained()?;
+        if let Scales::Fixed(scale) = factor.family.law().scales {
+            return Some(scale);
         }
-        let raw = self.network.layout.slice(parameters, (*scale)?);
+        let raw = self.network.layout.slice(parameters, factor.scale?);
         Some(raw.iter().map(|&r| raw_to_scale(f64::from(r))).sum::<f64>() / raw.len() as f64)
     }
 }

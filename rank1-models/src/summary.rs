@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::method::Method;
-use crate::network::{FactorPlan, LayerPlan, Network, NetworkShape, Op, Origin, Product, WeightPlan};
+use crate::network::{LayerPlan, Network, NetworkShape, Node, WeightPlan};
+use crate::operation::{self, Cost};
 use crate::optimizer::OptimizerSpec;
 use crate::params::ParamGroup;
 
@@ -130,7 +131,11 @@ impl Summary {
         let plain = Counts::of(&Network::new(shape.clone(), &Method::Deterministic)?).trainable();
         let networks = method.n_networks();
         let trainable = networks * counts.trainable();
-        let rows: Vec<Row> = (0..network.nodes.len()).map(|index| row(&network, index)).collect();
+        let costs: Vec<Cost> = network.nodes.iter().map(|node| operation::cost(&network, node)).collect();
+        let rows: Vec<Row> = network.nodes.iter().zip(&costs).map(|(node, cost)| row(node, cost)).collect();
+        // Results, their gradients, and what operations keep beside them.
+        let kept = network.nodes.iter().zip(&costs).map(|(node, cost)| 2 * node.volume.len() + cost.kept);
+        let values_per_row = kept.sum::<usize>() as u64;
         let multiply_adds = rows.iter().map(|r| r.multiply_adds).fold(0, u64::saturating_add);
         let flips = if network.layers.iter().any(is_flipout) { 2 } else { 1 };
         let slots = match optimizer {
@@ -140,7 +145,7 @@ impl Summary {
         // A recipe may ask for more than there is; such a plan is as large as a number can be.
         let batch_rows =
             (samples as u64).saturating_mul((network.n_members as u64).saturating_mul(batch_size as u64));
-        let activation_bytes = batch_rows.saturating_mul(4 * values_per_row(&network));
+        let activation_bytes = batch_rows.saturating_mul(4 * values_per_row);
         // Values, gradient and moments; a checkpoint has the selected parameters in place of the gradient.
         let parameters = 4 * (network.layout.len() as u64) * (2 + slots);
         let drawn =
@@ -180,103 +185,14 @@ fn drawn_weights(network: &Network, layer: &LayerPlan, samples: usize) -> u64 {
     }
 }
 
-/// Values that one row of a training step keeps: results, their gradients, and what layers keep beside them.
-fn values_per_row(network: &Network) -> u64 {
-    let values: usize = network
-        .nodes
-        .iter()
-        .map(|node| {
-            let own = 2 * node.volume.len();
-            let kept = match node.op {
-                Op::Layer(index) => kept_by_layer(&network.layers[index], node.origin),
-                Op::Lstm(plan) => {
-                    let d_in = network.layers[plan.input].d_in;
-                    // Inputs, gates and their gradients, states and cells of every step.
-                    plan.steps * (d_in + 10 * plan.units)
-                }
-                Op::Dropout { .. } => 2 * node.volume.len(),
-                Op::MaxPool { .. } => node.volume.len(),
-                _ => 0,
-            };
-            own + kept
-        })
-        .sum();
-    values as u64
-}
-
-fn kept_by_layer(layer: &LayerPlan, origin: Origin) -> usize {
-    let (input, output) = (layer.in_positions() * layer.d_in, layer.out_positions() * layer.d_out);
-    let mut kept = 0;
-    if origin == Origin::Input || layer.input_factor != FactorPlan::Absent {
-        kept += input;
-    }
-    if layer.output_factor != FactorPlan::Absent {
-        kept += output;
-    }
-    if layer.activation != crate::network::Activation::Linear {
-        kept += output;
-    }
-    // Draws, noise and per-row gradients of both factors.
-    kept + 4 * (layer.d_in + layer.d_out)
-}
-
-fn row(network: &Network, index: usize) -> Row {
-    let node = &network.nodes[index];
-    let layout = &network.layout;
-    let mut row = Row {
-        name: String::new(),
-        operation: String::new(),
+fn row(node: &Node, cost: &Cost) -> Row {
+    Row {
+        name: cost.name.clone(),
+        operation: cost.operation.clone(),
         output: [node.volume.height, node.volume.width, node.volume.channels],
-        weight: None,
-        parameters: 0,
-        multiply_adds: 0,
-    };
-    let own = |layer: &LayerPlan| layer.parameters().map(|id| layout.spec(id).range.len()).sum::<usize>();
-    match node.op {
-        Op::Layer(layer) => {
-            let layer = &network.layers[layer];
-            row.name.clone_from(&layer.name);
-            row.operation = product_name(layer);
-            row.weight = Some([layer.fan_in(), layer.d_out]);
-            row.parameters = own(layer);
-            row.multiply_adds = layer.multiply_adds();
-        }
-        Op::Norm(norm) => {
-            let norm = &network.norms[norm];
-            row.name.clone_from(&norm.name);
-            row.operation = "batch norm".into();
-            row.parameters = 2 * layout.spec(norm.scale).range.len();
-        }
-        Op::Lstm(plan) => {
-            let (input, recurrent) = (&network.layers[plan.input], &network.layers[plan.recurrent]);
-            row.name = input.name.trim_end_matches(".input").to_owned();
-            row.operation = format!("LSTM, {} steps", plan.steps);
-            row.weight = Some([input.d_in + plan.units, 4 * plan.units]);
-            row.parameters = own(input) + own(recurrent);
-            let step = input.multiply_adds().saturating_add(recurrent.multiply_adds());
-            row.multiply_adds = step.saturating_mul(plan.steps as u64);
-        }
-        Op::Activation(kind) => row.operation = format!("{kind:?}").to_lowercase(),
-        Op::Dropout { per_million } => row.operation = format!("dropout {}", f64::from(per_million) / 1e6),
-        Op::Add(_) => row.operation = "add".into(),
-        Op::Concat(_) => row.operation = "concat".into(),
-        Op::Columns { .. } => row.operation = "columns".into(),
-        Op::MaxPool { window, stride, .. } => row.operation = format!("max pool {window}x{window}/{stride}"),
-        Op::AveragePool { window, stride } => {
-            row.operation = format!("average pool {window}x{window}/{stride}")
-        }
-        Op::GlobalAverage => row.operation = "global average".into(),
-    }
-    row
-}
-
-fn product_name(layer: &LayerPlan) -> String {
-    match &layer.product {
-        Product::Linear => "dense".into(),
-        Product::Recurrent => "recurrent".into(),
-        Product::Conv(shape) => {
-            format!("conv {}x{}/{}", shape.kernel.0, shape.kernel.1, shape.stride.0)
-        }
+        weight: cost.weight,
+        parameters: cost.parameters,
+        multiply_adds: cost.multiply_adds,
     }
 }
 

@@ -13,7 +13,7 @@ use rank1_models::engine::analytic::AnalyticEngine;
 use rank1_models::engine::{Batch, DrawKey, NllRequest};
 use rank1_models::init::initialize;
 use rank1_models::method::{MeanField, Method, Rank1};
-use rank1_models::network::{Activation, FactorPlan, Network, NetworkShape};
+use rank1_models::network::{Activation, Network, NetworkShape, TrainedFactor};
 use rank1_models::params::ParamGroup;
 use rank1_models::penalty::{Penalty, PenaltyWeights};
 use rank1_models::recipe::{CheckedRecipe, Override, parse};
@@ -113,8 +113,9 @@ fn kl(network: &Network, parameters: &[f32]) -> f64 {
 fn assert_inside(network: &Network, parameters: &[f32], step: u32) {
     let factors = network.layers.iter().flat_map(|l| [&l.input_factor, &l.output_factor]);
     for plan in factors {
-        let FactorPlan::Random { family, location, scale, prior, .. } = plan else { continue };
-        let domain = plan.location_domain();
+        let Some(factor) = plan.trained() else { continue };
+        let TrainedFactor { family, location, scale, prior: Some(prior), .. } = factor else { continue };
+        let domain = factor.domain();
         let of = |id| network.layout.slice(parameters, id).iter().map(|&v| f64::from(v));
         let loc: Vec<f64> = of(*location).map(|raw| domain.location(raw)).collect();
         let scale: Vec<f64> = scale.map(|id| of(id).map(raw_to_scale).collect()).unwrap_or_default();
@@ -128,9 +129,9 @@ fn assert_inside(network: &Network, parameters: &[f32], step: u32) {
         let noise: Vec<f64> = noise.into_iter().map(f64::from).collect();
         let mut draw = vec![0.0; loc.len()];
         family.draw_into(&loc, &scale, &noise, &mut draw).unwrap();
-        let positive = family.is_positive() || prior.is_positive();
+        let positive = family.is_positive() || prior.spec.is_positive();
         assert!(draw.iter().all(|&d| d.is_finite() && (d > 0.0 || !positive)), "{plan:?}: {draw:?}");
-        if let Ok(density) = prior.density() {
+        if let Ok(density) = prior.spec.density() {
             assert!(draw.iter().all(|&d| density.log_density(d).is_finite()), "{plan:?}: {draw:?}");
         }
     }
@@ -352,8 +353,8 @@ fn layers_of_burn_start_by_the_same_law_inside_the_support_of_every_pair() {
         let one = Method::Rank1(Rank1 { members: 1, ..m.clone() });
         let network = Network::new(shape, &one).unwrap();
         let parameters = initialize(&network, SEED).unwrap();
-        let FactorPlan::Random { location, .. } = network.layers[0].input_factor else { unreachable!() };
-        let domain = network.layers[0].input_factor.location_domain();
+        let trained = network.layers[0].input_factor.trained().unwrap();
+        let (location, domain) = (trained.location, trained.domain());
         assert_eq!(factor.domain, domain, "{method:?}");
         for trained in [host(factor.location.val()), network.layout.slice(&parameters, location).to_vec()] {
             let [mean, std] = moments(m.posterior, domain, &trained);

@@ -51,9 +51,6 @@ pub struct ScaleInit {
 }
 
 impl ScaleInit {
-    /// Jitter of the reference code's normal and log-normal scales.
-    pub const REFERENCE_JITTER: f64 = 0.1;
-
     /// Scales around a value, with the jitter that the reference code gives the family: 0.1 for normal and log-normal with a scale per
     /// entry, none for the others.
     ///
@@ -63,11 +60,7 @@ impl ScaleInit {
     /// # Source
     /// Edward2's trainable initializers.
     pub fn from_scale(scale: f64, family: PosteriorFamily) -> Result<Self, Error> {
-        let jitter = match family {
-            PosteriorFamily::Normal | PosteriorFamily::LogNormal => Self::REFERENCE_JITTER,
-            _ => 0.0,
-        };
-        Ok(Self { raw: scale_to_raw(scale)?, jitter })
+        Ok(Self { raw: scale_to_raw(scale)?, jitter: family.law().start_jitter })
     }
 
     /// Scales around the standard deviation of dropout noise.

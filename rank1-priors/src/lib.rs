@@ -64,7 +64,7 @@ pub use kl::{
     kl_kind,
 };
 pub use mixture::{MemberMixture, Mixture};
-pub use posterior::{LocationDomain, NoiseKind, Posterior, PosteriorFamily};
+pub use posterior::{Law, Link, LocationDomain, NoiseKind, Posterior, PosteriorFamily, Scales};
 pub use prior::{PriorDensity, PriorSpec};
 pub use real::Real;
 pub use weight_init::{TruncatedNormal, WeightInit};

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use rank1_core::factor::ClipBounds;
 use rank1_core::perturb::Perturbation;
 use rank1_gpu::{Clip, Draw, Family, NoiseKind, ScaleParameter};
-use rank1_priors::{LocationDomain, PosteriorFamily};
+use rank1_priors::{Link, LocationDomain, Scales};
 
 use super::{DrawRows, Factor};
 use crate::engine::Site;
@@ -50,11 +50,18 @@ fn factor_of(factor: &Factor, rows: &DrawRows, site: Site) -> Option<LayerFactor
     if factor.domain != LocationDomain::Real {
         return None;
     }
-    let (kind, family) = match factor.family {
-        PosteriorFamily::Normal => (NoiseKind::Normal, Family::LocationScale),
-        PosteriorFamily::Cauchy => (NoiseKind::Cauchy, Family::LocationScale),
-        PosteriorFamily::LogNormal => (NoiseKind::Normal, Family::LogNormal),
-        _ => return None,
+    let law = factor.family.law();
+    if law.folded || law.scales != Scales::PerEntry {
+        return None;
+    }
+    let kind = match law.noise {
+        rank1_priors::NoiseKind::Normal => NoiseKind::Normal,
+        rank1_priors::NoiseKind::Cauchy => NoiseKind::Cauchy,
+        rank1_priors::NoiseKind::Unused => return None,
+    };
+    let family = match law.link {
+        Link::Identity => Family::LocationScale,
+        Link::Exponential => Family::LogNormal,
     };
     let (first_example, n_examples) = match factor.granularity {
         Granularity::PerBatch => (0, 1),

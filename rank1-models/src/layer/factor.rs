@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use rank1_core::factor::ClipBounds;
 use rank1_core::noise::NoiseKind;
-use rank1_priors::{LocationDomain, PosteriorFamily, PriorSpec};
+use rank1_priors::{Link, LocationDomain, PosteriorFamily, PriorSpec, Scales};
 use serde::{Deserialize, Serialize};
 
 use super::scale::positive_scale;
@@ -75,17 +75,15 @@ impl FactorConfig {
     pub fn init(&self, n_members: usize, width: usize, seed: u64, device: &Device) -> Result<Factor, Error> {
         self.family.check()?;
         let shape = [n_members, width];
-        let domain = match self.family {
-            PosteriorFamily::HalfCauchy => LocationDomain::Positive,
-            _ => self.domain,
-        };
+        let law = self.family.law();
+        let domain = if law.folded { LocationDomain::Positive } else { self.domain };
         let location = initial::locations((self.family, domain), self.sign_init, n_members * width, seed)?;
         let location = initial::tensor(location, shape, device);
         let raw_scale = match self.family.n_scales(n_members * width) {
             0 => None,
             n => {
                 let raw = initial::raw_scales(self.family, self.initial_std, n, seed)?;
-                let shape = if self.family == PosteriorFamily::NormalSharedScale { [1, 1] } else { shape };
+                let shape = if law.scales == Scales::Shared { [1, 1] } else { shape };
                 Some(Param::from_tensor(initial::tensor(raw, shape, device)))
             }
         };
@@ -201,21 +199,22 @@ impl Factor {
     fn transform(&self, location: Tensor<2>, noise: Tensor<4>) -> Tensor<4> {
         let [members, width] = location.dims();
         let location = location.reshape([1, members, 1, width]);
-        let noise = if self.family == PosteriorFamily::HalfCauchy { noise.abs() } else { noise };
-        let spread = match (self.scale(), self.family) {
+        let law = self.family.law();
+        let noise = if law.folded { noise.abs() } else { noise };
+        let spread = match (self.scale(), law.scales) {
             (Some(scale), _) => {
                 let [rows, columns] = scale.dims();
                 scale.reshape([1, rows, 1, columns]) * noise
             }
-            (None, PosteriorFamily::NormalFixedScale { scale }) => noise * scale,
+            (None, Scales::Fixed(scale)) => noise * scale,
             (None, _) => noise * 0.0,
         };
         let sum = location + spread;
-        match (self.family, self.clip) {
+        match (law.link, self.clip) {
+            (Link::Identity, _) => sum,
             // An infinite draw would be cut, but the derivative of its exponential times zero is no number.
-            (PosteriorFamily::LogNormal, Some(_)) => sum.clamp_max(LARGEST_EXPONENT).exp(),
-            (PosteriorFamily::LogNormal, None) => sum.exp(),
-            _ => sum,
+            (Link::Exponential, Some(_)) => sum.clamp_max(LARGEST_EXPONENT).exp(),
+            (Link::Exponential, None) => sum.exp(),
         }
     }
 

@@ -2,10 +2,10 @@
 
 use rank1_core::conv::Padding;
 
-use super::builder::{ConvOptions, LayerOptions, Plan};
 use super::image;
 use crate::error::Error;
 use crate::network::{Activation, NetworkShape, Origin};
+use crate::operation::{ConvOptions, LayerOptions, Plan};
 
 pub(super) fn plan(plan: &mut Plan, shape: &NetworkShape, activation: Activation) -> Result<(), Error> {
     let (height, width, channels) = image(shape);

@@ -1,7 +1,7 @@
 //! Multilayer perceptrons.
 
-use super::builder::{LayerOptions, Plan};
 use crate::network::{Activation, NetworkShape, Origin};
+use crate::operation::{LayerOptions, Plan};
 
 pub(super) fn plan(plan: &mut Plan, shape: &NetworkShape, hidden: &[usize], activation: Activation) {
     let (mut at, mut d_in) = (Origin::Input, shape.inputs());

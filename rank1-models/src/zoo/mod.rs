@@ -1,9 +1,7 @@
 //! The architectures: which layers, in which order, of which size.
 //!
-//! One file per family. They name layers and sizes only; what is random in a layer is the method's, in [`builder`].
+//! One file per family. They name layers and sizes only; what is random in a layer is the method's, in [`crate::operation`].
 
-mod builder;
-mod factors;
 mod lenet;
 mod mlp;
 mod recurrent;
@@ -14,8 +12,7 @@ mod wide_resnet;
 use crate::error::Error;
 use crate::method::Method;
 use crate::network::{Body, InputShape, NetworkShape};
-
-pub(crate) use builder::Plan;
+use crate::operation::Plan;
 
 /// Plans the layers and operations of an architecture.
 pub(crate) fn plan(shape: &NetworkShape, method: &Method) -> Result<Plan, Error> {

@@ -4,9 +4,9 @@
 //! After the MIMIC-III model of the paper (its appendix B): the embedding is an ordinary mean-field Gaussian with a
 //! standard normal prior that all members share; every other layer has factors.
 
-use super::builder::{LayerOptions, Plan};
 use crate::error::Error;
 use crate::network::{Activation, InputShape, NetworkShape, Origin};
+use crate::operation::{LayerOptions, Plan};
 
 pub(super) fn plan(
     plan: &mut Plan,

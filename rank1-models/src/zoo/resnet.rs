@@ -1,9 +1,9 @@
 //! Residual networks for small images: three groups of post-activation blocks (He et al. 2015, section 4.2).
 
-use super::builder::{ConvOptions, LayerOptions, Plan};
 use super::image;
 use crate::error::Error;
 use crate::network::{Activation, NetworkShape, NormSharing, Origin};
+use crate::operation::{ConvOptions, LayerOptions, Plan};
 
 /// A 3x3 stem, three groups of (depth - 2) / 6 blocks at widths w, 2w, 4w, the mean over positions, one dense layer.
 ///

@@ -2,10 +2,10 @@
 
 use rank1_core::conv::Padding;
 
-use super::builder::{ConvOptions, LayerOptions, Plan};
 use super::image;
 use crate::error::Error;
 use crate::network::{Activation, NetworkShape, NormSharing, Origin, WeightStart};
+use crate::operation::{ConvOptions, LayerOptions, Plan};
 
 /// Width of the bottleneck, blocks and first stride of each group.
 const GROUPS: [(usize, usize, usize); 4] = [(64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)];

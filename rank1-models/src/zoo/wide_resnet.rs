@@ -3,10 +3,10 @@
 //! No normalization after the stem; a shortcut that changes the size reads the raw input of its block. Both differ from
 //! Zagoruyko & Komodakis 2016.
 
-use super::builder::{ConvOptions, LayerOptions, Plan};
 use super::image;
 use crate::error::Error;
 use crate::network::{Activation, NetworkShape, NormSharing, Origin};
+use crate::operation::{ConvOptions, LayerOptions, Plan};
 
 pub(super) fn plan(
     plan: &mut Plan,

@@ -5,7 +5,7 @@ use rand_distr::{Distribution, Open01, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, finite};
-use crate::posterior::{LocationDomain, PosteriorFamily};
+use crate::posterior::{Link, LocationDomain, PosteriorFamily};
 use crate::real::Real;
 
 /// How the locations of factor entries start; every entry of every member is drawn on its own.
@@ -83,7 +83,7 @@ impl LocationInit {
     /// # Ok::<(), rank1_priors::Error>(())
     /// ```
     pub fn for_factor(family: PosteriorFamily, domain: LocationDomain, value: f64) -> Result<Self, Error> {
-        let logarithm = family == PosteriorFamily::LogNormal;
+        let logarithm = family.law().link == Link::Exponential;
         let positive = logarithm || domain == LocationDomain::Positive;
         Ok(match Self::from_random_sign_init(value)? {
             Self::RandomSign { probability } if positive && probability < 1.0 => {

@@ -92,7 +92,8 @@ fn mean_over_draws<T: Real, D: LogDensity>(
     const OP: &str = "kl_and_grad_monte_carlo";
     let entries = Entries::new(OP, family, loc, scale)?.with_positive_scales(OP)?;
     let n = loc.len();
-    let point = family == PosteriorFamily::PointMass;
+    let law = family.law();
+    let point = law.is_point();
     let draws = if point || n == 0 { 1 } else { (noise.len() / n).max(1) };
     if !point {
         same_length(OP, "noise", draws * n, noise.len())?;
@@ -109,7 +110,7 @@ fn mean_over_draws<T: Real, D: LogDensity>(
                 outside = Some((i, draw.value));
             }
             let slope = prior.log_density_slope(draw.value);
-            let (d_loc, d_scale) = entropy_slopes(family, entries.scale(i), noise);
+            let (d_loc, d_scale) = law.log_density_slopes(entries.scale(i), noise);
             sum.value += weight * (entries.log_density_at_noise(i, noise) - log_prior);
             sum.d_loc += weight * (d_loc - slope * draw.d_loc);
             sum.d_scale += weight * (d_scale - slope * draw.d_scale);
@@ -121,14 +122,4 @@ fn mean_over_draws<T: Real, D: LogDensity>(
     }
     out.kind = KlKind::MonteCarlo { draws };
     Ok(())
-}
-
-/// Derivatives of `ln q` at the draw in location and scale, the noise held fixed.
-#[inline]
-fn entropy_slopes(family: PosteriorFamily, scale: f64, noise: f64) -> (f64, f64) {
-    match family {
-        PosteriorFamily::PointMass => (0.0, 0.0),
-        PosteriorFamily::LogNormal => (-1.0, -1.0 / scale - noise),
-        _ => (0.0, -1.0 / scale),
-    }
 }

@@ -33,11 +33,9 @@ impl LocationDomain {
     /// # Source
     /// Supports of the families. The reference code trains half-Cauchy locations without a constraint, so that draws become negative.
     pub fn of(family: PosteriorFamily, prior: PriorSpec) -> Self {
-        match family {
-            PosteriorFamily::HalfCauchy => Self::Positive,
-            PosteriorFamily::PointMass if prior.is_positive() => Self::Positive,
-            _ => Self::Real,
-        }
+        let law = family.law();
+        let positive = law.folded || (law.is_point() && prior.is_positive());
+        if positive { Self::Positive } else { Self::Real }
     }
 
     /// The location of a trained number.

@@ -1,8 +1,6 @@
 //! Locations and scales of a slice read entry by entry, whatever the number of scales; no public items.
 
-use std::f64::consts::{LN_2, PI};
-
-use super::PosteriorFamily;
+use super::{Law, PosteriorFamily, Scales};
 use crate::error::Error;
 use crate::real::Real;
 
@@ -16,6 +14,7 @@ pub(crate) struct Draw {
 /// Locations and scales of one slice, read entry by entry whatever the number of scales.
 pub(crate) struct Entries<'a, T> {
     pub(crate) family: PosteriorFamily,
+    law: Law,
     pub(crate) loc: &'a [T],
     scale: &'a [T],
     stride: usize,
@@ -30,13 +29,13 @@ impl<'a, T: Real> Entries<'a, T> {
         scale: &'a [T],
     ) -> Result<Self, Error> {
         same_length(op, "scale", family.n_scales(loc.len()), scale.len())?;
-        let (stride, fixed) = match family {
-            PosteriorFamily::NormalFixedScale { scale } => (0, scale),
-            PosteriorFamily::PointMass => (0, 0.0),
-            PosteriorFamily::NormalSharedScale => (0, 0.0),
-            _ => (1, 0.0),
+        let law = family.law();
+        let (stride, fixed) = match law.scales {
+            Scales::PerEntry => (1, 0.0),
+            Scales::Shared | Scales::None => (0, 0.0),
+            Scales::Fixed(scale) => (0, scale),
         };
-        Ok(Self { family, loc, scale, stride, fixed })
+        Ok(Self { family, law, loc, scale, stride, fixed })
     }
 
     /// Refuses scales that are zero, negative or NaN.
@@ -72,52 +71,26 @@ impl<'a, T: Real> Entries<'a, T> {
         if self.scale.is_empty() { self.fixed } else { self.scale[i * self.stride].wide() }
     }
 
+    /// A draw from standard noise.
     #[inline]
     pub(crate) fn draw(&self, i: usize, noise: f64) -> Draw {
-        let (loc, scale) = (self.loc(i), self.scale(i));
-        match self.family {
-            PosteriorFamily::PointMass => Draw { value: loc, d_loc: 1.0, d_scale: 0.0 },
-            PosteriorFamily::LogNormal => {
-                let value = (loc + scale * noise).exp();
-                Draw { value, d_loc: value, d_scale: value * noise }
-            }
-            PosteriorFamily::HalfCauchy => {
-                Draw { value: loc + scale * noise.abs(), d_loc: 1.0, d_scale: noise.abs() }
-            }
-            _ => Draw { value: loc + scale * noise, d_loc: 1.0, d_scale: noise },
-        }
+        let noise = self.law.standard(noise);
+        let value = self.law.draw(self.loc(i), self.scale(i), noise);
+        let d_loc = self.law.slope(value);
+        Draw { value, d_loc, d_scale: if self.law.is_point() { 0.0 } else { d_loc * noise } }
     }
 
     /// `ln q` at `x`; minus infinity outside the support.
     pub(crate) fn log_density(&self, i: usize, x: f64) -> f64 {
-        let (loc, scale) = (self.loc(i), self.scale(i));
-        match self.family {
-            PosteriorFamily::PointMass if (x - loc).abs() > 0.0 => f64::NEG_INFINITY,
-            PosteriorFamily::HalfCauchy if x < loc => f64::NEG_INFINITY,
-            PosteriorFamily::LogNormal if x <= 0.0 => f64::NEG_INFINITY,
-            PosteriorFamily::LogNormal => self.log_density_at_noise(i, (x.ln() - loc) / scale),
-            _ => self.log_density_at_noise(i, (x - loc) / scale),
-        }
+        self.law.log_density(self.loc(i), self.scale(i), x)
     }
 
     /// `ln q` at the draw made from `noise`.
     #[inline]
     pub(crate) fn log_density_at_noise(&self, i: usize, noise: f64) -> f64 {
-        let scale = self.scale(i);
-        match self.family {
-            PosteriorFamily::PointMass => 0.0,
-            PosteriorFamily::Cauchy => -(PI * scale).ln() - (noise * noise).ln_1p(),
-            PosteriorFamily::HalfCauchy => LN_2 - (PI * scale).ln() - (noise * noise).ln_1p(),
-            PosteriorFamily::LogNormal => {
-                -0.5 * noise * noise - scale.ln() - HALF_LN_2PI - (self.loc(i) + scale * noise)
-            }
-            _ => -0.5 * noise * noise - scale.ln() - HALF_LN_2PI,
-        }
+        self.law.log_density_at_noise(self.loc(i), self.scale(i), noise)
     }
 }
-
-/// `ln(2 pi) / 2`.
-pub(crate) const HALF_LN_2PI: f64 = 0.918_938_533_204_672_7;
 
 pub(crate) fn same_length(
     op: &'static str,

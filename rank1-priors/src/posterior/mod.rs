@@ -2,6 +2,7 @@
 
 mod domain;
 mod entries;
+mod law;
 mod slice;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,9 @@ use crate::error::Error;
 use crate::real::Real;
 
 pub use domain::LocationDomain;
-pub(crate) use entries::{Entries, HALF_LN_2PI, same_length};
+pub(crate) use entries::{Entries, same_length};
+pub(crate) use law::HALF_LN_2PI;
+pub use law::{Law, Link, Scales};
 pub use slice::Posterior;
 
 /// The distribution of every factor entry under the variational posterior.
@@ -54,15 +57,7 @@ pub enum NoiseKind {
 impl PosteriorFamily {
     /// The family's name as written in recipes.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Normal => "normal",
-            Self::Cauchy => "cauchy",
-            Self::HalfCauchy => "half_cauchy",
-            Self::LogNormal => "log_normal",
-            Self::NormalSharedScale => "normal_shared_scale",
-            Self::NormalFixedScale { .. } => "normal_fixed_scale",
-            Self::PointMass => "point_mass",
-        }
+        self.law().name
     }
 
     /// Refuses a fixed scale that is not a positive number.
@@ -80,37 +75,19 @@ impl PosteriorFamily {
     }
 
     /// How many trained scales `n` entries have: `n`, 1 (shared) or 0 (fixed scale, point mass).
-    ///
-    /// # Source
-    /// Edward2's trainable initializers.
     pub fn n_scales(&self, n: usize) -> usize {
-        match self {
-            Self::Normal | Self::Cauchy | Self::HalfCauchy | Self::LogNormal => n,
-            Self::NormalSharedScale => 1,
-            Self::NormalFixedScale { .. } | Self::PointMass => 0,
-        }
+        self.law().n_scales(n)
     }
 
     /// Which standard variate [`PosteriorFamily::draw_into`] expects.
-    ///
-    /// # Source
-    /// Reparameterizations of paper section 3 and the reference code.
     pub fn noise_kind(&self) -> NoiseKind {
-        match self {
-            Self::Normal | Self::LogNormal | Self::NormalSharedScale | Self::NormalFixedScale { .. } => {
-                NoiseKind::Normal
-            }
-            Self::Cauchy | Self::HalfCauchy => NoiseKind::Cauchy,
-            Self::PointMass => NoiseKind::Unused,
-        }
+        self.law().noise
     }
 
     /// Whether every draw is positive when the locations are (for the log-normal, always).
-    ///
-    /// # Source
-    /// Supports of the families.
     pub fn is_positive(&self) -> bool {
-        matches!(self, Self::LogNormal | Self::HalfCauchy)
+        let law = self.law();
+        law.folded || law.link == Link::Exponential
     }
 
     /// Draws every entry from given noise.
@@ -139,7 +116,7 @@ impl PosteriorFamily {
         const OP: &str = "PosteriorFamily::draw_into";
         let entries = Entries::new(OP, *self, loc, scale)?;
         same_length(OP, "out", loc.len(), out.len())?;
-        if *self == Self::PointMass {
+        if self.law().is_point() {
             out.copy_from_slice(loc);
             return Ok(());
         }
@@ -174,7 +151,8 @@ impl PosteriorFamily {
         same_length(OP, "grad_out", loc.len(), grad_out.len())?;
         same_length(OP, "d_loc", loc.len(), d_loc.len())?;
         same_length(OP, "d_scale", scale.len(), d_scale.len())?;
-        if *self != Self::PointMass {
+        let law = self.law();
+        if !law.is_point() {
             same_length(OP, "noise", loc.len(), noise.len())?;
         }
         let mut shared = 0.0;
@@ -182,13 +160,13 @@ impl PosteriorFamily {
             let draw = entries.draw(i, noise.get(i).map_or(0.0, |n| n.wide()));
             let grad = grad.wide();
             d_loc[i] = T::of(d_loc[i].wide() + grad * draw.d_loc);
-            match scale.len() {
-                0 => {}
-                _ if *self == Self::NormalSharedScale => shared += grad * draw.d_scale,
-                _ => d_scale[i] = T::of(d_scale[i].wide() + grad * draw.d_scale),
+            match law.scales {
+                Scales::Fixed(_) | Scales::None => {}
+                Scales::Shared => shared += grad * draw.d_scale,
+                Scales::PerEntry => d_scale[i] = T::of(d_scale[i].wide() + grad * draw.d_scale),
             }
         }
-        if *self == Self::NormalSharedScale {
+        if law.scales == Scales::Shared {
             d_scale[0] = T::of(d_scale[0].wide() + shared);
         }
         Ok(())

@@ -3,17 +3,9 @@
 //! Generic over the scalar, so that the whole gradient is checked against central differences in `f64`; in
 //! `f32` it is the training path on the CPU. It interprets the operations of [`Network`]; buffers are kept between steps.
 
-mod activation;
-mod arrival;
-mod factor;
-mod layer;
-mod mean_field;
-mod operation;
-mod product;
+pub(crate) mod accumulate;
 mod profile;
-mod recurrent;
 mod rows;
-mod transform;
 
 use std::sync::Arc;
 
@@ -23,27 +15,26 @@ use rank1_core::likelihood::Likelihood;
 use rank1_core::objective::{NllBuffers, nll_from_outputs_into};
 use rank1_core::targets::Targets;
 
-use self::arrival::{arrive, arrive_copy, keep};
-use self::layer::LayerBuffers;
-use self::operation::OperationBuffers;
 pub use self::profile::OperationTimes;
 use self::profile::Profile;
-use self::rows::{Draws, Pass, Rows, Source};
+pub(crate) use self::rows::{
+    CHUNK, Draws, PARALLEL_DRAWS, PARALLEL_VALUES, Pass, Rows, Source, for_chunks, resize, zip_chunks,
+};
 use super::{Batch, DrawKey, Engine, NllRequest, check_listed};
 use crate::error::Error;
 use crate::network::{Network, Op, Origin};
+use crate::operation::{self, Back, Operation, Reads, activation};
 
 /// A network with the buffers of its passes.
 #[derive(Debug)]
 pub struct AnalyticEngine<F> {
     network: Network,
-    layers: Vec<LayerBuffers<F>>,
-    operations: Vec<OperationBuffers<F>>,
+    operations: Vec<Box<dyn Operation<F>>>,
     /// Rows that each operation gave.
     values: Vec<Vec<F>>,
     /// The activation that works in the place of each operation's rows, if one does.
     taken_by: Vec<Option<usize>>,
-    /// Gradient with respect to the rows; empty where nothing has arrived yet.
+    /// Gradient with respect to the rows; empty where nothing is accumulated yet.
     gradients: Vec<Vec<F>>,
     /// Memory for gradients, of any length and content.
     free: Vec<Vec<F>>,
@@ -53,29 +44,17 @@ pub struct AnalyticEngine<F> {
     profile: Profile,
 }
 
-impl<F: Real> AnalyticEngine<F> {
+impl<F: Real + 'static> AnalyticEngine<F> {
     /// An engine for `network`.
     #[must_use]
     pub fn new(network: Network) -> Self {
-        let layers = network.layers.iter().map(|_| LayerBuffers::new()).collect();
-        let operations = network.nodes.iter().map(|_| OperationBuffers::new()).collect();
+        let operations = network.nodes.iter().map(|node| operation::passes(node.op)).collect();
         let values = network.nodes.iter().map(|_| Vec::new()).collect();
         let gradients = network.nodes.iter().map(|_| Vec::new()).collect();
         let taken_by = activation::taken_by(&network);
         let (free, profile) = (Vec::new(), Profile::default());
         let objective = NllBuffers::default();
-        Self {
-            network,
-            layers,
-            operations,
-            values,
-            taken_by,
-            gradients,
-            free,
-            objective,
-            packed_for: None,
-            profile,
-        }
+        Self { network, operations, values, taken_by, gradients, free, objective, packed_for: None, profile }
     }
 
     fn forward(
@@ -110,20 +89,8 @@ impl<F: Real> AnalyticEngine<F> {
                 self.profile.forward(index, started);
                 continue;
             }
-            let source = |origin| match origin {
-                Origin::Input => Source::Examples(inputs),
-                Origin::Node(place) => Source::Rows(&before[place]),
-            };
-            match node.op {
-                Op::Layer(layer) => {
-                    self.layers[layer].forward(pass, layer, source(node.origin), out)?;
-                }
-                Op::Lstm(plan) => {
-                    let buffers = &mut self.operations[index].recurrent;
-                    buffers.forward(pass, plan, &mut self.layers, source(node.origin), inputs, out)?;
-                }
-                _ => self.operations[index].forward(pass, index, source, out)?,
-            }
+            let reads = Reads { inputs, before };
+            self.operations[index].forward(pass, index, reads, out)?;
             self.profile.forward(index, started);
         }
         Ok(())
@@ -154,7 +121,7 @@ impl<F: Real> AnalyticEngine<F> {
         let mut last = self.free.pop().unwrap_or_default();
         let mut objective = std::mem::take(&mut self.objective);
         let outputs = self.last_outputs(rows)?;
-        layer::resize(&mut last, outputs.len());
+        resize(&mut last, outputs.len());
         let d_noise = self.network.noise.map(|id| self.network.layout.slice_mut(gradient, id));
         let nll = nll_from_outputs_into(
             likelihood,
@@ -199,66 +166,21 @@ impl<F: Real> AnalyticEngine<F> {
                 continue;
             }
             let (before, rest) = self.values.split_at(index);
-            let source = |origin| match origin {
-                Origin::Input => Source::Examples(inputs),
-                Origin::Node(place) => Source::Rows(&before[place]),
-            };
             let mut memory = self.free.pop().unwrap_or_default();
-            let below = &mut memory;
             let started = self.profile.now();
-            match node.op {
-                Op::Layer(layer) => self.layers[layer].backward(
-                    pass,
-                    layer,
-                    gradient,
-                    source(node.origin),
-                    &rest[0],
-                    &mut own,
-                    below,
-                )?,
-                Op::Lstm(plan) => {
-                    let buffers = &mut self.operations[index].recurrent;
-                    let wanted = matches!(node.origin, Origin::Node(_));
-                    buffers.backward(
-                        pass,
-                        plan,
-                        &mut self.layers,
-                        gradient,
-                        &own,
-                        wanted.then_some(below),
-                    )?;
-                }
-                Op::Add(other) => {
-                    if let Origin::Node(place) = other {
-                        arrive_copy(&mut self.gradients[place], &own, &mut self.free);
-                    }
-                    std::mem::swap(&mut own, below);
-                }
-                Op::Concat(other) => {
-                    let mut side = self.free.pop().unwrap_or_default();
-                    operation::split(node, network, &own, below, &mut side, rows);
-                    if let Origin::Node(place) = other {
-                        arrive(&mut self.gradients[place], &mut side);
-                    }
-                    keep(&mut self.free, side);
-                }
-                _ => {
-                    self.operations[index].backward(
-                        pass,
-                        index,
-                        gradient,
-                        source(node.origin),
-                        &rest[0],
-                        &mut own,
-                        below,
-                    )?;
-                }
-            }
+            let back = Back {
+                parameters: &mut *gradient,
+                own: &mut own,
+                below: &mut memory,
+                before: &mut self.gradients[..index],
+                free: &mut self.free,
+            };
+            self.operations[index].backward(pass, index, Reads { inputs, before }, &rest[0], back)?;
             if let Origin::Node(place) = node.origin {
-                arrive(&mut self.gradients[place], &mut memory);
+                accumulate::add(&mut self.gradients[place], &mut memory);
             }
-            keep(&mut self.free, own);
-            keep(&mut self.free, memory);
+            accumulate::keep(&mut self.free, own);
+            accumulate::keep(&mut self.free, memory);
             self.profile.backward(index, started);
         }
         Ok(())
@@ -284,7 +206,7 @@ impl<F: Real> AnalyticEngine<F> {
 
     fn forget_weights(&mut self) {
         self.packed_for = None;
-        self.layers.iter_mut().for_each(LayerBuffers::forget_weight);
+        self.operations.iter_mut().for_each(|operation| operation.forget_weights());
     }
 
     fn outputs_of(

@@ -1,6 +1,7 @@
 //! The rows of a pass, and where an operation reads them from.
 
 use ndarray::ArrayView2;
+use rank1_core::Real;
 use rank1_core::kernels::simd::vectorized;
 use rank1_core::noise::{NoiseKind, NoiseStream, Rows as NoiseRows};
 use rayon::prelude::*;
@@ -10,27 +11,27 @@ use crate::network::Network;
 
 /// Number of samples, members and examples; row `(s K + k) B + b` is sample s of member k on example b.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rows {
-    pub(super) samples: usize,
-    pub(super) members: usize,
-    pub(super) examples: usize,
+pub(crate) struct Rows {
+    pub(crate) samples: usize,
+    pub(crate) members: usize,
+    pub(crate) examples: usize,
 }
 
 impl Rows {
-    pub(super) fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.samples * self.members * self.examples
     }
 
-    pub(super) fn per_sample(self) -> usize {
+    pub(crate) fn per_sample(self) -> usize {
         self.members * self.examples
     }
 
-    pub(super) fn member(self, row: usize) -> usize {
+    pub(crate) fn member(self, row: usize) -> usize {
         (row / self.examples) % self.members
     }
 
     /// All rows of one member, in order.
-    pub(super) fn of_member(self, member: usize) -> impl Iterator<Item = usize> {
+    pub(crate) fn of_member(self, member: usize) -> impl Iterator<Item = usize> {
         (0..self.samples).flat_map(move |sample| {
             let first = (sample * self.members + member) * self.examples;
             first..first + self.examples
@@ -40,19 +41,19 @@ impl Rows {
 
 /// The key of a pass, and the numbers of its examples where they do not follow each other.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Draws<'a> {
-    pub(super) key: DrawKey,
-    pub(super) listed: Option<&'a [u32]>,
+pub(crate) struct Draws<'a> {
+    pub(crate) key: DrawKey,
+    pub(crate) listed: Option<&'a [u32]>,
 }
 
 impl Draws<'_> {
     /// The number by which example `i` of the batch draws.
-    pub(super) fn example(&self, i: usize) -> u32 {
+    pub(crate) fn example(&self, i: usize) -> u32 {
         self.listed.map_or_else(|| self.key.first_example + i as u32, |listed| listed[i])
     }
 
     /// Draws rows of `width` values for `examples` examples of member `member`, one after the other.
-    pub(super) fn fill(
+    pub(crate) fn fill(
         &self,
         stream: NoiseStream,
         kind: NoiseKind,
@@ -81,24 +82,24 @@ impl Draws<'_> {
 
 /// What every operation of a pass reads.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pass<'a, F> {
-    pub(super) network: &'a Network,
-    pub(super) parameters: &'a [F],
-    pub(super) rows: Rows,
-    pub(super) key: Draws<'a>,
+pub(crate) struct Pass<'a, F> {
+    pub(crate) network: &'a Network,
+    pub(crate) parameters: &'a [F],
+    pub(crate) rows: Rows,
+    pub(crate) key: Draws<'a>,
     /// Whether normalizations take the statistics of the batch.
-    pub(super) training: bool,
+    pub(crate) training: bool,
 }
 
 /// What an operation reads: the batch's examples (shared by members and samples), or the rows of an earlier one.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Source<'a, F> {
+pub(crate) enum Source<'a, F> {
     Examples(ArrayView2<'a, F>),
     Rows(&'a [F]),
 }
 
 impl<'a, F> Source<'a, F> {
-    pub(super) fn row(self, rows: Rows, row: usize, width: usize) -> &'a [F] {
+    pub(crate) fn row(self, rows: Rows, row: usize, width: usize) -> &'a [F] {
         match self {
             Self::Rows(flat) => &flat[row * width..(row + 1) * width],
             Self::Examples(inputs) => {
@@ -110,16 +111,16 @@ impl<'a, F> Source<'a, F> {
 }
 
 /// Values below which splitting work over threads costs more than it saves.
-pub(super) const PARALLEL_VALUES: usize = 1 << 16;
+pub(crate) const PARALLEL_VALUES: usize = 1 << 16;
 
 /// Values that one thread takes at a time where rows do not matter.
-pub(super) const CHUNK: usize = 1 << 14;
+pub(crate) const CHUNK: usize = 1 << 14;
 
 /// As [`PARALLEL_VALUES`], of random values.
-pub(super) const PARALLEL_DRAWS: usize = 1 << 13;
+pub(crate) const PARALLEL_DRAWS: usize = 1 << 13;
 
 /// Runs `work` on the chunks of a slice with their numbers, on all threads where that pays.
-pub(super) fn for_chunks<T: Send>(
+pub(crate) fn for_chunks<T: Send>(
     values: &mut [T],
     len: usize,
     work: impl Fn(usize, &mut [T]) + Sync + Send,
@@ -139,7 +140,7 @@ pub(super) fn for_chunks<T: Send>(
 }
 
 /// Runs `work` on pieces of two slices of one length, on all threads where that pays.
-pub(super) fn zip_chunks<T: Send, U: Sync>(
+pub(crate) fn zip_chunks<T: Send, U: Sync>(
     values: &mut [T],
     with: &[U],
     work: impl Fn(&mut [T], &[U]) + Sync + Send,
@@ -155,4 +156,9 @@ pub(super) fn zip_chunks<T: Send, U: Sync>(
     } else {
         values.par_chunks_mut(CHUNK).zip(with.par_chunks(CHUNK)).for_each(one);
     }
+}
+
+/// Sets the length; what was there before is overwritten by the caller.
+pub(crate) fn resize<F: Real>(buffer: &mut Vec<F>, len: usize) {
+    buffer.resize(len, F::zero());
 }

@@ -4,7 +4,6 @@
 
 use burn::tensor::Tensor;
 use rank1_core::conv::ConvShape;
-use rank1_priors::PosteriorFamily;
 
 use super::Pass;
 use super::leaves::Leaves;
@@ -13,7 +12,7 @@ use crate::error::Error;
 use crate::layer::{
     ConvGeometry, Dropout, Factor, MeanFieldConv2d, MeanFieldLinear, Rank1Conv2d, Rank1Linear,
 };
-use crate::method::{Estimator, Granularity};
+use crate::method::Estimator;
 use crate::network::{FactorPlan, LayerPlan, Product, Volume, WeightPlan};
 use crate::params::ParamId;
 
@@ -99,7 +98,7 @@ pub(super) fn mean_field(layer: &LayerPlan) -> Option<(ParamId, Estimator)> {
 /// Dropout on the inputs of a layer and its mask, `[S*K*B, D_in]`, where the method has it.
 pub(super) fn mask(pass: &Pass<'_>, index: usize) -> Result<Option<(Dropout, Tensor<2>)>, Error> {
     let layer = &pass.network.layers[index];
-    let FactorPlan::Dropout { rate } = layer.input_factor else { return Ok(None) };
+    let Some(rate) = layer.input_factor.dropout_rate() else { return Ok(None) };
     let dropout = Dropout::new(rate)?;
     let mask = dropout.mask(&pass.rows(index), layer.d_in, &pass.device.clone().without_autodiff());
     Ok(Some((dropout, mask)))
@@ -107,24 +106,13 @@ pub(super) fn mask(pass: &Pass<'_>, index: usize) -> Result<Option<(Dropout, Ten
 
 /// The factor of a plan with this call's parameters; dropout masks are no factors here.
 pub(super) fn factor(plan: &FactorPlan, leaves: &Leaves) -> Option<Factor> {
-    match plan {
-        FactorPlan::Absent | FactorPlan::Dropout { .. } => None,
-        FactorPlan::Point { location, .. } => Some(Factor {
-            location: leaves.param(*location),
-            raw_scale: None,
-            family: PosteriorFamily::PointMass,
-            granularity: Granularity::PerBatch,
-            clip: None,
-            domain: plan.location_domain(),
-        }),
-        FactorPlan::Random { family, location, scale, granularity, clip, .. } => Some(Factor {
-            location: leaves.param(*location),
-            raw_scale: scale.map(|id| leaves.param(id)),
-            family: *family,
-            granularity: *granularity,
-            // Engines clip draws; the locations of a point mass are none.
-            clip: clip.filter(|_| *family != PosteriorFamily::PointMass),
-            domain: plan.location_domain(),
-        }),
-    }
+    let factor = plan.trained()?;
+    Some(Factor {
+        location: leaves.param(factor.location),
+        raw_scale: factor.scale.map(|id| leaves.param(id)),
+        family: factor.family,
+        granularity: factor.granularity,
+        clip: factor.clip,
+        domain: factor.domain(),
+    })
 }

@@ -87,14 +87,9 @@ fn parameters_of(network: &Network) -> Vec<ParamId> {
         if let WeightPlan::MeanField { scale, .. } = layer.weight_plan {
             ids.push(scale);
         }
-        for factor in [&layer.input_factor, &layer.output_factor] {
-            match factor {
-                FactorPlan::Point { location, .. } => ids.push(*location),
-                FactorPlan::Random { location, scale, .. } => {
-                    ids.extend([Some(*location), *scale].into_iter().flatten())
-                }
-                FactorPlan::Absent | FactorPlan::Dropout { .. } => {}
-            }
+        for factor in [&layer.input_factor, &layer.output_factor].into_iter().filter_map(FactorPlan::trained)
+        {
+            ids.extend([Some(factor.location), factor.scale].into_iter().flatten());
         }
     }
     ids

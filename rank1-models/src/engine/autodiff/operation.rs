@@ -13,9 +13,7 @@ use super::value::Value;
 use crate::error::Error;
 use crate::layer::{BatchStatistics, Dropout, MemberBatchNorm, MovingVariance};
 use crate::network::{InputShape, Network, NormPlan, Op, Origin, Volume};
-
-/// First layer number of the draws of [`Op::Dropout`]; layers are numbered from 0.
-const DROPOUT_LAYER: usize = 1 << 20;
+use crate::operation::dropout::DROPOUT_LAYER;
 
 /// The value of the operation at place `index`, which reads `x` and perhaps another value.
 pub(super) fn forward(

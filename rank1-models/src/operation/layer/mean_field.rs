@@ -8,18 +8,17 @@ use rank1_core::noise::At;
 use rank1_core::numeric::{sigmoid, softplus};
 use rank1_priors::SCALE_FLOOR;
 
-use super::layer::resize;
+use super::WeightPlan;
 use super::product::ProductBuffers;
-use super::rows::{Draws, Pass, Rows};
 use crate::engine::Site;
+use crate::engine::analytic::{Draws, Pass, Rows, resize};
 use crate::error::Error;
 use crate::method::Estimator;
-use crate::network::WeightPlan;
 use crate::params::ParamId;
 
 /// Draws of one layer's weights and what their gradients need.
 #[derive(Debug)]
-pub(super) struct MeanFieldBuffers<F> {
+pub(in crate::operation) struct MeanFieldBuffers<F> {
     /// Standard noise, one weight matrix per sample.
     noise: Vec<F>,
     /// Drawn weights (reparameterized) or drawn deviations (flipout), like `noise`.
@@ -34,7 +33,7 @@ pub(super) struct MeanFieldBuffers<F> {
 }
 
 impl<F: Real> MeanFieldBuffers<F> {
-    pub(super) fn new() -> Self {
+    pub(in crate::operation) fn new() -> Self {
         Self {
             noise: Vec::new(),
             weights: Vec::new(),
@@ -48,7 +47,7 @@ impl<F: Real> MeanFieldBuffers<F> {
     }
 
     /// `z = x W` with the W of each sample.
-    pub(super) fn forward(
+    pub(in crate::operation) fn forward(
         &mut self,
         pass: Pass<'_, F>,
         index: usize,
@@ -82,7 +81,7 @@ impl<F: Real> MeanFieldBuffers<F> {
     }
 
     /// Adds the gradients of means and scales; `dz` is that of the product.
-    pub(super) fn weight_gradient(
+    pub(in crate::operation) fn weight_gradient(
         &mut self,
         pass: Pass<'_, F>,
         index: usize,
@@ -123,7 +122,7 @@ impl<F: Real> MeanFieldBuffers<F> {
     }
 
     /// `below = dz Wᵀ` with the W of each sample; after [`MeanFieldBuffers::weight_gradient`], whose signs it reads.
-    pub(super) fn input_gradient(
+    pub(in crate::operation) fn input_gradient(
         &mut self,
         pass: Pass<'_, F>,
         index: usize,
@@ -151,13 +150,13 @@ impl<F: Real> MeanFieldBuffers<F> {
     }
 
     /// The weights drawn for sample `sample`; for recurrent layers, which multiply by them themselves.
-    pub(super) fn weights_of(&self, sample: usize, samples: usize) -> &[F] {
+    pub(in crate::operation) fn weights_of(&self, sample: usize, samples: usize) -> &[F] {
         let size = self.weights.len() / samples;
         &self.weights[sample * size..(sample + 1) * size]
     }
 
     /// Adds the gradients of means and scales from those of one sample's drawn weights.
-    pub(super) fn add_drawn_gradient(
+    pub(in crate::operation) fn add_drawn_gradient(
         &self,
         pass: Pass<'_, F>,
         index: usize,
@@ -178,7 +177,7 @@ impl<F: Real> MeanFieldBuffers<F> {
     }
 
     /// Draws the weights of all samples.
-    pub(super) fn draw(&mut self, pass: Pass<'_, F>, index: usize) {
+    pub(in crate::operation) fn draw(&mut self, pass: Pass<'_, F>, index: usize) {
         let Pass { network, parameters, rows, key: Draws { key, .. }, .. } = pass;
         let layer = &network.layers[index];
         let (scale, estimator) = plan(pass, index);

@@ -1,12 +1,12 @@
 //! The factors that a method gives to a layer: none, points, distributions or dropout masks.
 //!
-//! Not for sizes and order of layers; those are in [`super::builder`] and the architectures.
+//! Not for sizes and order of layers; those are in [`super::plan`] and the architectures.
 
 use rank1_core::perturb::Perturbation;
-use rank1_priors::{LocationDomain, PosteriorFamily};
+use rank1_priors::{LocationDomain, PosteriorFamily, Scales};
 
-use crate::method::{Method, Rank1, SignInit, Stochastic};
-use crate::network::FactorPlan;
+use crate::method::{Granularity, Method, Rank1, SignInit, Stochastic};
+use crate::network::{FactorPlan, FactorPrior, TrainedFactor};
 use crate::params::{ParamGroup, ParamLayout};
 
 /// The factors that a method gives to a layer.
@@ -37,9 +37,18 @@ pub(super) fn factors(
     }
 }
 
+/// A plain vector per member.
 fn point(layout: &mut ParamLayout, name: String, k: usize, d: usize, sign_init: SignInit) -> FactorPlan {
-    let location = layout.push(format!("{name}.location"), &[k, d], ParamGroup::FactorLocation);
-    FactorPlan::Point { location, sign_init }
+    FactorPlan::Trained(TrainedFactor {
+        family: PosteriorFamily::PointMass,
+        location: layout.push(format!("{name}.location"), &[k, d], ParamGroup::FactorLocation),
+        scale: None,
+        prior: None,
+        granularity: Granularity::PerBatch,
+        clip: None,
+        sign_init,
+        initial_std: 0.0,
+    })
 }
 
 fn factor(
@@ -59,26 +68,27 @@ fn factor(
         LocationDomain::Positive => "raw_location",
     };
     let location = layout.push(format!("{name}.{location_name}"), &[k, d], ParamGroup::FactorLocation);
-    let scale_shape = match m.posterior {
-        PosteriorFamily::PointMass | PosteriorFamily::NormalFixedScale { .. } => None,
-        PosteriorFamily::NormalSharedScale => Some([1, 1]),
-        _ => Some([k, d]),
+    let law = m.posterior.law();
+    let scale_shape = match law.scales {
+        Scales::PerEntry => Some([k, d]),
+        Scales::Shared => Some([1, 1]),
+        Scales::Fixed(_) | Scales::None => None,
     };
     let scale =
         scale_shape.map(|shape| layout.push(format!("{name}.raw_scale"), &shape, ParamGroup::FactorScale));
-    let prior_parameter = m
+    let parameter = m
         .prior
         .has_trainable_scale()
         .then(|| layout.push(format!("{name}.prior_raw_scale"), &[1], ParamGroup::Prior));
-    FactorPlan::Random {
+    FactorPlan::Trained(TrainedFactor {
         family: m.posterior,
         location,
         scale,
-        prior: m.prior,
-        prior_parameter,
+        prior: Some(FactorPrior { spec: m.prior, parameter }),
         granularity: m.granularity,
-        clip: m.clip.filter(|_| clips),
+        // The reference code clips samples, never the plain point factors of a delta.
+        clip: m.clip.filter(|_| clips && !law.is_point()),
         sign_init: m.sign_init,
         initial_std: (m.dropout_rate / (1.0 - m.dropout_rate)).sqrt(),
-    }
+    })
 }

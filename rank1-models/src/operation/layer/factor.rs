@@ -7,20 +7,20 @@ use rank1_core::kernels::simd::vectorized;
 use rank1_core::noise::NoiseKind;
 use rank1_core::numeric::softplus;
 use rank1_core::perturb::Perturbation;
-use rank1_priors::{LocationDomain, PosteriorFamily, SCALE_FLOOR};
+use rank1_priors::{LocationDomain, SCALE_FLOOR, Scales};
 use rayon::prelude::*;
 
+use crate::engine::analytic::{Draws, PARALLEL_DRAWS, Rows, Source, for_chunks};
 use crate::engine::{DrawKey, Site};
 use crate::method::Granularity;
 use crate::network::FactorPlan;
 use crate::params::ParamLayout;
 
-use super::rows::{Draws, PARALLEL_DRAWS, Rows, Source, for_chunks};
 use super::transform::Transform;
 
 /// Draws of a factor and what its backward pass needs.
 #[derive(Debug)]
-pub(super) struct FactorBuffers<F> {
+pub(in crate::operation) struct FactorBuffers<F> {
     /// Standard noise, one row per draw; empty for points.
     noise: Vec<F>,
     /// Draws after clipping, one row per draw.
@@ -49,7 +49,7 @@ enum RowsPerDraw {
 }
 
 impl<F: Real> FactorBuffers<F> {
-    pub(super) fn new() -> Self {
+    pub(in crate::operation) fn new() -> Self {
         Self {
             noise: Vec::new(),
             draw: Vec::new(),
@@ -77,7 +77,7 @@ impl<F: Real> FactorBuffers<F> {
     }
 
     /// Draws the factor for all rows; nothing to do where it is absent.
-    pub(super) fn prepare(
+    pub(in crate::operation) fn prepare(
         &mut self,
         plan: &FactorPlan,
         layout: &ParamLayout,
@@ -90,36 +90,33 @@ impl<F: Real> FactorBuffers<F> {
         self.width = width;
         match plan {
             FactorPlan::Absent => {}
-            FactorPlan::Point { location, .. } => {
-                self.rows_per_draw = RowsPerDraw::Member;
-                self.draw.clear();
-                self.draw.extend_from_slice(layout.slice(parameters, *location));
-            }
             FactorPlan::Dropout { rate } => {
                 let transform = Transform::Dropout { rate: F::of(*rate), keep: F::of(1.0 / (1.0 - rate)) };
                 self.fill(rows, RowsPerDraw::One, (site, layer), key, NoiseKind::Uniform, transform);
             }
-            FactorPlan::Random { family, location, scale, granularity, clip, .. } => {
-                let trained = layout.slice(parameters, *location);
-                self.fill_scales(*family, scale.map(|id| layout.slice(parameters, id)), trained.len());
-                self.fill_locations(plan.location_domain(), trained);
+            FactorPlan::Trained(factor) => {
+                let trained = layout.slice(parameters, factor.location);
+                self.fill_locations(factor.domain(), trained);
+                let law = factor.family.law();
+                let kind = match law.noise {
+                    rank1_priors::NoiseKind::Normal => NoiseKind::Normal,
+                    rank1_priors::NoiseKind::Cauchy => NoiseKind::Cauchy,
+                    rank1_priors::NoiseKind::Unused => return self.fill_points(trained),
+                };
+                self.fill_scales(
+                    law.scales,
+                    factor.scale.map(|id| layout.slice(parameters, id)),
+                    trained.len(),
+                );
                 let scale = std::mem::take(&mut self.scale);
                 let constrained = std::mem::take(&mut self.location);
                 let location = if constrained.is_empty() { trained } else { &constrained };
-                // The reference code clips samples, never the plain point factors of a delta.
-                let clip = clip.filter(|_| *family != PosteriorFamily::PointMass);
-                let transform = Transform::Pathwise { family: *family, location, scale: &scale, clip };
-                let sharing = match granularity {
+                let transform = Transform::Pathwise { law, location, scale: &scale, clip: factor.clip };
+                let sharing = match factor.granularity {
                     Granularity::PerExample => RowsPerDraw::One,
                     Granularity::PerBatch => RowsPerDraw::Batch,
                 };
-                match family {
-                    PosteriorFamily::PointMass => self.fill_points(location, transform),
-                    PosteriorFamily::Cauchy | PosteriorFamily::HalfCauchy => {
-                        self.fill(rows, sharing, (site, layer), key, NoiseKind::Cauchy, transform);
-                    }
-                    _ => self.fill(rows, sharing, (site, layer), key, NoiseKind::Normal, transform),
-                }
+                self.fill(rows, sharing, (site, layer), key, kind, transform);
                 self.scale = scale;
                 self.location = constrained;
             }
@@ -140,23 +137,19 @@ impl<F: Real> FactorBuffers<F> {
         }
     }
 
-    /// One draw for each member, without noise.
-    fn fill_points(&mut self, location: &[F], transform: Transform<'_, F>) {
+    /// The locations are the draws, one for each member.
+    fn fill_points(&mut self, trained: &[F]) {
         self.rows_per_draw = RowsPerDraw::Member;
-        self.noise.clear();
-        self.noise.resize(location.len(), F::zero());
-        self.draw.resize(location.len(), F::zero());
-        let members = self.noise.chunks_exact_mut(self.width).zip(self.draw.chunks_exact_mut(self.width));
-        for (member, (noise, draw)) in members.enumerate() {
-            transform.rows(member, self.width, noise, draw);
-        }
+        let location = if self.location.is_empty() { trained } else { &self.location };
+        self.draw.clear();
+        self.draw.extend_from_slice(location);
     }
 
-    fn fill_scales(&mut self, family: PosteriorFamily, raw: Option<&[F]>, len: usize) {
+    fn fill_scales(&mut self, scales: Scales, raw: Option<&[F]>, len: usize) {
         self.scale.clear();
         let floor = F::of(SCALE_FLOOR);
-        match (family, raw) {
-            (PosteriorFamily::NormalFixedScale { scale }, _) => self.scale.resize(len, F::of(scale)),
+        match (scales, raw) {
+            (Scales::Fixed(scale), _) => self.scale.resize(len, F::of(scale)),
             (_, Some([shared])) => self.scale.resize(len, softplus(*shared) + floor),
             (_, Some(raw)) => {
                 self.scale.extend_from_slice(raw);
@@ -214,7 +207,7 @@ impl<F: Real> FactorBuffers<F> {
     }
 
     /// `out = source ∘ draw` (or `source + draw`) for all rows, at every position.
-    pub(super) fn apply(
+    pub(in crate::operation) fn apply(
         &self,
         plan: &FactorPlan,
         perturbation: Perturbation,
@@ -229,7 +222,7 @@ impl<F: Real> FactorBuffers<F> {
             #[inline(always)]
             |row, out| {
                 let source = source.row(rows, row, width);
-                if matches!(plan, FactorPlan::Absent) {
+                if plan.is_absent() {
                     out.copy_from_slice(source);
                 } else {
                     self.apply_to_row(perturbation, rows, row, Some(source), out);
@@ -240,7 +233,7 @@ impl<F: Real> FactorBuffers<F> {
 
     /// [`Self::apply`] for one row; in place without a source.
     #[inline(always)]
-    pub(super) fn apply_to_row(
+    pub(in crate::operation) fn apply_to_row(
         &self,
         perturbation: Perturbation,
         rows: Rows,
@@ -265,9 +258,9 @@ impl<F: Real> FactorBuffers<F> {
     }
 
     /// The factor of every row, `[S K B, D]`; nothing where there is none.
-    pub(super) fn rows_into(&self, plan: &FactorPlan, rows: Rows, out: &mut Vec<F>) {
+    pub(in crate::operation) fn rows_into(&self, plan: &FactorPlan, rows: Rows, out: &mut Vec<F>) {
         out.clear();
-        if matches!(plan, FactorPlan::Absent) {
+        if plan.is_absent() {
             return;
         }
         for row in 0..rows.len() {

@@ -6,29 +6,29 @@ use rank1_core::kernels::conv::{self, ConvScratch};
 use rank1_core::kernels::dense::{self, DenseScratch, DenseShape, PackedWeight};
 use rank1_core::{Error, Real};
 
-use crate::network::{LayerPlan, Product};
+use super::{LayerPlan, Product};
 
 /// The product of one layer with the memory it works in.
 #[derive(Debug)]
-pub(super) struct ProductBuffers<F> {
+pub(in crate::operation) struct ProductBuffers<F> {
     conv: ConvScratch<F>,
     dense: DenseScratch,
     packed: PackedWeight,
 }
 
 impl<F: Real> ProductBuffers<F> {
-    pub(super) fn new() -> Self {
+    pub(in crate::operation) fn new() -> Self {
         Self { conv: ConvScratch::new(), dense: DenseScratch::default(), packed: PackedWeight::default() }
     }
 
     /// To be called when a weight that was said to stay has changed.
-    pub(super) fn forget_weight(&mut self) {
+    pub(in crate::operation) fn forget_weight(&mut self) {
         self.packed.forget();
     }
 
     /// `out = x W`, row by row; a convolution may multiply `x` by a factor for every row and channel as it reads it. A weight
     /// may stay the same from call to call.
-    pub(super) fn forward(
+    pub(in crate::operation) fn forward(
         &mut self,
         layer: &LayerPlan,
         x: &[F],
@@ -44,7 +44,7 @@ impl<F: Real> ProductBuffers<F> {
     }
 
     /// `d_x = d_out Wᵀ`, row by row.
-    pub(super) fn input_gradient(
+    pub(in crate::operation) fn input_gradient(
         &mut self,
         layer: &LayerPlan,
         d_out: &[F],
@@ -58,7 +58,7 @@ impl<F: Real> ProductBuffers<F> {
     }
 
     /// `d_weight += xᵀ d_out`, over all rows; `factor` as in the forward pass.
-    pub(super) fn weight_gradient(
+    pub(in crate::operation) fn weight_gradient(
         &mut self,
         layer: &LayerPlan,
         x: &[F],

@@ -1,8 +1,8 @@
-//! From standard noise to draws of a factor: the pathwise transformation of every family, and dropout.
+//! From standard noise to draws of a factor: the law of its family, or dropout.
 
 use rank1_core::Real;
 use rank1_core::factor::ClipBounds;
-use rank1_priors::PosteriorFamily;
+use rank1_priors::Law;
 
 /// How the noise of a factor becomes its draws.
 #[derive(Debug, Clone, Copy)]
@@ -10,33 +10,28 @@ pub(super) enum Transform<'a, F> {
     /// Uniform noise below the rate drops the entry, the others are multiplied.
     Dropout { rate: F, keep: F },
     /// Locations and scales `[K, D]` of a family.
-    Pathwise { family: PosteriorFamily, location: &'a [F], scale: &'a [F], clip: Option<ClipBounds> },
+    Pathwise { law: Law, location: &'a [F], scale: &'a [F], clip: Option<ClipBounds> },
 }
 
 impl<F: Real> Transform<'_, F> {
-    /// Draws of one member, any number of rows of `width` values; half-Cauchy noise becomes positive.
+    /// Draws of one member, any number of rows of `width` values; the noise becomes what the gradient reads of it.
     #[inline(always)]
     pub(super) fn rows(&self, member: usize, width: usize, noise: &mut [F], draw: &mut [F]) {
-        let (family, location, scale, clip) = match *self {
+        let (law, location, scale, clip) = match *self {
             Self::Dropout { rate, keep } => {
                 let entries = draw.iter_mut().zip(noise);
                 entries.for_each(|(draw, noise)| *draw = if *noise >= rate { keep } else { F::zero() });
                 return;
             }
-            Self::Pathwise { family, location, scale, clip } => (family, location, scale, clip),
+            Self::Pathwise { law, location, scale, clip } => (law, location, scale, clip),
         };
         let at = member * width..(member + 1) * width;
         let (location, scale) = (&location[at.clone()], &scale[at]);
-        if family == PosteriorFamily::HalfCauchy {
-            noise.iter_mut().for_each(|n| *n = n.abs());
+        if law.folded {
+            noise.iter_mut().for_each(|n| *n = law.standard(*n));
         }
         for (draw, noise) in draw.chunks_exact_mut(width).zip(noise.chunks_exact(width)) {
-            let parts = draw.iter_mut().zip(location).zip(scale).zip(noise);
-            if family == PosteriorFamily::LogNormal {
-                parts.for_each(|(((d, &location), &scale), &n)| *d = (location + scale * n).exp());
-            } else {
-                parts.for_each(|(((d, &location), &scale), &n)| *d = location + scale * n);
-            }
+            law.draw_row(location, scale, noise, draw);
             if let Some(clip) = clip {
                 draw.iter_mut().for_each(|d| *d = clip.clip(*d));
             }

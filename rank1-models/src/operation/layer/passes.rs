@@ -7,20 +7,21 @@ use rank1_core::kernels::simd::vectorized;
 use rank1_core::perturb::Perturbation;
 use rayon::prelude::*;
 
-use super::activation;
 use super::factor::FactorBuffers;
 use super::mean_field::MeanFieldBuffers;
 use super::product::ProductBuffers;
-use super::rows::{PARALLEL_VALUES, Pass, Rows, Source, for_chunks};
+use super::{LayerPlan, Product, WeightPlan};
 use crate::engine::Site;
+use crate::engine::analytic::{PARALLEL_VALUES, Pass, Rows, Source, for_chunks, resize};
 use crate::error::Error;
-use crate::network::{Activation, FactorPlan, LayerPlan, Network, Product, WeightPlan};
+use crate::network::{Activation, FactorPlan, Network};
+use crate::operation::activation;
 
 /// What the backward pass of a layer needs from its forward pass.
 #[derive(Debug)]
-pub(super) struct LayerBuffers<F> {
-    pub(super) input_factor: FactorBuffers<F>,
-    pub(super) output_factor: FactorBuffers<F>,
+pub(in crate::operation) struct LayerBuffers<F> {
+    pub(in crate::operation) input_factor: FactorBuffers<F>,
+    pub(in crate::operation) output_factor: FactorBuffers<F>,
     /// Rows after the input factor, where that changes them before the product reads them.
     perturbed: Vec<F>,
     /// Input factor of every row, where the product multiplies by it.
@@ -34,7 +35,7 @@ pub(super) struct LayerBuffers<F> {
 }
 
 impl<F: Real> LayerBuffers<F> {
-    pub(super) fn new() -> Self {
+    pub(in crate::operation) fn new() -> Self {
         Self {
             input_factor: FactorBuffers::new(),
             output_factor: FactorBuffers::new(),
@@ -48,12 +49,12 @@ impl<F: Real> LayerBuffers<F> {
     }
 
     /// To be called when the weight is another than in the predictions before.
-    pub(super) fn forget_weight(&mut self) {
+    pub(in crate::operation) fn forget_weight(&mut self) {
         self.products.forget_weight();
     }
 
     /// Draws the factors of this pass.
-    pub(super) fn draw(&mut self, pass: Pass<'_, F>, index: usize) {
+    pub(in crate::operation) fn draw(&mut self, pass: Pass<'_, F>, index: usize) {
         let Pass { network, parameters, rows, key, .. } = pass;
         let (layer, layout) = (&network.layers[index], &network.layout);
         let site = (Site::InputFactor, index);
@@ -62,7 +63,7 @@ impl<F: Real> LayerBuffers<F> {
         self.output_factor.prepare(&layer.output_factor, layout, parameters, layer.d_out, rows, site, key);
     }
 
-    pub(super) fn forward(
+    pub(in crate::operation) fn forward(
         &mut self,
         pass: Pass<'_, F>,
         index: usize,
@@ -85,7 +86,7 @@ impl<F: Real> LayerBuffers<F> {
             );
         }
         resize(out, rows.len() * layer.out_positions() * layer.d_out);
-        let has_output_factor = !matches!(layer.output_factor, FactorPlan::Absent);
+        let has_output_factor = !layer.output_factor.is_absent();
         // The backward pass reads the product before its factor.
         let keeps_product = has_output_factor && pass.training;
         if keeps_product {
@@ -137,7 +138,7 @@ impl<F: Real> LayerBuffers<F> {
     /// Adds this layer's parameter gradients; `gradient_rows` (of the output) becomes that of the source in `below`.
     ///
     /// Nothing is written to `below` where neither an operation before nor the input factor needs it.
-    pub(super) fn backward(
+    pub(in crate::operation) fn backward(
         &mut self,
         pass: Pass<'_, F>,
         index: usize,
@@ -177,7 +178,7 @@ impl<F: Real> LayerBuffers<F> {
                 )?;
             }
         }
-        let learns_input = matches!(layer.input_factor, FactorPlan::Point { .. } | FactorPlan::Random { .. });
+        let learns_input = layer.input_factor.trained().is_some();
         if matches!(source, Source::Examples(_)) && !learns_input {
             return Ok(());
         }
@@ -201,9 +202,8 @@ impl<F: Real> LayerBuffers<F> {
 
 /// The rows that enter the product as they are: those of an earlier operation, with no factor or one that is folded in.
 fn unperturbed<'a, F: Real>(layer: &LayerPlan, source: Source<'a, F>) -> Option<&'a [F]> {
-    match (source, &layer.input_factor) {
-        (Source::Rows(rows), FactorPlan::Absent) => Some(rows),
-        (Source::Rows(rows), _) if folds(layer, source) => Some(rows),
+    match source {
+        Source::Rows(rows) if layer.input_factor.is_absent() || folds(layer, source) => Some(rows),
         _ => None,
     }
 }
@@ -213,7 +213,7 @@ fn folds<F: Real>(layer: &LayerPlan, source: Source<'_, F>) -> bool {
     matches!(layer.product, Product::Conv(_))
         && matches!(source, Source::Rows(_))
         && matches!(layer.weight_plan, WeightPlan::Point)
-        && !matches!(layer.input_factor, FactorPlan::Absent)
+        && !layer.input_factor.is_absent()
         && layer.perturbation == Perturbation::Multiplicative
 }
 
@@ -246,20 +246,10 @@ fn add_bias_gradient<F: Real>(bias: &mut [F], layer: &LayerPlan, rows: Rows, gra
 }
 
 /// The gradient slice of a factor's locations.
-pub(super) fn location_slice<'a, F>(
+pub(in crate::operation) fn location_slice<'a, F>(
     plan: &FactorPlan,
     network: &Network,
     gradient: &'a mut [F],
 ) -> Option<&'a mut [F]> {
-    match plan {
-        FactorPlan::Point { location, .. } | FactorPlan::Random { location, .. } => {
-            Some(network.layout.slice_mut(gradient, *location))
-        }
-        _ => None,
-    }
-}
-
-/// Sets the length; what was there before is overwritten by the caller.
-pub(super) fn resize<F: Real>(buffer: &mut Vec<F>, len: usize) {
-    buffer.resize(len, F::zero());
+    plan.trained().map(|factor| network.layout.slice_mut(gradient, factor.location))
 }

@@ -4,16 +4,15 @@ use rank1_core::Real;
 use rank1_core::kernels::simd::vectorized;
 use rank1_core::numeric::sigmoid;
 use rank1_core::perturb::Perturbation;
-use rank1_priors::PosteriorFamily;
 use rayon::prelude::*;
 
 use super::FactorBuffers;
-use crate::engine::analytic::rows::{PARALLEL_VALUES, Rows, Source};
+use crate::engine::analytic::{PARALLEL_VALUES, Rows, Source};
 use crate::network::{FactorPlan, Network};
 
 impl<F: Real> FactorBuffers<F> {
     /// Turns `gradient` of the perturbed rows into that of `source`, and adds the factor's own gradient.
-    pub(in crate::engine::analytic) fn backward(
+    pub(in crate::operation) fn backward(
         &mut self,
         plan: &FactorPlan,
         perturbation: Perturbation,
@@ -22,10 +21,10 @@ impl<F: Real> FactorBuffers<F> {
         gradient: &mut [F],
         location_gradient: &mut [F],
     ) {
-        if matches!(plan, FactorPlan::Absent) {
+        if plan.is_absent() {
             return;
         }
-        let learns = !matches!(plan, FactorPlan::Dropout { .. });
+        let learns = plan.trained().is_some();
         let width = gradient.len() / rows.len();
         let mut row_gradient = std::mem::take(&mut self.row_gradient);
         row_gradient.resize(rows.len() * self.width, F::zero());
@@ -71,7 +70,7 @@ impl<F: Real> FactorBuffers<F> {
     /// Adds gradients with respect to the factors of all rows, `[S K B, D]`, to those of the parameters.
     ///
     /// Rows are added one after the other: the sum does not depend on the number of threads.
-    pub(in crate::engine::analytic) fn add_row_gradients(
+    pub(in crate::operation) fn add_row_gradients(
         &mut self,
         plan: &FactorPlan,
         rows: Rows,
@@ -125,48 +124,34 @@ impl<F: Real> FactorBuffers<F> {
         d_location: &mut [F],
         d_scale: &mut [F],
     ) {
-        let at = index * self.width..(index + 1) * self.width;
-        match plan {
-            FactorPlan::Absent | FactorPlan::Dropout { .. } => {}
-            FactorPlan::Point { .. } => {
-                d_location.iter_mut().zip(own).for_each(|(d, &own)| *d += own);
-            }
-            FactorPlan::Random { family: PosteriorFamily::Normal, clip: None, .. } => {
-                let sinks = d_location.iter_mut().zip(d_scale);
-                for ((&own, &n), (d_location, d_scale)) in own.iter().zip(&self.noise[at]).zip(sinks) {
-                    *d_location += own;
-                    *d_scale += own * n;
-                }
-            }
-            FactorPlan::Random { family, clip, .. } => {
-                let clip = clip.filter(|_| *family != PosteriorFamily::PointMass);
-                let low = clip.map_or(F::neg_infinity(), |c| F::of(c.min));
-                let high = clip.map_or(F::infinity(), |c| F::of(c.max));
-                let exponential = *family == PosteriorFamily::LogNormal;
-                let parts = own.iter().zip(&self.draw[at.clone()]).zip(&self.noise[at]);
-                for (((&own, &f), &n), (d_location, d_scale)) in parts.zip(d_location.iter_mut().zip(d_scale))
-                {
-                    let inside = f > low && f < high;
-                    let own = if exponential { own * f } else { own };
-                    let own = if inside { own } else { F::zero() };
-                    *d_location += own;
-                    *d_scale += own * n;
-                }
-            }
+        let FactorPlan::Trained(factor) = plan else { return };
+        let law = factor.family.law();
+        if law.is_point() {
+            d_location.iter_mut().zip(own).for_each(|(d, &own)| *d += own);
+            return;
         }
+        let at = index * self.width..(index + 1) * self.width;
+        let (draw, noise) = (&self.draw[at.clone()], &self.noise[at]);
+        let Some(clip) = factor.clip else {
+            return law.add_slopes(own.iter().copied(), draw, noise, d_location, d_scale);
+        };
+        // Where a draw was cut nothing moves it.
+        let (low, high) = (F::of(clip.min), F::of(clip.max));
+        let own = own.iter().zip(draw).map(|(&own, &f)| if f > low && f < high { own } else { F::zero() });
+        law.add_slopes(own, draw, noise, d_location, d_scale);
     }
 
     /// Adds the gradient of the unconstrained scales, after all rows are done.
-    pub(in crate::engine::analytic) fn finish(
+    pub(in crate::operation) fn finish(
         &mut self,
         plan: &FactorPlan,
         network: &Network,
         parameters: &[F],
         gradient: &mut [F],
     ) {
-        let FactorPlan::Random { scale: Some(id), .. } = plan else { return };
-        let raw = network.layout.slice(parameters, *id);
-        let out = network.layout.slice_mut(gradient, *id);
+        let Some(id) = plan.trained().and_then(|factor| factor.scale) else { return };
+        let raw = network.layout.slice(parameters, id);
+        let out = network.layout.slice_mut(gradient, id);
         if let [shared] = raw {
             let total = self.scale_gradient.iter().fold(F::zero(), |sum, &g| sum + g);
             out[0] += total * sigmoid(*shared);

@@ -1,0 +1,97 @@
+//! What a factor of a layer is: nothing, a dropout mask, or trained vectors that are points or distributions.
+
+use rank1_core::factor::ClipBounds;
+use rank1_priors::{LocationDomain, PosteriorFamily, PriorSpec};
+
+use crate::method::{Granularity, SignInit};
+use crate::params::ParamId;
+
+/// What one factor (input or output) of a layer is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FactorPlan {
+    /// No factor.
+    Absent,
+    /// Multiplicative Bernoulli noise of mean one.
+    Dropout {
+        /// Probability of a zero.
+        rate: f64,
+    },
+    /// A vector per member, trained.
+    Trained(TrainedFactor),
+}
+
+/// A trained factor: a point or a distribution per member and entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainedFactor {
+    /// Variational family; a point mass for the plain vectors of BatchEnsemble.
+    pub family: PosteriorFamily,
+    /// Shape `[K, D]`; unconstrained where [`TrainedFactor::domain`] is not the whole line.
+    pub location: ParamId,
+    /// Unconstrained scale, `[K, D]`, or `[1, 1]` for a shared one; none for a fixed one and for points.
+    pub scale: Option<ParamId>,
+    /// Prior of each entry; none for plain vectors, which have no divergence.
+    pub prior: Option<FactorPrior>,
+    /// Draws per example or per batch.
+    pub granularity: Granularity,
+    /// Bounds of a draw; points are not clipped.
+    pub clip: Option<ClipBounds>,
+    /// Start of the location.
+    pub sign_init: SignInit,
+    /// Start of the scale.
+    pub initial_std: f64,
+}
+
+/// The prior of a factor.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FactorPrior {
+    /// Distribution of each entry.
+    pub spec: PriorSpec,
+    /// Its unconstrained trainable parameter, `[1]`, if it has one.
+    pub parameter: Option<ParamId>,
+}
+
+impl FactorPlan {
+    /// Whether there is no factor.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    /// The trained factor, if it is one.
+    #[must_use]
+    pub fn trained(&self) -> Option<&TrainedFactor> {
+        match self {
+            Self::Trained(factor) => Some(factor),
+            Self::Absent | Self::Dropout { .. } => None,
+        }
+    }
+
+    /// Probability of a zero, if this is a dropout mask.
+    #[must_use]
+    pub fn dropout_rate(&self) -> Option<f64> {
+        match self {
+            Self::Dropout { rate } => Some(*rate),
+            Self::Absent | Self::Trained(_) => None,
+        }
+    }
+
+    /// Locations, scales and the parameter of the prior, where they are.
+    pub fn parameters(&self) -> impl Iterator<Item = ParamId> + use<> {
+        let ids = self.trained().map(|factor| {
+            let prior = factor.prior.and_then(|prior| prior.parameter);
+            [Some(factor.location), factor.scale, prior]
+        });
+        ids.into_iter().flatten().flatten()
+    }
+}
+
+impl TrainedFactor {
+    /// Which locations the factor can have: those of a distribution lie in the support of posterior and prior.
+    #[must_use]
+    pub fn domain(&self) -> LocationDomain {
+        match self.prior {
+            Some(prior) => LocationDomain::of(self.family, prior.spec),
+            None => LocationDomain::Real,
+        }
+    }
+}
