@@ -5,6 +5,7 @@
 
 pub mod conv;
 pub mod diversity;
+pub mod embedding;
 pub mod error;
 pub mod factor;
 #[doc(hidden)]

@@ -7,10 +7,14 @@ use std::convert::Infallible;
 
 use rand::TryRng;
 use rank1_core::noise::philox4x32;
-use rank1_priors::{LocationDomain, LocationInit, PosteriorFamily, ScaleInit, WeightInit, scale_to_raw};
+use rank1_priors::{
+    Link, LocationDomain, LocationInit, PosteriorFamily, ScaleInit, WeightInit, scale_to_raw,
+};
 
 use crate::error::Error;
-use crate::network::{FactorPlan, Network, WeightPlan, WeightStart};
+use crate::network::{
+    FactorPlan, FactorStart, LayerPlan, Network, Product, TrainedFactor, WeightPlan, WeightStart,
+};
 use crate::operation;
 use crate::params::ParamId;
 
@@ -22,7 +26,7 @@ const INITIAL_NOISE: f64 = 0.5;
 
 /// A counter-based generator: word `i` of parameter `p` depends on the seed, `p` and `i` only.
 #[derive(Debug, Clone)]
-struct PhiloxRng {
+pub(crate) struct PhiloxRng {
     key: [u32; 2],
     parameter: u32,
     block: u32,
@@ -83,8 +87,12 @@ pub fn initialize(network: &Network, seed: u64) -> Result<Vec<f32>, Error> {
             WeightStart::Glorot => WeightInit::GlorotUniform,
             WeightStart::Orthogonal => WeightInit::Orthogonal,
             WeightStart::Normal(std) => WeightInit::Normal { std },
+            WeightStart::FanIn => WeightInit::FanInUniform,
         };
         start.fill(init.slice(layer.weight), layer.fan_in(), layer.d_out, rng)?;
+        if let (WeightStart::FanIn, Some(id)) = (layer.start, layer.bias) {
+            init.bias(id, layer)?;
+        }
         if let WeightPlan::MeanField { scale, initial_std, .. } = layer.weight_plan {
             init.scale(scale, initial_std, PosteriorFamily::Normal)?;
         }
@@ -92,7 +100,7 @@ pub fn initialize(network: &Network, seed: u64) -> Result<Vec<f32>, Error> {
         init.factor(&layer.output_factor)?;
     }
     for node in &network.nodes {
-        operation::start(&mut init, node.op);
+        operation::start(&mut init, node.op)?;
     }
     if let Some(id) = network.noise {
         let raw = scale_to_raw(INITIAL_NOISE)?;
@@ -119,7 +127,21 @@ impl<'a> Initializer<'a> {
         self.network.layout.slice_mut(&mut self.flat, id)
     }
 
-    fn rng(&self, id: ParamId) -> PhiloxRng {
+    /// A bias as wide as its weight: all rows alike where members share that, so that only factors tell them apart.
+    fn bias(&mut self, id: ParamId, layer: &LayerPlan) -> Result<(), Error> {
+        let rng = &mut self.rng(id);
+        let out = self.slice(id);
+        if matches!(layer.product, Product::PerMember(_)) {
+            return Ok(WeightInit::FanInUniform.fill(out, layer.fan_in(), 1, rng)?);
+        }
+        let (first, others) = out.split_at_mut(layer.d_out);
+        WeightInit::FanInUniform.fill(first, layer.fan_in(), 1, rng)?;
+        others.chunks_exact_mut(layer.d_out).for_each(|row| row.copy_from_slice(first));
+        Ok(())
+    }
+
+    /// The generator of a parameter.
+    pub(crate) fn rng(&self, id: ParamId) -> PhiloxRng {
         PhiloxRng::new(self.seed, id.index() as u32)
     }
 
@@ -130,13 +152,46 @@ impl<'a> Initializer<'a> {
 
     fn factor(&mut self, plan: &FactorPlan) -> Result<(), Error> {
         let Some(factor) = plan.trained() else { return Ok(()) };
-        self.location(factor.location, (factor.family, factor.domain()), factor.sign_init)?;
+        match &factor.start {
+            FactorStart::Method(sign_init) => {
+                self.location(factor.location, (factor.family, factor.domain()), *sign_init)?;
+            }
+            FactorStart::Chunks { widths, normal } => self.chunks(factor, widths, *normal)?,
+        }
         if let Some(id) = factor.scale {
             self.scale(id, factor.initial_std, factor.family)?;
         }
         if let Some(id) = factor.prior.and_then(|prior| prior.parameter) {
             let raw = scale_to_raw(INITIAL_PRIOR_SCALE)?;
             self.slice(id).fill(raw as f32);
+        }
+        Ok(())
+    }
+
+    /// One value for each member and chunk; the prior is centered there.
+    fn chunks(&mut self, factor: &TrainedFactor, widths: &[usize], normal: bool) -> Result<(), Error> {
+        if factor.domain() != LocationDomain::Real || factor.family.law().link != Link::Identity {
+            return Err(Error::Architecture {
+                kind: "tabm",
+                expected: "a posterior on the whole line, because the first factors start around zero",
+                got: factor.family.name().to_owned(),
+            });
+        }
+        let init = match normal {
+            true => LocationInit::AroundZero { std: 1.0 },
+            false => LocationInit::RandomSign { probability: 0.5 },
+        };
+        let rng = &mut self.rng(factor.location);
+        let mut values = vec![0.0_f32; widths.len()];
+        let width = widths.iter().sum::<usize>().max(1);
+        for member in self.slice(factor.location).chunks_exact_mut(width) {
+            init.fill(&mut values, rng)?;
+            let repeated = values.iter().zip(widths).flat_map(|(&v, &width)| std::iter::repeat_n(v, width));
+            member.iter_mut().zip(repeated).for_each(|(entry, v)| *entry = v);
+        }
+        if let Some(center) = factor.prior.and_then(|prior| prior.center) {
+            let start = self.slice(factor.location).to_vec();
+            self.slice(center).copy_from_slice(&start);
         }
         Ok(())
     }

@@ -106,6 +106,8 @@ pub enum Stochastic {
     Input,
     /// Output factors (r) only.
     Output,
+    /// The input factor of the first layer only.
+    FirstInput,
 }
 
 /// How many draws of a factor a batch gets.

@@ -58,6 +58,8 @@ struct Term {
     domain: LocationDomain,
     scale: Option<ParamId>,
     prior_parameter: Option<ParamId>,
+    /// Where the location started, if its prior is centered there.
+    center: Option<ParamId>,
     factor: f64,
 }
 
@@ -105,6 +107,7 @@ impl Penalty {
                     domain: trained.domain(),
                     scale: trained.scale,
                     prior_parameter: prior.parameter,
+                    center: prior.center,
                     factor,
                 });
             }
@@ -118,6 +121,7 @@ impl Penalty {
                     domain: LocationDomain::Real,
                     scale: Some(*scale),
                     prior_parameter: None,
+                    center: None,
                     factor: 1.0,
                 });
             }
@@ -208,6 +212,13 @@ impl Term {
         let mut location = of(Some(self.location));
         if self.domain == LocationDomain::Positive {
             constrain(location, &mut buffers.location);
+            location = &buffers.location;
+        }
+        if self.center.is_some() {
+            // As if the factor had started at one, as all others do; it is on the whole line.
+            let trained = of(Some(self.location)).iter().zip(of(self.center));
+            buffers.location.clear();
+            buffers.location.extend(trained.map(|(&l, &center)| l - center + 1.0));
             location = &buffers.location;
         }
         constrain(of(self.scale), &mut buffers.scale);

@@ -128,6 +128,8 @@ pub enum WeightInit {
         /// Standard deviation.
         std: f64,
     },
+    /// Uniform within `fan_in^-1/2`, as linear layers of PyTorch start.
+    FanInUniform,
     /// Random orthonormal rows of a `[fan_in, fan_out]` matrix, or columns where it is taller than wide.
     Orthogonal,
     /// All zeros.
@@ -158,17 +160,22 @@ impl WeightInit {
             }
             Self::TruncatedNormal { std } => draw_all(out, TruncatedNormal::new(0.0, std)?, rng),
             Self::Normal { std } => draw_all(out, crate::dist::Normal::new(0.0, std)?, rng),
-            Self::GlorotUniform => {
-                let limit = glorot_uniform_limit(fan_in, fan_out)?;
-                for entry in out {
-                    let u: f64 = Open01.sample(rng);
-                    *entry = T::of(limit * (2.0 * u - 1.0));
-                }
+            Self::GlorotUniform => fill_uniform(out, glorot_uniform_limit(fan_in, fan_out)?, rng),
+            Self::FanInUniform => {
+                fill_uniform(out, positive("FanInUniform", "fan_in", fan_in as f64)?.sqrt().recip(), rng);
             }
             Self::Orthogonal => orthogonal(out, fan_in, fan_out, rng)?,
             Self::Zeros => out.fill(T::of(0.0)),
         }
         Ok(())
+    }
+}
+
+/// Uniform between minus and plus `limit`.
+fn fill_uniform<T: Real, R: Rng + ?Sized>(out: &mut [T], limit: f64, rng: &mut R) {
+    for entry in out {
+        let u: f64 = Open01.sample(rng);
+        *entry = T::of(limit * (2.0 * u - 1.0));
     }
 }
 

@@ -36,9 +36,23 @@ pub struct TrainedFactor {
     /// Bounds of a draw; points are not clipped.
     pub clip: Option<ClipBounds>,
     /// Start of the location.
-    pub sign_init: SignInit,
+    pub start: FactorStart,
     /// Start of the scale.
     pub initial_std: f64,
+}
+
+/// Where the locations of a factor start.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FactorStart {
+    /// Around one, or signs, as the method says.
+    Method(SignInit),
+    /// One value for each member and chunk of neighbouring entries, around zero: what makes the members of a TabM differ.
+    Chunks {
+        /// Lengths of the chunks; their sum is the width of the factor.
+        widths: Vec<usize>,
+        /// Standard normal values, else random signs.
+        normal: bool,
+    },
 }
 
 /// The prior of a factor.
@@ -48,6 +62,9 @@ pub struct FactorPrior {
     pub spec: PriorSpec,
     /// Its unconstrained trainable parameter, `[1]`, if it has one.
     pub parameter: Option<ParamId>,
+    /// Where the factor started, `[K, D]`, of one that does not start around one: the prior is that of a factor which starts at
+    /// one, moved to there.
+    pub center: Option<ParamId>,
 }
 
 impl FactorPlan {

@@ -6,6 +6,7 @@
 mod factor;
 mod graph;
 mod shape;
+mod table;
 
 use rank1_core::likelihood::Likelihood;
 use rank1_core::objective::MemberKl;
@@ -15,10 +16,13 @@ use crate::method::Method;
 use crate::params::{ParamGroup, ParamId, ParamLayout};
 use crate::zoo;
 
-pub use crate::operation::{LayerPlan, LstmPlan, NormPlan, Op, Product, WeightPlan, WeightStart};
-pub use factor::{FactorPlan, FactorPrior, TrainedFactor};
+pub use crate::operation::{
+    EmbeddingPlan, LayerPlan, LstmPlan, NormPlan, Op, Product, WeightPlan, WeightStart,
+};
+pub use factor::{FactorPlan, FactorPrior, FactorStart, TrainedFactor};
 pub use graph::{Node, Origin, Volume};
 pub use shape::{Activation, Body, DropoutPlacement, InputShape, NetworkShape, NormSharing};
+pub use table::{NumberEmbedding, TableColumn, TableColumns, TabmForm};
 
 /// A network of one trained method (never an ensemble): operations, layers, parameters, members.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +39,8 @@ pub struct Network {
     pub layers: Vec<LayerPlan>,
     /// Batch normalizations.
     pub norms: Vec<NormPlan>,
+    /// Embeddings of numbers.
+    pub embeddings: Vec<EmbeddingPlan>,
     /// What is computed, in order; the last value is the output.
     pub nodes: Vec<Node>,
     /// Unconstrained observation noise `[K]` of the homoscedastic Gaussian likelihood.
@@ -63,6 +69,7 @@ impl Network {
             layout: plan.layout,
             layers: plan.layers,
             norms: plan.norms,
+            embeddings: plan.embeddings,
             nodes: plan.nodes,
             noise,
         })
@@ -74,6 +81,14 @@ impl Network {
         match origin {
             Origin::Input => Volume::columns(self.shape.inputs()),
             Origin::Node(place) => self.nodes[place].volume,
+        }
+    }
+
+    /// Whether a value has a row for each example only, which all members and samples read.
+    pub(crate) fn is_shared(&self, origin: Origin) -> bool {
+        match origin {
+            Origin::Input => true,
+            Origin::Node(place) => matches!(self.nodes[place].op, Op::Embedding(_)),
         }
     }
 

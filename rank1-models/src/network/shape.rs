@@ -2,10 +2,12 @@
 //!
 //! Plain data of recipes and checkpoints; plans are made of it by [`super::Network::new`].
 
+use ndarray::ArrayView2;
 use rank1_core::likelihood::Likelihood;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::table::{NumberEmbedding, TableColumns, TabmForm};
 use crate::error::Error;
 use crate::recipe::{ModelRecipe, hex};
 
@@ -105,7 +107,7 @@ pub enum DropoutPlacement {
 }
 
 /// An architecture, as the `kind` of a recipe's `[model]` table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Body {
@@ -167,6 +169,36 @@ pub enum Body {
         #[serde(default = "relu6")]
         activation: Activation,
     },
+    /// Members with shared weights for tables (Gorishniy et al. 2025); as many as the method has.
+    Tabm {
+        /// How members share weights.
+        #[serde(default)]
+        form: TabmForm,
+        /// Width of the hidden layers.
+        #[serde(default = "tabm_width")]
+        width: usize,
+        /// Number of hidden layers.
+        #[serde(default = "tabm_blocks")]
+        blocks: usize,
+        /// Probability of dropping a unit in training; never in prediction.
+        #[serde(default = "tabm_dropout")]
+        dropout: f64,
+        /// How numbers enter.
+        #[serde(default)]
+        embedding: NumberEmbedding,
+        /// Values that a number becomes.
+        #[serde(default = "sixteen")]
+        embedding_width: usize,
+        /// Most bins of a number, for piecewise-linear embeddings.
+        #[serde(default = "forty_eight")]
+        bins: usize,
+        /// Frequencies of a number, for periodic embeddings.
+        #[serde(default = "forty_eight")]
+        frequencies: usize,
+        /// What the columns are; learned from data, not set in recipes. If empty, all are numbers.
+        #[serde(default, skip_serializing_if = "TableColumns::is_empty")]
+        columns: TableColumns,
+    },
 }
 
 fn relu() -> Activation {
@@ -177,6 +209,18 @@ fn relu6() -> Activation {
 }
 fn sixteen() -> usize {
     16
+}
+fn forty_eight() -> usize {
+    48
+}
+fn tabm_width() -> usize {
+    256
+}
+fn tabm_blocks() -> usize {
+    2
+}
+fn tabm_dropout() -> f64 {
+    0.1
 }
 
 impl Body {
@@ -190,6 +234,7 @@ impl Body {
             Self::WideResnet { .. } => "wide_resnet",
             Self::ResNet50 { .. } => "resnet50",
             Self::Lstm { .. } => "lstm",
+            Self::Tabm { .. } => "tabm",
         }
     }
 
@@ -199,13 +244,14 @@ impl Body {
         match self {
             Self::Mlp { .. } => true,
             Self::Lstm { .. } => matches!(input, InputShape::Sequence { .. }),
+            Self::Tabm { .. } => matches!(input, InputShape::Columns { .. }),
             _ => matches!(input, InputShape::Image { .. }),
         }
     }
 }
 
 /// Input, architecture, outputs and likelihood of a network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NetworkShape {
     /// What a row of inputs is.
     pub input: InputShape,
@@ -258,6 +304,24 @@ impl NetworkShape {
             }
         };
         Ok(Self { input, body: model.body.clone(), outputs, likelihood })
+    }
+
+    /// The same shape for a table with these features, whose bins are learned from scaled training rows; other architectures
+    /// take columns as they are.
+    ///
+    /// # Shapes
+    /// `x`: `[N, D]`.
+    ///
+    /// # Errors
+    /// As [`TableColumns::learn`].
+    pub fn with_columns(mut self, features: TableColumns, x: ArrayView2<'_, f32>) -> Result<Self, Error> {
+        if let Body::Tabm { columns, bins, embedding, .. } = &mut self.body {
+            *columns = match embedding {
+                NumberEmbedding::PiecewiseLinear => features.learn(x, *bins)?,
+                _ => features,
+            };
+        }
+        Ok(self)
     }
 
     /// SHA-256 of the shape.

@@ -1,4 +1,4 @@
-//! Dropout of single units inside residual blocks.
+//! Dropout of single units: inside residual blocks, kept at prediction, or after the layers of a TabM, in training only.
 
 use rank1_core::Real;
 use rank1_core::noise::NoiseKind;
@@ -14,13 +14,22 @@ use crate::network::{DropoutPlacement, Node, Origin};
 pub(crate) const DROPOUT_LAYER: usize = 1 << 20;
 
 impl Plan {
+    /// Dropout of single units in training only; none where the method has its own.
+    pub(crate) fn training_dropout(&mut self, at: Origin, rate: f64) -> Origin {
+        let per_million = (rate * 1e6).round() as u32;
+        if per_million == 0 || matches!(self.method, Method::McDropout(_)) {
+            return at;
+        }
+        self.push(Op::Dropout { per_million, predicts: false }, at, self.volume(at))
+    }
+
     /// Dropout of single units inside a residual block, where the method has it there.
     pub(crate) fn block_dropout(&mut self, at: Origin) -> Origin {
         self.has_blocks = true;
         match &self.method {
             Method::McDropout(m) if m.placement == DropoutPlacement::Blocks => {
                 let per_million = (m.rate * 1e6).round() as u32;
-                self.push(Op::Dropout { per_million }, at, self.volume(at))
+                self.push(Op::Dropout { per_million, predicts: true }, at, self.volume(at))
             }
             _ => at,
         }
@@ -36,6 +45,8 @@ pub(super) fn cost(node: &Node, per_million: u32) -> Cost {
 #[derive(Debug)]
 pub(super) struct DropoutPasses<F> {
     rate: f64,
+    /// Whether units are dropped in predictions too.
+    predicts: bool,
     kept: Vec<F>,
     raw: Vec<f32>,
 }
@@ -50,6 +61,10 @@ impl<F: Real> Operation<F> for DropoutPasses<F> {
     ) -> Result<(), Error> {
         let x = reads.rows_of(pass.network.nodes[place].origin)?;
         resize(out, x.len());
+        if !pass.training && !self.predicts {
+            out.copy_from_slice(x);
+            return Ok(());
+        }
         self.draw_kept(pass, place, self.rate);
         for ((o, &x), &kept) in out.iter_mut().zip(x).zip(&self.kept) {
             *o = x * kept;
@@ -72,8 +87,8 @@ impl<F: Real> Operation<F> for DropoutPasses<F> {
 }
 
 impl<F: Real> DropoutPasses<F> {
-    pub(super) fn new(per_million: u32) -> Self {
-        Self { rate: f64::from(per_million) / 1e6, kept: Vec::new(), raw: Vec::new() }
+    pub(super) fn new(per_million: u32, predicts: bool) -> Self {
+        Self { rate: f64::from(per_million) / 1e6, predicts, kept: Vec::new(), raw: Vec::new() }
     }
 
     fn draw_kept(&mut self, pass: Pass<'_, F>, index: usize, rate: f64) {

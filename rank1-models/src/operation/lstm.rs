@@ -7,11 +7,13 @@ use rank1_core::Real;
 use rank1_core::kernels::lstm::{self, LstmCell, LstmFactors, LstmGrads, LstmShape, LstmTape};
 
 use super::layer::{LayerBuffers, MeanFieldBuffers, location_slice};
-use super::{Back, Cost, Op, Operation, Plan, Product, Reads, WeightPlan, WeightStart};
+use super::{
+    Back, BiasOptions, Cost, LayerOptions, Op, Operation, Plan, Product, Reads, WeightPlan, WeightStart,
+};
 use crate::engine::analytic::{Pass, Rows, Source};
 use crate::error::Error;
 use crate::init::Initializer;
-use crate::network::{Activation, Network, Origin, Volume};
+use crate::network::{Network, Origin, Volume};
 
 /// Length of a sequence and width of its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,14 +41,13 @@ impl Plan {
         units: usize,
         length_column: Option<usize>,
     ) -> Origin {
-        let linear = Activation::Linear;
-        let input_name = format!("{name}.input");
+        let options = LayerOptions { start: WeightStart::Glorot, ..LayerOptions::default() };
         let widths = (d_in, 4 * units);
-        let input =
-            self.layer(&input_name, Product::Recurrent, widths, WeightStart::Glorot, linear, true, false);
-        let (name, widths) = (format!("{name}.recurrent"), (units, 4 * units));
-        let recurrent =
-            self.layer(&name, Product::Recurrent, widths, WeightStart::Orthogonal, linear, false, false);
+        let input = self.layer(&format!("{name}.input"), Product::Recurrent, widths, options);
+        let (start, bias) = (WeightStart::Orthogonal, BiasOptions::None);
+        let options = LayerOptions { start, bias, ..LayerOptions::default() };
+        let widths = (units, 4 * units);
+        let recurrent = self.layer(&format!("{name}.recurrent"), Product::Recurrent, widths, options);
         let plan = LstmPlan { input, recurrent, steps, units, length_column };
         self.push(Op::Lstm(plan), at, Volume::columns(units))
     }

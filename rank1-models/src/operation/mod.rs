@@ -6,6 +6,7 @@
 pub(crate) mod activation;
 mod columns;
 pub(crate) mod dropout;
+pub(crate) mod embedding;
 mod layer;
 mod lstm;
 mod norm;
@@ -24,7 +25,8 @@ use crate::error::Error;
 use crate::init::Initializer;
 use crate::network::{Activation, Network, Node, Origin};
 
-pub(crate) use layer::{ConvOptions, LayerOptions};
+pub use embedding::EmbeddingPlan;
+pub(crate) use layer::{Adapters, BiasOptions, ConvOptions, LayerOptions};
 pub use layer::{LayerPlan, Product, WeightPlan, WeightStart};
 pub use lstm::LstmPlan;
 pub use norm::NormPlan;
@@ -43,7 +45,11 @@ pub enum Op {
     Dropout {
         /// Probability of a zero, times 1e6: plans are compared for equality.
         per_million: u32,
+        /// Whether it acts in predictions too, else in training only.
+        predicts: bool,
     },
+    /// The embedding of this index, of the numbers in the network's input; a row for each example.
+    Embedding(usize),
     /// Adds another value of the same size.
     Add(Origin),
     /// Appends the columns of another value.
@@ -131,6 +137,7 @@ pub(crate) trait Operation<F: Real>: Debug + Send {
 /// What operations read: the examples of the batch, and the rows of all operations before.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reads<'a, F> {
+    pub(crate) network: &'a Network,
     pub(crate) inputs: ArrayView2<'a, F>,
     pub(crate) before: &'a [Vec<F>],
 }
@@ -140,6 +147,11 @@ impl<'a, F: Real> Reads<'a, F> {
     pub(crate) fn of(self, origin: Origin) -> Source<'a, F> {
         match origin {
             Origin::Input => Source::Examples(self.inputs),
+            Origin::Node(place) if self.network.is_shared(origin) => {
+                let shape = (self.inputs.nrows(), self.network.nodes[place].volume.len());
+                let rows = ArrayView2::from_shape(shape, &self.before[place]);
+                Source::Examples(rows.expect("an embedding has a row for each example"))
+            }
             Origin::Node(place) => Source::Rows(&self.before[place]),
         }
     }
@@ -200,7 +212,8 @@ pub(crate) fn passes<F: Real + 'static>(op: Op) -> Box<dyn Operation<F>> {
         Op::Layer(index) => Box::new(layer::LayerPasses::new(index)),
         Op::Norm(index) => Box::new(norm::NormPasses::new(index)),
         Op::Activation(kind) => Box::new(activation::ActivationPasses(kind)),
-        Op::Dropout { per_million } => Box::new(dropout::DropoutPasses::new(per_million)),
+        Op::Dropout { per_million, predicts } => Box::new(dropout::DropoutPasses::new(per_million, predicts)),
+        Op::Embedding(index) => Box::new(embedding::EmbeddingPasses::new(index)),
         Op::Add(other) => Box::new(sum::SumPasses(other)),
         Op::Concat(other) => Box::new(columns::BothPasses(other)),
         Op::Columns { start } => Box::new(columns::PartPasses(start)),
@@ -217,7 +230,8 @@ pub(crate) fn cost(network: &Network, node: &Node) -> Cost {
         Op::Layer(index) => layer::cost(network, node, index),
         Op::Norm(index) => norm::cost(network, index),
         Op::Activation(kind) => activation::cost(kind),
-        Op::Dropout { per_million } => dropout::cost(node, per_million),
+        Op::Dropout { per_million, .. } => dropout::cost(node, per_million),
+        Op::Embedding(index) => embedding::cost(network, index),
         Op::Add(_) => sum::cost(),
         Op::Concat(_) => columns::cost_of_both(),
         Op::Columns { .. } => columns::cost_of_part(),
@@ -229,10 +243,12 @@ pub(crate) fn cost(network: &Network, node: &Node) -> Cost {
 }
 
 /// Initial values that are an operation's own; those of layers are drawn before.
-pub(crate) fn start(init: &mut Initializer<'_>, op: Op) {
+pub(crate) fn start(init: &mut Initializer<'_>, op: Op) -> Result<(), Error> {
     match op {
         Op::Norm(index) => norm::start(init, &init.network().norms[index]),
         Op::Lstm(plan) => lstm::start(init, plan),
+        Op::Embedding(index) => return embedding::start(init, index),
         _ => {}
     }
+    Ok(())
 }

@@ -56,16 +56,6 @@ impl Plan {
         self.norms.push(NormPlan { name, channels, positions, sharing, scale, shift, mean, variance });
         self.push(Op::Norm(self.norms.len() - 1), at, volume)
     }
-
-    /// Appends the running statistics of all normalizations.
-    pub(crate) fn push_statistics(&mut self) {
-        for norm in &mut self.norms {
-            let shape = self.layout.spec(norm.scale).shape.clone();
-            norm.mean = self.layout.push(format!("{}.mean", norm.name), &shape, ParamGroup::Statistic);
-            norm.variance =
-                self.layout.push(format!("{}.variance", norm.name), &shape, ParamGroup::Statistic);
-        }
-    }
 }
 
 /// Scales and running variances start at one.

@@ -4,8 +4,10 @@
 
 use super::Op;
 use crate::method::Method;
-use crate::network::{LayerPlan, Node, NormPlan, Origin, Volume};
-use crate::params::ParamLayout;
+use crate::network::{
+    EmbeddingPlan, FactorPlan, FactorStart, LayerPlan, Node, NormPlan, Origin, TrainedFactor, Volume,
+};
+use crate::params::{ParamGroup, ParamLayout};
 
 /// A network in the making.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ pub(crate) struct Plan {
     pub(crate) layout: ParamLayout,
     pub(crate) layers: Vec<LayerPlan>,
     pub(crate) norms: Vec<NormPlan>,
+    pub(crate) embeddings: Vec<EmbeddingPlan>,
     pub(crate) nodes: Vec<Node>,
     /// Whether the architecture has residual blocks, inside which the usual dropout is.
     pub(super) has_blocks: bool,
@@ -28,6 +31,7 @@ impl Plan {
             layout: ParamLayout::default(),
             layers: Vec::new(),
             norms: Vec::new(),
+            embeddings: Vec::new(),
             nodes: Vec::new(),
             has_blocks: false,
         }
@@ -46,6 +50,30 @@ impl Plan {
         match origin {
             Origin::Input => self.input,
             Origin::Node(index) => self.nodes[index].volume,
+        }
+    }
+
+    /// Appends what is kept with the parameters but not trained: it follows all that is.
+    pub(crate) fn push_statistics(&mut self) {
+        for norm in &mut self.norms {
+            let shape = self.layout.spec(norm.scale).shape.clone();
+            norm.mean = self.layout.push(format!("{}.mean", norm.name), &shape, ParamGroup::Statistic);
+            norm.variance =
+                self.layout.push(format!("{}.variance", norm.name), &shape, ParamGroup::Statistic);
+        }
+        for layer in &mut self.layers {
+            let sides = [("input", &mut layer.input_factor), ("output", &mut layer.output_factor)];
+            for (side, plan) in sides {
+                let FactorPlan::Trained(TrainedFactor { location, prior: Some(prior), start, .. }) = plan
+                else {
+                    continue;
+                };
+                if matches!(start, FactorStart::Chunks { .. }) {
+                    let shape = self.layout.spec(*location).shape.clone();
+                    let name = format!("{}.{side}_factor.prior_center", layer.name);
+                    prior.center = Some(self.layout.push(name, &shape, ParamGroup::Statistic));
+                }
+            }
         }
     }
 

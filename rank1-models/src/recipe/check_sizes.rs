@@ -7,6 +7,9 @@ use crate::network::Body;
 /// Most channels, multiples of channels, units and values of an embedding that a recipe asks for.
 const MOST_MULTIPLES: usize = 1_000_000;
 
+/// Most bins, frequencies and values of an embedded number.
+const MOST_BINS: usize = 10_000;
+
 /// Deepest residual network: its operations are listed before anything else is known of it.
 const DEEPEST: usize = 2_000;
 
@@ -33,6 +36,16 @@ pub(super) fn model(m: &ModelRecipe, v: &mut Values<'_>) {
         Body::WideResnet { depth: d, widen, .. } => {
             depth(v, *d, 10, 4, "6 n + 4: 10, 16, 22, 28, 40, at most 2000");
             v.need((1..=MOST_MULTIPLES).contains(widen), "model.widen", "1 to 1000000", widen);
+        }
+        Body::Tabm { width, blocks, dropout, embedding_width, bins, frequencies, .. } => {
+            v.need((1..=MOST_MULTIPLES).contains(width), "model.width", "1 to 1000000", width);
+            v.need(*blocks <= DEEPEST, "model.blocks", "0 to 2000", blocks);
+            v.need((0.0..1.0).contains(dropout), "model.dropout", "a rate in [0, 1)", dropout);
+            let widths = [("embedding_width", embedding_width), ("frequencies", frequencies)];
+            for (key, size) in widths {
+                v.need((1..=MOST_BINS).contains(size), &format!("model.{key}"), "1 to 10000", size);
+            }
+            v.need((2..=MOST_BINS).contains(bins), "model.bins", "2 to 10000", bins);
         }
         Body::Lstm { units, embedding, .. } => {
             v.need((1..=MOST_MULTIPLES).contains(units), "model.units", "1 to 1000000", units);

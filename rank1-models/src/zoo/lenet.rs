@@ -26,7 +26,7 @@ pub(super) fn plan(plan: &mut Plan, shape: &NetworkShape, activation: Activation
     let at = plan.max_pool(at, 2, 2, Padding::Valid)?;
     let dense = LayerOptions { activation, ..LayerOptions::default() };
     let d_in = plan.volume(at).len();
-    let at = plan.linear("dense0", at, d_in, 120, dense);
+    let at = plan.linear("dense0", at, d_in, 120, dense.clone());
     let at = plan.linear("dense1", at, 120, 84, dense);
     plan.linear("logits", at, 84, shape.outputs, LayerOptions::default());
     Ok(())

@@ -7,6 +7,7 @@ mod mlp;
 mod recurrent;
 mod resnet;
 mod resnet50;
+mod tabm;
 mod wide_resnet;
 
 use crate::error::Error;
@@ -34,6 +35,14 @@ pub(crate) fn plan(shape: &NetworkShape, method: &Method) -> Result<Plan, Error>
         Body::ResNet50 { norm } => resnet50::plan(&mut plan, shape, *norm)?,
         Body::Lstm { units, embedding, hidden, activation } => {
             recurrent::plan(&mut plan, shape, *units, *embedding, hidden, *activation)?;
+        }
+        Body::Tabm {
+            form, width, blocks, dropout, embedding, embedding_width, frequencies, columns, ..
+        } => {
+            let hidden = tabm::Hidden { form: *form, width: *width, blocks: *blocks, dropout: *dropout };
+            let numbers =
+                tabm::Numbers { embedding: *embedding, width: *embedding_width, frequencies: *frequencies };
+            tabm::plan(&mut plan, shape, hidden, numbers, columns)?;
         }
     }
     Ok(plan)

@@ -24,6 +24,18 @@ pub(crate) fn add_copy<F: Real>(slot: &mut Vec<F>, part: &[F], free: &mut Vec<Ve
     }
 }
 
+/// Sums blocks of `len` values into the first: gradients of rows that all members and samples read.
+pub(crate) fn sum_rows<F: Real>(gradient: &mut Vec<F>, len: usize) {
+    if len == 0 || gradient.len() <= len {
+        return;
+    }
+    let (first, others) = gradient.split_at_mut(len);
+    for block in others.chunks_exact(len) {
+        add_values(first, block);
+    }
+    gradient.truncate(len);
+}
+
 /// Gives memory back; nothing is not memory, and would be handed out in its place.
 pub(crate) fn keep<F>(free: &mut Vec<Vec<F>>, memory: Vec<F>) {
     if memory.capacity() > 0 {

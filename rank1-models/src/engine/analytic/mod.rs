@@ -89,7 +89,7 @@ impl<F: Real + 'static> AnalyticEngine<F> {
                 self.profile.forward(index, started);
                 continue;
             }
-            let reads = Reads { inputs, before };
+            let reads = Reads { network, inputs, before };
             self.operations[index].forward(pass, index, reads, out)?;
             self.profile.forward(index, started);
         }
@@ -175,8 +175,17 @@ impl<F: Real + 'static> AnalyticEngine<F> {
                 before: &mut self.gradients[..index],
                 free: &mut self.free,
             };
-            self.operations[index].backward(pass, index, Reads { inputs, before }, &rest[0], back)?;
+            self.operations[index].backward(
+                pass,
+                index,
+                Reads { network, inputs, before },
+                &rest[0],
+                back,
+            )?;
             if let Origin::Node(place) = node.origin {
+                if network.is_shared(node.origin) {
+                    accumulate::sum_rows(&mut memory, rows.examples * network.nodes[place].volume.len());
+                }
                 accumulate::add(&mut self.gradients[place], &mut memory);
             }
             accumulate::keep(&mut self.free, own);

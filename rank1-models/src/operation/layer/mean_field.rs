@@ -68,13 +68,13 @@ impl<F: Real> MeanFieldBuffers<F> {
         let outs = z.chunks_exact_mut(z.len() / pass.rows.samples);
         let size = self.weights.len() / pass.rows.samples;
         for ((x, z), weight) in samples.zip(outs).zip(self.weights.chunks_exact(size)) {
-            products.forward(layer, x, None, (weight, false), z)?;
+            products.forward(layer, x, None, (weight, false), pass.rows.examples, z)?;
         }
         if flipout {
             sign_in_place(z, &self.output_signs, layer.d_out, pass.rows);
             resize(&mut self.spare, z.len());
             let mean = pass.network.layout.slice(pass.parameters, layer.weight);
-            products.forward(layer, x, None, (mean, false), &mut self.spare)?;
+            products.forward(layer, x, None, (mean, false), pass.rows.examples, &mut self.spare)?;
             z.iter_mut().zip(&self.spare).for_each(|(z, &mean)| *z += mean);
         }
         Ok(())
@@ -96,7 +96,7 @@ impl<F: Real> MeanFieldBuffers<F> {
         let flipout = estimator == Estimator::Flipout;
         if flipout {
             let own = network.layout.slice_mut(gradient, layer.weight);
-            products.weight_gradient(layer, x, None, dz, own)?;
+            products.weight_gradient(layer, x, None, dz, pass.rows.examples, own)?;
             resize(&mut self.signed_products, dz.len());
             signed(&mut self.signed_products, dz, &self.output_signs, layer.d_out, pass.rows);
         }
@@ -108,7 +108,7 @@ impl<F: Real> MeanFieldBuffers<F> {
         for ((x, dz), noise) in parts.zip(self.noise.chunks_exact(size)) {
             self.spare.clear();
             self.spare.resize(size, F::zero());
-            products.weight_gradient(layer, x, None, dz, &mut self.spare)?;
+            products.weight_gradient(layer, x, None, dz, pass.rows.examples, &mut self.spare)?;
             if !flipout {
                 let own = network.layout.slice_mut(gradient, layer.weight);
                 own.iter_mut().zip(&self.spare).for_each(|(o, &d)| *o += d);
@@ -137,13 +137,13 @@ impl<F: Real> MeanFieldBuffers<F> {
         let outs = below.chunks_exact_mut(below.len() / pass.rows.samples);
         let parts = drawn.chunks_exact(dz.len() / pass.rows.samples).zip(outs);
         for ((dz, out), weight) in parts.zip(self.weights.chunks_exact(size)) {
-            products.input_gradient(layer, dz, weight, out)?;
+            products.input_gradient(layer, dz, weight, pass.rows.examples, out)?;
         }
         if flipout {
             sign_in_place(below, &self.input_signs, layer.d_in, pass.rows);
             resize(&mut self.spare, below.len());
             let mean = pass.network.layout.slice(pass.parameters, layer.weight);
-            products.input_gradient(layer, dz, mean, &mut self.spare)?;
+            products.input_gradient(layer, dz, mean, pass.rows.examples, &mut self.spare)?;
             below.iter_mut().zip(&self.spare).for_each(|(o, &mean)| *o += mean);
         }
         Ok(())

@@ -6,39 +6,85 @@ use rank1_core::perturb::Perturbation;
 use rank1_priors::{LocationDomain, PosteriorFamily, Scales};
 
 use crate::method::{Granularity, Method, Rank1, SignInit, Stochastic};
-use crate::network::{FactorPlan, FactorPrior, TrainedFactor};
+use crate::network::{FactorPlan, FactorPrior, FactorStart, TrainedFactor};
 use crate::params::{ParamGroup, ParamLayout};
+
+/// Which factors a layer can have, apart from what the method makes of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Adapters {
+    /// Both, starting as the method says.
+    #[default]
+    Method,
+    /// Those that have a start here.
+    Given {
+        /// On the inputs.
+        input: Option<FactorStart>,
+        /// On the outputs.
+        output: Option<FactorStart>,
+    },
+}
+
+/// The layer that gets factors.
+pub(super) struct Place<'a> {
+    pub(super) name: &'a str,
+    pub(super) d_in: usize,
+    pub(super) d_out: usize,
+    /// Whether it is the first of the network.
+    pub(super) first: bool,
+    /// Whether dropout acts on its inputs.
+    pub(super) drops: bool,
+    /// Whether draws are clipped.
+    pub(super) clips: bool,
+    pub(super) adapters: Adapters,
+}
 
 /// The factors that a method gives to a layer.
 pub(super) fn factors(
     layout: &mut ParamLayout,
     method: &Method,
-    name: &str,
-    (d_in, d_out): (usize, usize),
-    drops: bool,
-    clips: bool,
+    place: Place<'_>,
 ) -> (FactorPlan, FactorPlan, Perturbation) {
-    let (input, output) = (format!("{name}.input_factor"), format!("{name}.output_factor"));
+    let starts = |sign_init: SignInit| match &place.adapters {
+        Adapters::Method => [Some(FactorStart::Method(sign_init)), Some(FactorStart::Method(sign_init))],
+        Adapters::Given { input, output } => [input.clone(), output.clone()],
+    };
+    let sides = [
+        (format!("{}.input_factor", place.name), place.d_in),
+        (format!("{}.output_factor", place.name), place.d_out),
+    ];
     match method {
-        Method::McDropout(m) if drops => {
+        Method::McDropout(m) if place.drops => {
             (FactorPlan::Dropout { rate: m.rate }, FactorPlan::Absent, Perturbation::Multiplicative)
         }
-        Method::BatchEnsemble(m) => (
-            point(layout, input, m.members, d_in, m.sign_init),
-            point(layout, output, m.members, d_out, m.sign_init),
-            Perturbation::Multiplicative,
-        ),
-        Method::Rank1(m) => (
-            factor(layout, input, d_in, m, m.stochastic != Stochastic::Output, clips),
-            factor(layout, output, d_out, m, m.stochastic != Stochastic::Input, clips),
-            m.perturbation,
-        ),
+        Method::BatchEnsemble(m) => {
+            let mut sides = sides.into_iter().zip(starts(m.sign_init));
+            let mut next = || match sides.next() {
+                Some(((name, d), Some(start))) => point(layout, name, m.members, d, start),
+                _ => FactorPlan::Absent,
+            };
+            (next(), next(), Perturbation::Multiplicative)
+        }
+        Method::Rank1(m) => {
+            let random = match m.stochastic {
+                Stochastic::Both => [true, true],
+                Stochastic::Input => [true, false],
+                Stochastic::Output => [false, true],
+                Stochastic::FirstInput => [place.first, false],
+            };
+            let mut sides = sides.into_iter().zip(starts(m.sign_init)).zip(random);
+            let mut next = || match sides.next() {
+                Some((((name, d), Some(start)), true)) => factor(layout, name, d, m, start, place.clips),
+                Some((((name, d), Some(start)), false)) => point(layout, name, m.members, d, start),
+                _ => FactorPlan::Absent,
+            };
+            (next(), next(), m.perturbation)
+        }
         _ => (FactorPlan::Absent, FactorPlan::Absent, Perturbation::Multiplicative),
     }
 }
 
 /// A plain vector per member.
-fn point(layout: &mut ParamLayout, name: String, k: usize, d: usize, sign_init: SignInit) -> FactorPlan {
+fn point(layout: &mut ParamLayout, name: String, k: usize, d: usize, start: FactorStart) -> FactorPlan {
     FactorPlan::Trained(TrainedFactor {
         family: PosteriorFamily::PointMass,
         location: layout.push(format!("{name}.location"), &[k, d], ParamGroup::FactorLocation),
@@ -46,7 +92,7 @@ fn point(layout: &mut ParamLayout, name: String, k: usize, d: usize, sign_init: 
         prior: None,
         granularity: Granularity::PerBatch,
         clip: None,
-        sign_init,
+        start,
         initial_std: 0.0,
     })
 }
@@ -56,13 +102,10 @@ fn factor(
     name: String,
     d: usize,
     m: &Rank1,
-    random: bool,
+    start: FactorStart,
     clips: bool,
 ) -> FactorPlan {
     let k = m.members;
-    if !random {
-        return point(layout, name, k, d, m.sign_init);
-    }
     let location_name = match LocationDomain::of(m.posterior, m.prior) {
         LocationDomain::Real => "location",
         LocationDomain::Positive => "raw_location",
@@ -84,11 +127,11 @@ fn factor(
         family: m.posterior,
         location,
         scale,
-        prior: Some(FactorPrior { spec: m.prior, parameter }),
+        prior: Some(FactorPrior { spec: m.prior, parameter, center: None }),
         granularity: m.granularity,
         // The reference code clips samples, never the plain point factors of a delta.
         clip: m.clip.filter(|_| clips && !law.is_point()),
-        sign_init: m.sign_init,
+        start,
         initial_std: (m.dropout_rate / (1.0 - m.dropout_rate)).sqrt(),
     })
 }

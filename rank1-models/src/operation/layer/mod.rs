@@ -30,8 +30,9 @@ use crate::network::{Activation, FactorPlan, Network, Node, Origin};
 use crate::params::ParamId;
 
 pub(super) use mean_field::MeanFieldBuffers;
+pub(crate) use methods::Adapters;
 pub(super) use passes::{LayerBuffers, location_slice};
-pub(crate) use plan::{ConvOptions, LayerOptions};
+pub(crate) use plan::{BiasOptions, ConvOptions, LayerOptions};
 
 /// What a perturbed layer multiplies by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub enum Product {
     Linear,
     /// A convolution.
     Conv(ConvShape),
+    /// A matrix for each of so many members, one below the other.
+    PerMember(usize),
     /// A matrix inside a recurrent operation: a [`LayerPlan`] that no `Op::Layer` points to.
     Recurrent,
 }
@@ -73,6 +76,8 @@ pub enum WeightStart {
     Orthogonal,
     /// Normal with this standard deviation.
     Normal(f64),
+    /// Uniform within (fan-in)^-1/2, and the bias too: all its rows alike where members share the weight.
+    FanIn,
 }
 
 /// One perturbed layer: a product with a shared weight between two factors, a bias and a nonlinearity.
@@ -86,13 +91,14 @@ pub struct LayerPlan {
     pub d_in: usize,
     /// Width of the output factor.
     pub d_out: usize,
-    /// Weight matrix or mean, `[D_in, D_out]`; of a convolution `[kernel height x width x D_in, D_out]`.
+    /// Weight matrix or mean, `[D_in, D_out]`; of a convolution `[kernel height x width x D_in, D_out]`, `[K D_in, D_out]` of
+    /// members with weights of their own.
     pub weight: ParamId,
     /// Start of the weight.
     pub start: WeightStart,
     /// Whether the weight is random.
     pub weight_plan: WeightPlan,
-    /// Bias `[K, D_out]`; convolutions before a normalization have none.
+    /// Bias `[K, D_out]`, or `[1, D_out]` if shared; convolutions before a normalization have none.
     pub bias: Option<ParamId>,
     /// The factor on the inputs (s).
     pub input_factor: FactorPlan,
@@ -192,8 +198,9 @@ impl<F: Real> Operation<F> for LayerPasses<F> {
         out: &[F],
         back: Back<'_, F>,
     ) -> Result<(), Error> {
-        let source = reads.of(pass.network.nodes[place].origin);
-        self.buffers.backward(pass, self.index, back.parameters, source, out, back.own, back.below)
+        let origin = pass.network.nodes[place].origin;
+        let layer = (self.index, matches!(origin, Origin::Node(_)));
+        self.buffers.backward(pass, layer, back.parameters, reads.of(origin), out, back.own, back.below)
     }
 
     fn forget_weights(&mut self) {
@@ -206,6 +213,7 @@ pub(super) fn cost(network: &Network, node: &Node, index: usize) -> Cost {
     let layer = &network.layers[index];
     let operation = match &layer.product {
         Product::Linear => "dense".into(),
+        Product::PerMember(_) => "dense, per member".into(),
         Product::Recurrent => "recurrent".into(),
         Product::Conv(shape) => {
             format!("conv {}x{}/{}", shape.kernel.0, shape.kernel.1, shape.stride.0)

@@ -98,7 +98,7 @@ impl<F: Real> LayerBuffers<F> {
         match &layer.weight_plan {
             WeightPlan::Point => {
                 let weight = network.layout.slice(parameters, layer.weight);
-                self.products.forward(layer, x, factor, (weight, !pass.training), z)?;
+                self.products.forward(layer, x, factor, (weight, !pass.training), rows.examples, z)?;
             }
             WeightPlan::MeanField { .. } => {
                 self.mean_field.forward(pass, index, &mut self.products, x, z)?;
@@ -119,7 +119,8 @@ impl<F: Real> LayerBuffers<F> {
                     self.output_factor.apply_to_row(layer.perturbation, rows, row, z, out);
                 }
                 if let Some(bias) = bias {
-                    let member = rows.member(row);
+                    let shared = bias.len() == layer.d_out;
+                    let member = if shared { 0 } else { rows.member(row) };
                     add_bias(&bias[member * layer.d_out..(member + 1) * layer.d_out], out);
                 }
                 if !needs_pre {
@@ -137,11 +138,11 @@ impl<F: Real> LayerBuffers<F> {
 
     /// Adds this layer's parameter gradients; `gradient_rows` (of the output) becomes that of the source in `below`.
     ///
-    /// Nothing is written to `below` where neither an operation before nor the input factor needs it.
+    /// Nothing is written to `below` where neither an operation before (`wanted`) nor the input factor needs it.
     pub(in crate::operation) fn backward(
         &mut self,
         pass: Pass<'_, F>,
-        index: usize,
+        (index, wanted): (usize, bool),
         gradient: &mut [F],
         source: Source<'_, F>,
         out: &[F],
@@ -165,7 +166,7 @@ impl<F: Real> LayerBuffers<F> {
         match &layer.weight_plan {
             WeightPlan::Point => {
                 let own = network.layout.slice_mut(gradient, layer.weight);
-                self.products.weight_gradient(layer, x, factor, gradient_rows, own)?;
+                self.products.weight_gradient(layer, x, factor, gradient_rows, rows.examples, own)?;
             }
             WeightPlan::MeanField { .. } => {
                 self.mean_field.weight_gradient(
@@ -179,14 +180,14 @@ impl<F: Real> LayerBuffers<F> {
             }
         }
         let learns_input = layer.input_factor.trained().is_some();
-        if matches!(source, Source::Examples(_)) && !learns_input {
+        if !wanted && !learns_input {
             return Ok(());
         }
         resize(below, rows.len() * layer.in_positions() * layer.d_in);
         match &layer.weight_plan {
             WeightPlan::Point => {
                 let weight = network.layout.slice(parameters, layer.weight);
-                self.products.input_gradient(layer, gradient_rows, weight, below)?;
+                self.products.input_gradient(layer, gradient_rows, weight, rows.examples, below)?;
             }
             WeightPlan::MeanField { .. } => {
                 self.mean_field.input_gradient(pass, index, &mut self.products, gradient_rows, below)?;
@@ -238,7 +239,10 @@ fn add_bias_gradient<F: Real>(bias: &mut [F], layer: &LayerPlan, rows: Rows, gra
             },
         );
     };
-    if gradient_rows.len() < PARALLEL_VALUES {
+    if bias.len() == layer.d_out {
+        // One bias for all members.
+        (0..rows.members).for_each(|member| one((member, &mut *bias)));
+    } else if gradient_rows.len() < PARALLEL_VALUES {
         bias.chunks_exact_mut(layer.d_out).enumerate().for_each(one);
     } else {
         bias.par_chunks_exact_mut(layer.d_out).enumerate().for_each(one);

@@ -4,7 +4,7 @@ use rank1_core::conv::{ConvShape, Padding};
 use rank1_core::perturb::Perturbation;
 use rank1_priors::PriorSpec;
 
-use super::methods::factors;
+use super::methods::{Adapters, Place, factors};
 use super::{LayerPlan, Product, WeightPlan, WeightStart};
 use crate::error::Error;
 use crate::method::{Estimator, Method};
@@ -13,17 +13,37 @@ use crate::operation::{Op, Plan};
 use crate::params::ParamGroup;
 
 /// What a dense layer is beside its widths.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct LayerOptions {
     pub(crate) activation: Activation,
     pub(crate) start: WeightStart,
     /// Whether it reads the network's input, which dropout spares unless asked.
     pub(crate) first: bool,
+    /// Whether each member has a weight of its own.
+    pub(crate) per_member: bool,
+    pub(crate) bias: BiasOptions,
+    pub(crate) adapters: Adapters,
+}
+
+/// The biases of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BiasOptions {
+    None,
+    /// One for all members.
+    Shared,
+    PerMember,
 }
 
 impl Default for LayerOptions {
     fn default() -> Self {
-        Self { activation: Activation::Linear, start: WeightStart::He, first: false }
+        Self {
+            activation: Activation::Linear,
+            start: WeightStart::He,
+            first: false,
+            per_member: false,
+            bias: BiasOptions::PerMember,
+            adapters: Adapters::Method,
+        }
     }
 }
 
@@ -62,7 +82,11 @@ impl Plan {
         d_out: usize,
         o: LayerOptions,
     ) -> Origin {
-        let index = self.layer(name, Product::Linear, (d_in, d_out), o.start, o.activation, true, o.first);
+        let product = match self.method.n_members() {
+            members if o.per_member && members > 1 => Product::PerMember(members),
+            _ => Product::Linear,
+        };
+        let index = self.layer(name, product, (d_in, d_out), o);
         self.push(Op::Layer(index), at, Volume::columns(d_out))
     }
 
@@ -77,8 +101,10 @@ impl Plan {
         let shape = self.conv_shape(at, c_out, o)?;
         let (height, width) = shape.out_size();
         let widths = (shape.c_in, c_out);
-        let index =
-            self.layer(name, Product::Conv(shape), widths, WeightStart::He, o.activation, o.bias, o.first);
+        let bias = if o.bias { BiasOptions::PerMember } else { BiasOptions::None };
+        let options =
+            LayerOptions { activation: o.activation, first: o.first, bias, ..LayerOptions::default() };
+        let index = self.layer(name, Product::Conv(shape), widths, options);
         Ok(self.push(Op::Layer(index), at, Volume { height, width, channels: c_out }))
     }
 
@@ -145,16 +171,14 @@ impl Plan {
         name: &str,
         product: Product,
         (d_in, d_out): (usize, usize),
-        start: WeightStart,
-        activation: Activation,
-        bias: bool,
-        first: bool,
+        o: LayerOptions,
     ) -> usize {
         let method = self.method.clone();
-        let k = method.n_members();
+        let (k, first) = (method.n_members(), o.first);
         let rows = match &product {
             Product::Conv(shape) => shape.kernel.0 * shape.kernel.1 * d_in,
-            _ => d_in,
+            Product::PerMember(members) => members * d_in,
+            Product::Linear | Product::Recurrent => d_in,
         };
         let layout = &mut self.layout;
         let weight = layout.push(format!("{name}.weight"), &[rows, d_out], ParamGroup::Weight);
@@ -171,34 +195,39 @@ impl Plan {
             },
             _ => WeightPlan::Point,
         };
-        let bias = bias.then(|| layout.push(format!("{name}.bias"), &[k, d_out], ParamGroup::Bias));
+        let groups = match o.bias {
+            BiasOptions::None => None,
+            BiasOptions::Shared => Some(1),
+            BiasOptions::PerMember => Some(k),
+        };
+        let bias = groups.map(|k| layout.push(format!("{name}.bias"), &[k, d_out], ParamGroup::Bias));
         let drops = match (&method, &product) {
             (Method::McDropout(m), Product::Recurrent) => !first || m.inputs,
             (Method::McDropout(m), Product::Conv(_)) => {
                 m.placement == DropoutPlacement::Filters && (!first || m.inputs)
             }
-            (Method::McDropout(m), Product::Linear) => {
+            (Method::McDropout(m), Product::Linear | Product::PerMember(_)) => {
                 (m.placement == DropoutPlacement::Filters || !self.has_blocks) && (!first || m.inputs)
             }
             _ => false,
         };
         // The reference code clips draws in dense layers and convolutions, not in recurrent cells.
         let clips = product != Product::Recurrent;
-        let (input_factor, output_factor, perturbation) =
-            factors(layout, &method, name, (d_in, d_out), drops, clips);
+        let place = Place { name, d_in, d_out, first, drops, clips, adapters: o.adapters };
+        let (input_factor, output_factor, perturbation) = factors(layout, &method, place);
         self.layers.push(LayerPlan {
             name: name.to_owned(),
             product,
             d_in,
             d_out,
             weight,
-            start,
+            start: o.start,
             weight_plan,
             bias,
             input_factor,
             output_factor,
             perturbation,
-            activation,
+            activation: o.activation,
         });
         self.layers.len() - 1
     }

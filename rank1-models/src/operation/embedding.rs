@@ -1,0 +1,288 @@
+//! Numbers of a table as vectors, and its codes as they are: the first operation of a TabM.
+//!
+//! All members and samples read the same rows, so there is one for each example.
+
+use rank1_core::Real;
+use rank1_core::embedding::{Edges, Linear, Periodic, PiecewiseLinear, relu, relu_backward};
+use rank1_priors::WeightInit;
+
+use super::{Back, Cost, Op, Operation, Plan, Reads};
+use crate::engine::analytic::{Pass, resize};
+use crate::error::Error;
+use crate::init::Initializer;
+use crate::network::{Network, NumberEmbedding, Origin, TableColumns, Volume};
+use crate::params::{ParamGroup, ParamId};
+
+/// Standard deviation of frequencies at the start, before they are cut at three of them.
+const FREQUENCY_STD: f64 = 0.01;
+
+/// An embedding of the numbers of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmbeddingPlan {
+    /// Name in parameter names.
+    pub name: String,
+    /// Places of the numbers among the input columns, n of them.
+    pub numbers: Vec<usize>,
+    /// Places of the codes, which follow the embedded numbers.
+    pub codes: Vec<usize>,
+    /// Values that a number becomes, d.
+    pub width: usize,
+    /// How, with its parameters.
+    pub kind: EmbeddingKind,
+}
+
+/// Parameters of an embedding.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EmbeddingKind {
+    /// Linear, then max(0, .).
+    Linear {
+        /// `[n, d]`.
+        weight: ParamId,
+        /// `[n, d]`.
+        bias: ParamId,
+    },
+    /// Periodic, a layer for each feature, then max(0, .).
+    Periodic {
+        /// `[n, m]`.
+        frequencies: ParamId,
+        /// `[n 2 m, d]`.
+        weight: ParamId,
+        /// `[n, d]`.
+        bias: ParamId,
+    },
+    /// Piecewise-linear plus linear.
+    PiecewiseLinear {
+        /// Bins of every number.
+        edges: Edges,
+        /// `[all bins, d]`.
+        weight: ParamId,
+        /// `[n, d]`.
+        linear_weight: ParamId,
+        /// `[n, d]`.
+        linear_bias: ParamId,
+    },
+}
+
+impl EmbeddingPlan {
+    /// Number of values of a row.
+    fn row(&self) -> usize {
+        self.numbers.len() * self.width + self.codes.len()
+    }
+
+    fn parameters(&self) -> Vec<ParamId> {
+        match &self.kind {
+            EmbeddingKind::Linear { weight, bias } => vec![*weight, *bias],
+            EmbeddingKind::Periodic { frequencies, weight, bias } => vec![*frequencies, *weight, *bias],
+            EmbeddingKind::PiecewiseLinear { weight, linear_weight, linear_bias, .. } => {
+                vec![*weight, *linear_weight, *linear_bias]
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// Embeds the numbers of the network's input; its columns as they are where there is nothing to embed.
+    pub(crate) fn number_embedding(
+        &mut self,
+        name: &str,
+        columns: &TableColumns,
+        kind: NumberEmbedding,
+        (width, frequencies): (usize, usize),
+    ) -> Result<Origin, Error> {
+        let (numbers, codes) = (columns.number_places(), columns.code_places());
+        let n = numbers.len();
+        if kind == NumberEmbedding::None || n == 0 {
+            return Ok(Origin::Input);
+        }
+        let mut push = |part: &str, rows: usize, columns: usize| {
+            self.layout.push(format!("{name}.{part}"), &[rows, columns], ParamGroup::Weight)
+        };
+        let kind = match kind {
+            NumberEmbedding::None | NumberEmbedding::Linear => {
+                EmbeddingKind::Linear { weight: push("weight", n, width), bias: push("bias", n, width) }
+            }
+            NumberEmbedding::Periodic => EmbeddingKind::Periodic {
+                frequencies: push("frequencies", n, frequencies),
+                weight: push("weight", n * 2 * frequencies, width),
+                bias: push("bias", n, width),
+            },
+            NumberEmbedding::PiecewiseLinear => {
+                let edges = columns.edges()?;
+                EmbeddingKind::PiecewiseLinear {
+                    weight: push("weight", edges.n_bins(), width),
+                    edges,
+                    linear_weight: push("linear_weight", n, width),
+                    linear_bias: push("linear_bias", n, width),
+                }
+            }
+        };
+        let plan = EmbeddingPlan { name: name.to_owned(), numbers, codes, width, kind };
+        let volume = Volume::columns(plan.row());
+        self.embeddings.push(plan);
+        Ok(self.push(Op::Embedding(self.embeddings.len() - 1), Origin::Input, volume))
+    }
+}
+
+/// Linear parts start within d^-1/2, layers of waves within (2 m)^-1/2, piecewise-linear parts at zero, as published.
+pub(super) fn start(init: &mut Initializer<'_>, index: usize) -> Result<(), Error> {
+    let plan = &init.network().embeddings[index];
+    let mut uniform = |id: ParamId, fan: usize| -> Result<(), Error> {
+        let rng = &mut init.rng(id);
+        Ok(WeightInit::FanInUniform.fill(init.slice(id), fan, 1, rng)?)
+    };
+    match &plan.kind {
+        EmbeddingKind::Linear { weight, bias } => {
+            uniform(*weight, plan.width)?;
+            uniform(*bias, plan.width)
+        }
+        EmbeddingKind::PiecewiseLinear { linear_weight, linear_bias, .. } => {
+            uniform(*linear_weight, plan.width)?;
+            uniform(*linear_bias, plan.width)
+        }
+        EmbeddingKind::Periodic { frequencies, weight, bias } => {
+            let waves = 2 * init.network().layout.spec(*frequencies).shape[1];
+            let mut uniform = |id: ParamId| -> Result<(), Error> {
+                let rng = &mut init.rng(id);
+                Ok(WeightInit::FanInUniform.fill(init.slice(id), waves, 1, rng)?)
+            };
+            uniform(*weight)?;
+            uniform(*bias)?;
+            // Cut at two standard deviations, not at three.
+            let (law, rng) = (WeightInit::TruncatedNormal { std: FREQUENCY_STD }, &mut init.rng(*frequencies));
+            Ok(law.fill(init.slice(*frequencies), 1, 1, rng)?)
+        }
+    }
+}
+
+pub(super) fn cost(network: &Network, index: usize) -> Cost {
+    let plan = &network.embeddings[index];
+    let own = plan.parameters().into_iter().map(|id| network.layout.spec(id).range.len());
+    let values = (plan.numbers.len() * plan.width) as u64;
+    let (operation, per_value) = match &plan.kind {
+        EmbeddingKind::Linear { .. } => ("linear embedding", 1),
+        EmbeddingKind::Periodic { frequencies, .. } => {
+            ("periodic embedding", 2 * network.layout.spec(*frequencies).shape[1] as u64)
+        }
+        EmbeddingKind::PiecewiseLinear { .. } => ("piecewise-linear embedding", 2),
+    };
+    Cost {
+        name: plan.name.clone(),
+        operation: operation.into(),
+        parameters: own.sum(),
+        multiply_adds: values.saturating_mul(per_value),
+        ..Cost::default()
+    }
+}
+
+/// The embedding of this index with the memory of its passes.
+#[derive(Debug)]
+pub(super) struct EmbeddingPasses<F> {
+    index: usize,
+    /// Numbers of the batch, `[B, n]`.
+    numbers: Vec<F>,
+    /// Embedded, `[B, n d]`.
+    embedded: Vec<F>,
+    gradient: Vec<F>,
+    /// Gradients of up to three parameters.
+    own: [Vec<F>; 3],
+}
+
+impl<F: Real> EmbeddingPasses<F> {
+    pub(super) fn new(index: usize) -> Self {
+        let own = std::array::from_fn(|_| Vec::new());
+        Self { index, numbers: Vec::new(), embedded: Vec::new(), gradient: Vec::new(), own }
+    }
+}
+
+impl<F: Real> Operation<F> for EmbeddingPasses<F> {
+    fn forward(
+        &mut self,
+        pass: Pass<'_, F>,
+        _place: usize,
+        reads: Reads<'_, F>,
+        out: &mut Vec<F>,
+    ) -> Result<(), Error> {
+        let plan = &pass.network.embeddings[self.index];
+        let of = |id: ParamId| pass.network.layout.slice(pass.parameters, id);
+        self.numbers.clear();
+        for row in reads.inputs.rows() {
+            self.numbers.extend(plan.numbers.iter().map(|&place| row[place]));
+        }
+        self.embedded.clear();
+        self.embedded.resize(self.numbers.len() * plan.width, F::zero());
+        let (x, embedded, width) = (&self.numbers[..], &mut self.embedded[..], plan.width);
+        match &plan.kind {
+            EmbeddingKind::Linear { weight, bias } => {
+                Linear { weight: of(*weight), bias: of(*bias), width }.add(x, embedded)?;
+                relu(embedded);
+            }
+            EmbeddingKind::Periodic { frequencies, weight, bias } => {
+                let n_frequencies = pass.network.layout.spec(*frequencies).shape[1];
+                let (frequencies, weight, bias) = (of(*frequencies), of(*weight), of(*bias));
+                Periodic { frequencies, weight, bias, n_frequencies, width }.add(x, embedded)?;
+                relu(embedded);
+            }
+            EmbeddingKind::PiecewiseLinear { edges, weight, linear_weight, linear_bias } => {
+                PiecewiseLinear { edges, weight: of(*weight), width }.add(x, embedded)?;
+                Linear { weight: of(*linear_weight), bias: of(*linear_bias), width }.add(x, embedded)?;
+            }
+        }
+        resize(out, reads.inputs.nrows() * plan.row());
+        let rows =
+            out.chunks_exact_mut(plan.row()).zip(self.embedded.chunks_exact(plan.numbers.len() * width));
+        for ((out, embedded), inputs) in rows.zip(reads.inputs.rows()) {
+            out[..embedded.len()].copy_from_slice(embedded);
+            let codes = out[embedded.len()..].iter_mut().zip(&plan.codes);
+            codes.for_each(|(out, &place)| *out = inputs[place]);
+        }
+        Ok(())
+    }
+
+    fn backward(
+        &mut self,
+        pass: Pass<'_, F>,
+        _place: usize,
+        _reads: Reads<'_, F>,
+        _out: &[F],
+        back: Back<'_, F>,
+    ) -> Result<(), Error> {
+        let (network, plan) = (pass.network, &pass.network.embeddings[self.index]);
+        let of = |id: ParamId| network.layout.slice(pass.parameters, id);
+        self.gradient.clear();
+        for row in back.own.chunks_exact(plan.row()) {
+            self.gradient.extend_from_slice(&row[..plan.numbers.len() * plan.width]);
+        }
+        let ids = plan.parameters();
+        for (own, &id) in self.own.iter_mut().zip(&ids) {
+            own.clear();
+            own.resize(network.layout.spec(id).range.len(), F::zero());
+        }
+        let [first, second, third] = &mut self.own;
+        let (x, gradient, width) = (&self.numbers[..], &mut self.gradient[..], plan.width);
+        match &plan.kind {
+            EmbeddingKind::Linear { weight, bias } => {
+                relu_backward(&self.embedded, gradient);
+                let layer = Linear { weight: of(*weight), bias: of(*bias), width };
+                layer.backward(x, gradient, (first, second), None)?;
+            }
+            EmbeddingKind::Periodic { frequencies, weight, bias } => {
+                relu_backward(&self.embedded, gradient);
+                let n_frequencies = network.layout.spec(*frequencies).shape[1];
+                let (frequencies, weight, bias) = (of(*frequencies), of(*weight), of(*bias));
+                let layer = Periodic { frequencies, weight, bias, n_frequencies, width };
+                layer.backward(x, gradient, (first, second, third), None)?;
+            }
+            EmbeddingKind::PiecewiseLinear { edges, weight, linear_weight, linear_bias } => {
+                let layer = PiecewiseLinear { edges, weight: of(*weight), width };
+                layer.backward(x, gradient, first, None)?;
+                let layer = Linear { weight: of(*linear_weight), bias: of(*linear_bias), width };
+                layer.backward(x, gradient, (second, third), None)?;
+            }
+        }
+        for (own, &id) in self.own.iter().zip(&ids) {
+            let sink = network.layout.slice_mut(back.parameters, id);
+            sink.iter_mut().zip(own).for_each(|(sink, &own)| *sink += own);
+        }
+        Ok(())
+    }
+}
