@@ -130,7 +130,7 @@ impl Model {
         let document: ModelDocument =
             read_sealed(&document).with_context(|| format!("{} holds no usable model", run.display()))?;
         let draws = draws.map(|name| Override::new("predict.draws", name.to_string().into()));
-        let recipe = recipe::parse(&document.recipe, draws.as_slice())?;
+        let recipe = recipe::parse_stored(&document.recipe, draws.as_slice())?;
         let states = fit::load(recipe.get(), &document.recipe_hash, &document.shape, &root)?;
         if let Some(state) = states.iter().find(|s| !s.finished) {
             bail!(

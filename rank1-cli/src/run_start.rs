@@ -159,7 +159,7 @@ pub fn check_version(run: &Path) -> Result<()> {
 fn check_same(run: &Path, recipe: &CheckedRecipe, data: Option<&DataFile>) -> Result<()> {
     let stored = run.join("recipe.toml");
     let text = fs::read_to_string(&stored).with_context(|| format!("cannot read {}", stored.display()))?;
-    let before = recipe::parse(&text, &[]).with_context(|| stored.display().to_string())?;
+    let before = recipe::parse_stored(&text, &[]).with_context(|| stored.display().to_string())?;
     if before.hash() != recipe.hash() {
         bail!(
             "{} was started with another recipe or seed; choose another --out (its recipe is {})",

@@ -212,7 +212,7 @@ impl Model {
     /// As [`Model::open`].
     pub fn open_on(folder: &Path, compute: &Compute) -> Result<Self, Error> {
         let document: Document = read_sealed(&folder.join(DOCUMENT))?;
-        let recipe = recipe::parse(&document.recipe, &[])?;
+        let recipe = recipe::parse_stored(&document.recipe, &[])?;
         let states = load(recipe.get(), &document.recipe_hash, &document.shape, folder)?;
         if let Some(state) = states.iter().find(|state| !state.finished) {
             return Err(Error::Unfinished { step: state.step() });

@@ -15,7 +15,8 @@ use rank1_models::method::{
     BatchEnsemble, Estimator, Granularity, McDropout, MeanField, Method, Rank1, Stochastic,
 };
 use rank1_models::network::{
-    Activation, Body, DropoutPlacement, InputShape, Network, NetworkShape, NormSharing,
+    Activation, Body, DropoutPlacement, InputShape, Network, NetworkShape, NormSharing, NumberEmbedding,
+    TableColumn, TableColumns, TabmForm,
 };
 use rank1_models::params::ParamGroup;
 use rank1_priors::{PosteriorFamily, PriorSpec};
@@ -102,6 +103,40 @@ fn methods() -> Vec<Method> {
             ..rank1()
         }),
     ]
+}
+
+/// Five numbers around two codes of one feature, with bins of other rows than those that are computed on.
+fn table(form: TabmForm, embedding: NumberEmbedding, dropout: f64) -> (InputShape, Body) {
+    let number = || TableColumn::Number { edges: Vec::new() };
+    let features = vec![number(), number(), TableColumn::Code { width: 2 }, number(), number(), number()];
+    let rows = Array2::from_shape_fn((23, 7), |(i, j)| ((i * 7 + j) as f32 * 0.37).sin() * 1.1);
+    let columns = TableColumns::new(features).learn(rows.view(), 3).unwrap();
+    let (width, blocks, embedding_width, bins, frequencies) = (11, 2, 3, 3, 5);
+    let body =
+        Body::Tabm { form, width, blocks, dropout, embedding, embedding_width, bins, frequencies, columns };
+    (InputShape::Columns { width: 7 }, body)
+}
+
+const FORMS: [TabmForm; 3] = [TabmForm::Full, TabmForm::Mini, TabmForm::Packed];
+const EMBEDDINGS: [NumberEmbedding; 4] = [
+    NumberEmbedding::None,
+    NumberEmbedding::Linear,
+    NumberEmbedding::Periodic,
+    NumberEmbedding::PiecewiseLinear,
+];
+
+#[test]
+fn tabular_networks_have_the_gradients_of_central_differences() {
+    for form in FORMS {
+        for embedding in EMBEDDINGS {
+            let (input, body) = table(form, embedding, 0.2);
+            let first = Method::Rank1(Rank1 { stochastic: Stochastic::FirstInput, ..rank1() });
+            for method in methods().iter().chain([&first]) {
+                let error = worst(input, body.clone(), method, 2);
+                assert!(error < 1e-5, "{error} for {body:?} {method:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -157,6 +157,20 @@ pub trait Engine: Send {
             .map_err(|_| rank1_core::Error::Empty { op: "predict", argument: "inputs" }.into())
     }
 
+    /// [`Engine::outputs`] with draws that all examples share: those of example 0, whatever `key.first_example` is.
+    ///
+    /// # Errors
+    /// As [`Engine::outputs`].
+    fn outputs_alike(
+        &mut self,
+        parameters: &Arc<[f32]>,
+        inputs: ArrayView2<'_, f32>,
+        key: DrawKey,
+        n_samples: usize,
+    ) -> Result<Array4<f32>, Error> {
+        self.outputs_listed(parameters, inputs, &vec![0; inputs.nrows()], key, n_samples)
+    }
+
     /// Starts to measure the time of every operation, from zero.
     fn measure(&mut self) {}
 

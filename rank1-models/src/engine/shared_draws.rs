@@ -46,8 +46,7 @@ impl Engine for SharedDraws {
         key: DrawKey,
         n_samples: usize,
     ) -> Result<Array4<f32>, Error> {
-        let first = vec![0; inputs.nrows()];
-        self.0.outputs_listed(parameters, inputs, &first, key, n_samples)
+        self.0.outputs_alike(parameters, inputs, key, n_samples)
     }
 
     fn outputs_listed(

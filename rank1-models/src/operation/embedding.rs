@@ -69,7 +69,8 @@ impl EmbeddingPlan {
         self.numbers.len() * self.width + self.codes.len()
     }
 
-    fn parameters(&self) -> Vec<ParamId> {
+    /// Everything in the layout that is its own.
+    pub(crate) fn parameters(&self) -> Vec<ParamId> {
         match &self.kind {
             EmbeddingKind::Linear { weight, bias } => vec![*weight, *bias],
             EmbeddingKind::Periodic { frequencies, weight, bias } => vec![*frequencies, *weight, *bias],
@@ -148,7 +149,8 @@ pub(super) fn start(init: &mut Initializer<'_>, index: usize) -> Result<(), Erro
             uniform(*weight)?;
             uniform(*bias)?;
             // Cut at two standard deviations, not at three.
-            let (law, rng) = (WeightInit::TruncatedNormal { std: FREQUENCY_STD }, &mut init.rng(*frequencies));
+            let (law, rng) =
+                (WeightInit::TruncatedNormal { std: FREQUENCY_STD }, &mut init.rng(*frequencies));
             Ok(law.fill(init.slice(*frequencies), 1, 1, rng)?)
         }
     }

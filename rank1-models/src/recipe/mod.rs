@@ -228,13 +228,12 @@ pub struct PredictRecipe {
     /// Most rows of S x K x chunk that are held at once; bounds memory, with fewer where activations would take a gibibyte.
     pub chunk_rows: usize,
     /// Whether rows have draws of their own or share them.
-    #[serde(skip_serializing_if = "Draws::is_default")]
     pub draws: Draws,
 }
 
 impl Default for PredictRecipe {
     fn default() -> Self {
-        Self { samples: 16, chunk_rows: 8192, draws: Draws::PerRow }
+        Self { samples: 16, chunk_rows: 8192, draws: Draws::default() }
     }
 }
 
@@ -242,17 +241,12 @@ impl Default for PredictRecipe {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Draws {
-    /// Every row its own: errors of the draws average out over rows; equal rows differ by them.
-    #[default]
+    /// Every row its own, as the reference code: errors of the draws average out over rows; equal rows differ by them.
     PerRow,
-    /// The same S x K draws for every row: equal rows have equal predictions, whatever stands beside them.
+    /// The same S x K draws for every row: equal rows have equal predictions, whatever stands beside them, and no noise is
+    /// made while rows are predicted.
+    #[default]
     Shared,
-}
-
-impl Draws {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// What is measured after training.
@@ -348,6 +342,21 @@ pub fn parse(text: &str, overrides: &[Override]) -> Result<CheckedRecipe, Error>
     }
     let sections = sections::Sections::parse(&table, &mut problems);
     finish(sections, problems)
+}
+
+/// Parses the recipe of a finished run as it was meant when it was written: rows had draws of their own where nothing is said.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_stored(text: &str, overrides: &[Override]) -> Result<CheckedRecipe, Error> {
+    let says =
+        |table: &toml::Table| table.get("predict").is_some_and(|predict| predict.get("draws").is_some());
+    let before = match text.parse::<toml::Table>() {
+        Ok(table) if !says(&table) => Some(Override::new("predict.draws", "per_row".into())),
+        _ => None,
+    };
+    let all: Vec<Override> = before.into_iter().chain(overrides.iter().cloned()).collect();
+    parse(text, &all)
 }
 
 /// Checks a recipe that was built in code.

@@ -18,7 +18,8 @@ use rank1_core::targets::Targets;
 pub use self::profile::OperationTimes;
 use self::profile::Profile;
 pub(crate) use self::rows::{
-    CHUNK, Draws, PARALLEL_DRAWS, PARALLEL_VALUES, Pass, Rows, Source, for_chunks, resize, zip_chunks,
+    CHUNK, Draws, Examples, PARALLEL_DRAWS, PARALLEL_VALUES, Pass, Rows, Source, for_chunks, resize,
+    zip_chunks,
 };
 use super::{Batch, DrawKey, Engine, NllRequest, check_listed};
 use crate::error::Error;
@@ -110,7 +111,7 @@ impl<F: Real + 'static> AnalyticEngine<F> {
     ) -> Result<f64, Error> {
         let examples = batch.n_examples()?;
         let rows = Rows { samples: request.n_samples, members: self.network.n_members, examples };
-        let key = Draws { key, listed: None };
+        let key = Draws { key, examples: Examples::InOrder };
         self.forward(parameters, batch.inputs, key, rows, true)?;
         let raw_noise = self.network.noise.map(|id| self.network.layout.vector(parameters, id));
         let likelihood = self.network.shape.likelihood;
@@ -210,7 +211,7 @@ impl<F: Real + 'static> AnalyticEngine<F> {
         n_samples: usize,
     ) -> Result<Array4<F>, Error> {
         self.forget_weights();
-        self.outputs_of(parameters, inputs, Draws { key, listed: None }, n_samples)
+        self.outputs_of(parameters, inputs, Draws { key, examples: Examples::InOrder }, n_samples)
     }
 
     fn forget_weights(&mut self) {
@@ -250,7 +251,7 @@ impl Engine for AnalyticEngine<f32> {
         key: DrawKey,
         n_samples: usize,
     ) -> Result<Array4<f32>, Error> {
-        self.outputs_kept(parameters, inputs, Draws { key, listed: None }, n_samples)
+        self.outputs_kept(parameters, inputs, Draws { key, examples: Examples::InOrder }, n_samples)
     }
 
     fn outputs_listed(
@@ -262,7 +263,18 @@ impl Engine for AnalyticEngine<f32> {
         n_samples: usize,
     ) -> Result<Array4<f32>, Error> {
         check_listed(inputs, examples)?;
-        self.outputs_kept(parameters, inputs, Draws { key, listed: Some(examples) }, n_samples)
+        let key = Draws { key, examples: Examples::Listed(examples) };
+        self.outputs_kept(parameters, inputs, key, n_samples)
+    }
+
+    fn outputs_alike(
+        &mut self,
+        parameters: &Arc<[f32]>,
+        inputs: ArrayView2<'_, f32>,
+        key: DrawKey,
+        n_samples: usize,
+    ) -> Result<Array4<f32>, Error> {
+        self.outputs_kept(parameters, inputs, Draws { key, examples: Examples::Alike }, n_samples)
     }
 
     fn measure(&mut self) {

@@ -43,13 +43,28 @@ impl Rows {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Draws<'a> {
     pub(crate) key: DrawKey,
-    pub(crate) listed: Option<&'a [u32]>,
+    pub(crate) examples: Examples<'a>,
+}
+
+/// By which numbers the examples of a batch draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Examples<'a> {
+    /// From the key's first example on.
+    InOrder,
+    /// These.
+    Listed(&'a [u32]),
+    /// All by number 0, so that they share their draws.
+    Alike,
 }
 
 impl Draws<'_> {
     /// The number by which example `i` of the batch draws.
     pub(crate) fn example(&self, i: usize) -> u32 {
-        self.listed.map_or_else(|| self.key.first_example + i as u32, |listed| listed[i])
+        match self.examples {
+            Examples::InOrder => self.key.first_example + i as u32,
+            Examples::Listed(examples) => examples[i],
+            Examples::Alike => 0,
+        }
     }
 
     /// Draws rows of `width` values for `examples` examples of member `member`, one after the other.
@@ -68,14 +83,20 @@ impl Draws<'_> {
             first_example,
             n_examples,
         };
-        if self.listed.is_none() {
-            let rows = block(self.key.first_example, examples);
+        let fill = |rows: NoiseRows, out: &mut [f32]| {
             stream.fill_rows(kind, rows, width, out).expect("the block has the size of its rows");
-            return;
-        }
-        for (i, out) in out.chunks_exact_mut(width).enumerate() {
-            let row = block(self.example(i), 1);
-            stream.fill_rows(kind, row, width, out).expect("the block has the size of its row");
+        };
+        match self.examples {
+            Examples::InOrder => fill(block(self.key.first_example, examples), out),
+            Examples::Listed(listed) => {
+                let rows = out.chunks_exact_mut(width).zip(listed);
+                rows.for_each(|(out, &example)| fill(block(example, 1), out));
+            }
+            Examples::Alike => {
+                let (first, others) = out.split_at_mut(width.min(out.len()));
+                fill(block(0, 1), first);
+                others.chunks_exact_mut(width).for_each(|row| row.copy_from_slice(first));
+            }
         }
     }
 }

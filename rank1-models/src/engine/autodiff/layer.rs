@@ -2,6 +2,7 @@
 //!
 //! The matrices of recurrent layers are in [`super::recurrent`].
 
+use burn::module::{Param, ParamId as ModuleId};
 use burn::tensor::Tensor;
 use rank1_core::conv::ConvShape;
 
@@ -25,6 +26,7 @@ pub(super) fn forward(pass: &Pass<'_>, index: usize, x: Value) -> Result<Value, 
             Value::Image(convolve(pass, index, &shape, x.image(volume))?)
         }
         Product::Linear | Product::Recurrent => Value::Columns(multiply(pass, index, x.columns())?),
+        Product::PerMember(_) => Value::Columns(multiply_per_member(pass, index, x.columns())?),
     };
     Ok(y.activate(layer.activation))
 }
@@ -45,13 +47,41 @@ fn multiply(pass: &Pass<'_>, index: usize, mut x: Tensor<2>) -> Result<Tensor<2>
     }
     let linear = Rank1Linear {
         weight: leaves.param(layer.weight),
-        bias: layer.bias.map(|id| leaves.param(id)),
+        bias: bias(pass, layer),
         input_factor: factor(&layer.input_factor, leaves),
         output_factor: factor(&layer.output_factor, leaves),
         perturbation: layer.perturbation,
         n_members: network.n_members,
     };
     linear.forward_at(x, &rows)
+}
+
+/// A weight for each member; such layers have no factors.
+fn multiply_per_member(pass: &Pass<'_>, index: usize, mut x: Tensor<2>) -> Result<Tensor<2>, Error> {
+    let Pass { network, leaves, n_samples, n_examples, .. } = *pass;
+    let layer = &network.layers[index];
+    if let Some((dropout, mask)) = mask(pass, index)? {
+        x = dropout.forward(x, mask)?;
+    }
+    let (k, d_in, d_out) = (network.n_members, layer.d_in, layer.d_out);
+    let x = x.reshape([n_samples, k, n_examples, d_in]);
+    let weight = leaves.tensor(layer.weight).reshape([1, k, d_in, d_out]);
+    let mut y = x.matmul(weight);
+    if let Some(id) = layer.bias {
+        y = y + leaves.tensor(id).reshape([1, k, 1, d_out]);
+    }
+    Ok(y.reshape([n_samples * k * n_examples, d_out]))
+}
+
+/// The bias of a layer with a row for each member.
+fn bias(pass: &Pass<'_>, layer: &LayerPlan) -> Option<Param<Tensor<2>>> {
+    let bias = pass.leaves.param(layer.bias?);
+    let ([rows, _], members) = (bias.val().dims(), pass.network.n_members);
+    if rows == members {
+        return Some(bias);
+    }
+    // Not a leaf: the gradient goes on to the shared row.
+    Some(Param::initialized(ModuleId::new(), bias.val().repeat_dim(0, members)))
 }
 
 fn convolve(pass: &Pass<'_>, index: usize, shape: &ConvShape, mut x: Tensor<4>) -> Result<Tensor<4>, Error> {

@@ -81,6 +81,9 @@ fn parameters_of(network: &Network) -> Vec<ParamId> {
     for norm in &network.norms {
         ids.extend([norm.scale, norm.shift, norm.mean, norm.variance]);
     }
+    for embedding in &network.embeddings {
+        ids.extend(embedding.parameters());
+    }
     for layer in &network.layers {
         ids.push(layer.weight);
         ids.extend(layer.bias);

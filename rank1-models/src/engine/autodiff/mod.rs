@@ -3,6 +3,7 @@
 //! Slower than [`super::analytic`]; it is the independent check of that engine and runs on any Burn device. It
 //! interprets the operations of [`Network`] and computes nothing itself.
 
+mod embedding;
 mod layer;
 mod leaves;
 mod nll;

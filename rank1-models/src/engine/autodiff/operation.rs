@@ -8,8 +8,8 @@ use burn::tensor::module::{avg_pool2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use rank1_core::conv::{Padding, Pads};
 
-use super::Pass;
 use super::value::Value;
+use super::{Pass, embedding};
 use crate::error::Error;
 use crate::layer::{BatchStatistics, Dropout, MemberBatchNorm, MovingVariance};
 use crate::network::{InputShape, Network, NormPlan, Op, Origin, Volume};
@@ -26,7 +26,8 @@ pub(super) fn forward(
     let before = volume(pass.network, node.origin);
     Ok(match node.op {
         Op::Activation(kind) => x.activate(kind),
-        Op::Dropout { per_million } => {
+        Op::Dropout { predicts: false, .. } if !pass.training => x,
+        Op::Dropout { per_million, .. } => {
             let dropout = Dropout::new(f64::from(per_million) / 1e6)?;
             let device = pass.device.clone().without_autodiff();
             let mask = dropout.mask(&pass.rows(DROPOUT_LAYER + index), node.volume.len(), &device);
@@ -54,6 +55,7 @@ pub(super) fn forward(
             let mean = x.reshape([rows, channels, height * width]).mean_dim(2);
             Value::Columns(mean.reshape([rows, channels]))
         }
+        Op::Embedding(embedding) => Value::Columns(embedding::forward(pass, embedding, x.columns())),
         Op::Layer(_) | Op::Lstm(_) | Op::Norm(_) => unreachable!("the engine runs these itself"),
     })
 }

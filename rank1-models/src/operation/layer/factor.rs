@@ -10,8 +10,8 @@ use rank1_core::perturb::Perturbation;
 use rank1_priors::{LocationDomain, SCALE_FLOOR, Scales};
 use rayon::prelude::*;
 
-use crate::engine::analytic::{Draws, PARALLEL_DRAWS, Rows, Source, for_chunks};
-use crate::engine::{DrawKey, Site};
+use crate::engine::Site;
+use crate::engine::analytic::{Draws, Examples, PARALLEL_DRAWS, Rows, Source, for_chunks};
 use crate::method::Granularity;
 use crate::network::FactorPlan;
 use crate::params::ParamLayout;
@@ -172,11 +172,11 @@ impl<F: Real> FactorBuffers<F> {
         kind: NoiseKind,
         transform: Transform<'_, F>,
     ) {
+        let sharing = if key.examples == Examples::Alike { RowsPerDraw::Batch } else { sharing };
         self.rows_per_draw = sharing;
         // A draw for the whole batch is that of example 0.
         let shared = sharing == RowsPerDraw::Batch;
-        let key =
-            if shared { Draws { key: DrawKey { first_example: 0, ..key.key }, listed: None } } else { key };
+        let key = if shared { Draws { examples: Examples::Alike, ..key } } else { key };
         let examples = if shared { 1 } else { rows.examples };
         let (width, per_member) = (self.width, examples * self.width);
         let len = rows.samples * rows.members * per_member;
