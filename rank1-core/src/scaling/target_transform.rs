@@ -106,7 +106,7 @@ impl TargetTransform {
     /// # Errors
     /// [`Error::OutOfRange`] with the first target that is not positive, for the logarithm.
     pub fn check(self, targets: &[f64]) -> Result<(), Error> {
-        match targets.iter().find(|&&target| self == Self::Log && !(target > 0.0)) {
+        match targets.iter().find(|&&target| self == Self::Log && (target.is_nan() || target <= 0.0)) {
             Some(&value) => {
                 let (op, argument) = ("TargetTransform", "targets");
                 Err(Error::OutOfRange { op, argument, value, expected: "positive targets for a logarithm" })
