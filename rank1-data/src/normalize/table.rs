@@ -14,6 +14,9 @@ use crate::hash::{hash, normal_pair};
 use crate::table::{InputGroup, InputKind};
 use crate::{Error, Split};
 
+/// Numbers that vary less than this, a hundred times the noise, have no quantiles beside it.
+const LEAST_DEVIATION: f64 = 100.0 * QUANTILE_NOISE;
+
 /// How the numbers of a table are scaled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -21,7 +24,8 @@ pub enum NumberScaling {
     /// By mean and standard deviation.
     Standard,
     /// By quantiles to a standard normal, so that skewed columns and outliers do no harm. Numbers with two different training
-    /// values, which quantiles would put five deviations out, are standardized.
+    /// values, which quantiles would put five deviations out, are standardized; so are those whose deviation is below 0.001,
+    /// because the published noise of 0.00001 and bounds of 0.0000001 are in the unit of the column.
     #[default]
     Quantiles,
 }
@@ -77,8 +81,10 @@ fn fit_number(
     let (low, high) = values
         .iter()
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)));
-    if numbers == NumberScaling::Standard || values.iter().all(|&value| value == low || value == high) {
-        return Ok(ColumnScaling::Standard(Standard::fit(values.iter().copied())));
+    let standard = Standard::fit(values.iter().copied());
+    let two_values = values.iter().all(|&value| value == low || value == high);
+    if numbers == NumberScaling::Standard || two_values || standard.std < LEAST_DEVIATION {
+        return Ok(ColumnScaling::Standard(standard));
     }
     let noise: Vec<f64> =
         (0..values.len()).map(|row| QUANTILE_NOISE * normal_pair(seed, row as u64).0).collect();
@@ -126,6 +132,16 @@ mod tests {
         assert_eq!(serde_json::from_str::<Normalizer>(&written).unwrap(), fitted);
         assert_eq!(Normalizer::fit_table(&train, &groups, NumberScaling::Quantiles, 3).unwrap(), fitted);
         assert_ne!(Normalizer::fit_table(&train, &groups, NumberScaling::Quantiles, 4).unwrap(), fitted);
+    }
+
+    #[test]
+    fn numbers_in_a_tiny_unit_are_standardized_rather_than_lost_in_noise() {
+        let inputs = train(90).inputs_f64() * 1e-9;
+        let tiny = Split::from_f64(inputs, train(90).targets).unwrap();
+        let groups = [0, 1, 2].map(|place| group(place, InputKind::Number));
+        let fitted = Normalizer::fit_table(&tiny, &groups, NumberScaling::Quantiles, 3).unwrap();
+        let InputScaling::Table { columns } = fitted.inputs() else { panic!("not a table") };
+        assert!(columns.iter().all(|column| matches!(column, ColumnScaling::Standard(_))));
     }
 
     #[test]
