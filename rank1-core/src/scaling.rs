@@ -1,4 +1,4 @@
-//! Standardization of inputs and real targets: fitted once on training rows, kept with the network.
+//! Scaling of inputs and real targets: fitted once on training rows, kept with the network.
 //!
 //! Not for imputation or encoding, which belong to readers of tables.
 
@@ -7,6 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::targets::Targets;
 use crate::{Error, Real};
+
+mod column;
+mod normal_quantile;
+mod quantile_normal;
+mod target_transform;
+
+pub use column::ColumnScaling;
+pub use normal_quantile::normal_quantile;
+pub use quantile_normal::{QUANTILE_NOISE, QuantileNormal, default_n_quantiles};
+pub use target_transform::TargetTransform;
 
 /// Mean and standard deviation of one quantity.
 ///
@@ -61,6 +71,11 @@ pub enum InputScaling {
         /// Number of input columns.
         n_columns: usize,
     },
+    /// Each column in its own way: tables whose numbers are scaled by quantiles and whose codes stay as they are.
+    Table {
+        /// One entry per input column.
+        columns: Vec<ColumnScaling>,
+    },
     /// Not at all: sequences, whose reader has scaled them.
     Unchanged {
         /// Number of input columns.
@@ -101,6 +116,7 @@ impl InputScaling {
     pub fn n_columns(&self) -> usize {
         match self {
             Self::PerColumn { columns } => columns.len(),
+            Self::Table { columns } => columns.len(),
             Self::PerChannel { n_columns, .. } | Self::Unchanged { n_columns } => *n_columns,
         }
     }
@@ -129,6 +145,13 @@ impl InputScaling {
                     out.zip_mut_with(&column, |out, value| *out = scale.apply(value.wide()) as f32);
                 }
             }
+            Self::Table { columns } => {
+                for ((mut out, column), scale) in
+                    out.axis_iter_mut(Axis(1)).zip(inputs.columns()).zip(columns)
+                {
+                    out.zip_mut_with(&column, |out, value| *out = table_value(scale, value.wide()));
+                }
+            }
             Self::PerChannel { channels, .. } => {
                 let values = inputs.iter().zip(channels.iter().cycle());
                 out.iter_mut().zip(values).for_each(|(out, (v, scale))| *out = scale.apply(v.wide()) as f32);
@@ -142,6 +165,11 @@ impl InputScaling {
             None => Ok(out),
         }
     }
+}
+
+/// A scaled value; NaN for what is not finite, although infinity has a place among quantiles.
+fn table_value(scale: &ColumnScaling, value: f64) -> f32 {
+    if value.is_finite() { scale.apply(value) as f32 } else { f32::NAN }
 }
 
 impl Scaling {

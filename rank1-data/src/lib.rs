@@ -72,11 +72,15 @@ pub use image::{ImageSet, Images};
 pub use inspect::{ColumnStats, Inspection, TargetStats, inspect};
 pub use layout::InputLayout;
 pub use load::{load, load_ood};
-pub use normalize::{InputScaling, Normalizer, Standard};
+pub use normalize::{
+    ColumnScaling, InputScaling, Normalizer, NumberScaling, QuantileNormal, Standard, TargetTransform,
+};
 pub use shift::{Shift, ShiftKind, gaussian_noise, rotate};
 pub use split::{holdout_indices, permutation, stratified_holdout, validation_split};
 pub use table::{
-    Column, ColumnKind, CsvOptions, CsvSchema, LoadedTable, MISSING_TOKENS, Missing, ReadingChanges,
-    RowPlace, TableInputs, TableNote, TargetKind, TestPart, UnknownLevels, load_table,
+    Column, ColumnKind, ColumnSummary, CsvOptions, CsvSchema, DateColumn, DateFormat, Dates, InputGroup,
+    InputKind, LoadedParts, LoadedTable, MISSING_TOKENS, Missing, MissingPlace, PartError, PartRows, Places,
+    ReadingChanges, RowPlace, Shares, TableInputs, TableNote, TableParts, TargetKind, TestPart, TruthColumn,
+    UnknownLevels, load_parts, load_table,
 };
 pub use uci::UciSet;

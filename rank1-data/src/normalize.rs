@@ -5,9 +5,13 @@
 use ndarray::{Array2, ArrayView2};
 use rank1_core::Real;
 use rank1_core::scaling::Scaling;
-pub use rank1_core::scaling::{InputScaling, Standard};
+pub use rank1_core::scaling::{ColumnScaling, InputScaling, QuantileNormal, Standard, TargetTransform};
 use rank1_core::targets::Targets;
 use serde::{Deserialize, Serialize};
+
+mod table;
+
+pub use table::NumberScaling;
 
 use crate::dataset::{check_finite, check_finite_targets};
 use crate::image::{IMAGENET_MEAN, IMAGENET_STD};

@@ -1,6 +1,6 @@
 //! A user's table as a data set with a training and a test part.
 //!
-//! Not for validation parts; see [`crate::validation_split`].
+//! Not for validation parts; see [`super::load_parts`] and [`crate::validation_split`].
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,8 @@ use super::options::CsvOptions;
 use super::read::Table;
 use super::schema::CsvSchema;
 use super::target::doubtful_quantity;
-use crate::{Dataset, Error, InputLayout, holdout_indices};
+use super::useless::{useless_columns, useless_note};
+use crate::{Dataset, Error, InputLayout, Split, holdout_indices};
 
 /// Where the test rows of a table come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,13 +80,8 @@ pub fn load_table(
             (schema, kept, train_part, test_part)
         }
     };
-    notes.extend(doubtful_quantity(&table, target, options));
-    notes.extend(leading_zeros(&table, &schema));
-    notes.extend(doubtful_levels(&table, &schema));
-    notes.extend(similar_levels(&table, &schema));
-    notes.extend(constant_columns(&table, &schema, &kept));
-    notes.extend(indistinct_columns(&table, &schema, &train_part, &kept));
-    let name = train.file_stem().map_or_else(|| "table".into(), |stem| stem.to_string_lossy().into_owned());
+    notes.extend(notes_of_training(&table, &schema, target, options, &train_part, &kept));
+    let name = table_name(train);
     let origin = match test {
         TestPart::File(path) => format!("{}, tested on {}", train.display(), path.display()),
         TestPart::Fraction { fraction, seed } => {
@@ -104,4 +100,29 @@ pub fn load_table(
         provenance: format!("the user's table {origin}"),
     };
     Ok(LoadedTable { dataset, schema, notes, digest: table.digest })
+}
+
+/// What should be said of columns, seen from the training rows.
+pub(super) fn notes_of_training(
+    table: &Table,
+    schema: &CsvSchema,
+    target: &str,
+    options: &CsvOptions,
+    train: &Split,
+    rows: &[usize],
+) -> Vec<TableNote> {
+    let mut notes = Vec::new();
+    notes.extend(useless_note(table, useless_columns(table, target, options, rows)));
+    notes.extend(doubtful_quantity(table, target, options));
+    notes.extend(leading_zeros(table, schema));
+    notes.extend(doubtful_levels(table, schema));
+    notes.extend(similar_levels(table, schema));
+    notes.extend(constant_columns(table, schema, rows));
+    notes.extend(indistinct_columns(table, schema, train, rows));
+    notes
+}
+
+/// The stem of the name of a file.
+pub(super) fn table_name(file: &Path) -> String {
+    file.file_stem().map_or_else(|| "table".into(), |stem| stem.to_string_lossy().into_owned())
 }

@@ -55,7 +55,7 @@ pub(super) fn indistinct_columns(
     };
     let mut feature = 0;
     for column in &schema.columns {
-        if let ColumnKind::Numeric { .. } = column.kind {
+        if column.kind.is_number() {
             let values: Vec<f64> = train.column(feature).collect();
             note(&column.name, &values, Standard::fit(values.iter().copied()));
         }
@@ -133,7 +133,7 @@ pub(super) fn doubtful_levels(table: &Table, schema: &CsvSchema) -> Vec<TableNot
 /// Columns of numbers in which a whole number begins with a zero, as postal and product codes do.
 pub(super) fn leading_zeros(table: &Table, schema: &CsvSchema) -> Option<TableNote> {
     let mut columns = Vec::new();
-    for column in schema.columns.iter().filter(|column| matches!(column.kind, ColumnKind::Numeric { .. })) {
+    for column in schema.columns.iter().filter(|column| column.kind.is_number()) {
         let Ok(position) = table.position(&column.name) else { continue };
         let is_code = |text: &str| {
             text.len() > 1 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())

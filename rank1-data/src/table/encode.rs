@@ -5,14 +5,16 @@
 use std::io::Read;
 use std::path::Path;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayViewMut2, Axis, Slice};
 use rank1_core::targets::Targets;
 
+use super::date_column::DateColumn;
 use super::error::TableError;
 use super::levels::LevelIndex;
+use super::missing::Tokens;
 use super::notes::TableNote;
-use super::options::UnknownLevels;
 use super::place::{shown, shown_number};
+use super::places::{MissingPlace, Places};
 use super::read::{Cell, Table};
 use super::schema::{ColumnKind, CsvSchema, TargetKind};
 use super::target::missing_target;
@@ -80,58 +82,41 @@ impl CsvSchema {
         self.check_extra_columns(table)?;
         let tokens = self.tokens();
         let mut inputs = Array2::zeros((table.n_rows(), self.n_features()));
-        let (mut filled, mut unknown) = (Vec::new(), Vec::new());
+        let mut told = Told::default();
         let mut first = 0;
         for (column, &position) in self.columns.iter().zip(&positions) {
-            let (mut n_filled, mut strangers) = (0, Vec::new());
+            told.column.clone_from(&column.name);
+            let cells = table.column(position);
+            let width = column.kind.width();
+            let out = inputs.slice_axis_mut(Axis(1), Slice::from(first..first + width));
             match &column.kind {
                 ColumnKind::Numeric { impute } => {
-                    for (row, cell) in table.column(position).enumerate() {
-                        inputs[[row, first]] = match (tokens.in_numbers(cell.text()), impute) {
-                            (false, _) => cell.number()?,
-                            (true, Some(value)) => {
-                                n_filled += 1;
-                                *value
-                            }
-                            (true, None) => return Err(missing_value(cell)),
-                        };
-                    }
+                    let n_filled = encode_numbers(cells, tokens, *impute, out)?;
+                    told.filled(n_filled, column.kind.filling());
+                }
+                ColumnKind::NumericWithIndicator { impute } => {
+                    let n_filled = encode_numbers(cells, tokens, Some(*impute), out)?;
+                    told.filled(n_filled, column.kind.filling());
                 }
                 ColumnKind::Categorical { levels, impute } => {
-                    let known = LevelIndex::of(levels);
-                    for (row, cell) in table.column(position).enumerate() {
-                        let level = match (tokens.in_text(cell.text()), impute) {
-                            (false, _) => known.find(cell.text()),
-                            (true, Some(level)) => {
-                                n_filled += 1;
-                                Some(*level)
-                            }
-                            (true, None) => return Err(missing_value(cell)),
-                        };
-                        match (level, self.unknown_levels) {
-                            (Some(level), _) => inputs[[row, first + level]] = 1.0,
-                            (None, UnknownLevels::AllZero) => strangers.push(cell),
-                            (None, UnknownLevels::Refuse) => return Err(unknown_level(cell, &known)),
-                        }
-                    }
+                    let missing = impute.map_or(MissingPlace::Refuse, MissingPlace::Level);
+                    let places = Places { levels: levels.clone(), other: false, missing };
+                    places.encode(cells, tokens, self.unknown_levels, out, &mut told)?;
+                }
+                ColumnKind::Places(places) => {
+                    places.encode(cells, tokens, self.unknown_levels, out, &mut told)?;
+                }
+                ColumnKind::Truth(truth) => {
+                    truth.encode(cells, tokens, self.unknown_levels, out, &mut told)?;
+                }
+                ColumnKind::Date(date) => {
+                    let n_filled = date.encode(cells, tokens, out)?;
+                    told.filled(n_filled, column.kind.filling());
                 }
             }
-            if n_filled > 0 {
-                filled.push((column.name.clone(), n_filled, column.kind.filling()));
-            }
-            if let Some(stranger) = strangers.first() {
-                unknown.push((column.name.clone(), strangers.len(), shown(stranger.text())));
-            }
-            first += column.kind.width();
+            first += width;
         }
-        let mut notes = Vec::new();
-        if !filled.is_empty() {
-            notes.push(TableNote::Filled { path: table.path.clone(), columns: filled });
-        }
-        if !unknown.is_empty() {
-            notes.push(TableNote::UnknownLevels { path: table.path.clone(), columns: unknown });
-        }
-        Ok((inputs, notes))
+        Ok((inputs, told.notes(&table.path)))
     }
 
     fn targets_of(&self, table: &Table) -> Result<Targets, TableError> {
@@ -174,23 +159,99 @@ impl CsvSchema {
     }
 }
 
+/// What is to be told about the cells of the columns of a table.
+#[derive(Default)]
+pub(super) struct Told {
+    /// The column that is read.
+    column: String,
+    filled: Vec<(String, usize, String)>,
+    unknown: Vec<(String, usize, String)>,
+    other: Vec<(String, usize, String)>,
+}
+
+impl Told {
+    /// So many cells were missing and became this.
+    pub(super) fn filled(&mut self, n: usize, value: String) {
+        if n > 0 {
+            self.filled.push((self.column.clone(), n, value));
+        }
+    }
+
+    /// So many cells are levels that nothing stands for; `first` is the first of them.
+    pub(super) fn unknown(&mut self, n: usize, first: String) {
+        self.unknown.push((self.column.clone(), n, first));
+    }
+
+    /// So many cells have the place of other levels; `first` is the first of them.
+    pub(super) fn other(&mut self, n: usize, first: String) {
+        self.other.push((self.column.clone(), n, first));
+    }
+
+    fn notes(self, path: &Path) -> Vec<TableNote> {
+        let Self { filled, unknown, other, .. } = self;
+        let path = || path.to_path_buf();
+        let mut notes = Vec::new();
+        if !filled.is_empty() {
+            notes.push(TableNote::Filled { path: path(), columns: filled });
+        }
+        if !unknown.is_empty() {
+            notes.push(TableNote::UnknownLevels { path: path(), columns: unknown });
+        }
+        if !other.is_empty() {
+            notes.push(TableNote::OtherLevels { path: path(), columns: other });
+        }
+        notes
+    }
+}
+
+/// Writes numbers, and the indicator where there is room for one; returns the number of filled cells.
+fn encode_numbers<'a>(
+    cells: impl Iterator<Item = Cell<'a>>,
+    tokens: Tokens<'_>,
+    impute: Option<f64>,
+    mut out: ArrayViewMut2<'_, f64>,
+) -> Result<usize, TableError> {
+    let mut n_filled = 0;
+    for (cell, mut row) in cells.zip(out.rows_mut()) {
+        if tokens.in_numbers(cell.text()) {
+            n_filled += 1;
+            row[0] = impute.ok_or_else(|| missing_value(cell))?;
+            if let Some(indicator) = row.get_mut(1) {
+                *indicator = 1.0;
+            }
+        } else {
+            row[0] = cell.number()?;
+        }
+    }
+    Ok(n_filled)
+}
+
 impl ColumnKind {
     /// What fills a missing cell, for messages.
-    fn filling(&self) -> String {
+    pub(super) fn filling(&self) -> String {
         match self {
             Self::Numeric { impute: Some(value) } => shown_number(*value),
+            Self::NumericWithIndicator { impute } => format!("{}, and marked", shown_number(*impute)),
             Self::Categorical { levels, impute: Some(level) } => format!("`{}`", shown(&levels[*level])),
-            Self::Numeric { impute: None } | Self::Categorical { impute: None, .. } => "nothing".into(),
+            Self::Places(places) => places.filling(),
+            Self::Truth(truth) => truth.filling(),
+            Self::Date(DateColumn { impute: Some(days), indicator, .. }) => {
+                let marked = if *indicator { ", and marked" } else { "" };
+                format!("day {}{marked}", shown_number(*days))
+            }
+            Self::Numeric { impute: None } | Self::Categorical { impute: None, .. } | Self::Date(_) => {
+                "nothing".into()
+            }
         }
     }
 }
 
-fn missing_value(cell: Cell) -> TableError {
+pub(super) fn missing_value(cell: Cell) -> TableError {
     let (path, row, column, value) = cell.place();
     TableError::MissingValue { path, row, column, value }
 }
 
-fn unknown_level(cell: Cell, known: &LevelIndex) -> TableError {
+pub(super) fn unknown_level(cell: Cell, known: &LevelIndex) -> TableError {
     let (path, row, column, level) = cell.place();
     TableError::UnknownLevel { path, row, column, level, known: known.known(cell.text()) }
 }

@@ -2,11 +2,12 @@
 //!
 //! Not for files that cannot be opened; see [`crate::Error::Io`].
 
-use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error as ThisError;
 
+pub use super::named::{KnownLevels, NamedCell};
+use super::parts::PartError;
 use super::place::{RowPlace, shown_list};
 use crate::error::hint_text;
 
@@ -314,6 +315,35 @@ pub enum TableError {
         /// The cell.
         value: String,
     },
+    /// A cell of a column of dates is none, or is written otherwise than the others.
+    #[error("{}: {row}, column `{column}`: `{value}` is not a date of the form {expected}; mend the cell, list it in data.missing_tokens if it stands for a missing value, or the column in data.categorical or data.ignore", path.display())]
+    UnreadableDate {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        row: RowPlace,
+        /// The column.
+        column: String,
+        /// The cell.
+        value: String,
+        /// The form of the column.
+        expected: String,
+    },
+    /// No date of a column tells days from months.
+    #[error("{}: {row}, column `{column}`: `{value}` may begin with a day or a month, as all dates of the column; say which with data.day_first = true or false", path.display())]
+    AmbiguousDates {
+        /// The file.
+        path: PathBuf,
+        /// The first row.
+        row: RowPlace,
+        /// The column.
+        column: String,
+        /// The cell.
+        value: String,
+    },
+    /// The rows cannot be divided as asked.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// A target of text has about as many texts as rows.
     #[error("{}: the target `{column}` is text with {levels} different values in {rows} rows (`{first}`, ...), which are hardly classes; set data.decimal or data.delimiter if they are numbers, or list it in data.categorical if they are classes", path.display())]
     TargetMostlyDistinct {
@@ -354,32 +384,6 @@ pub enum TableError {
         /// The separator.
         delimiter: char,
     },
-}
-
-/// A cell by its place and content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedCell {
-    /// The row.
-    pub row: RowPlace,
-    /// The column.
-    pub column: String,
-    /// The cell, shortened.
-    pub value: String,
-}
-
-impl fmt::Display for NamedCell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` in {}, column `{}`,", self.value, self.row, self.column)
-    }
-}
-
-/// The levels of a column and the one that is nearest to an unknown one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownLevels {
-    /// The nearest.
-    pub hint: Option<String>,
-    /// All of them.
-    pub levels: Vec<String>,
 }
 
 /// What a table of one column without the wanted one suggests.

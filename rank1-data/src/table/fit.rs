@@ -4,15 +4,19 @@
 
 use std::path::Path;
 
+use super::date_column::DateColumn;
 use super::error::TableError;
 use super::index_column::index_columns;
 use super::levels::{check_written_alike, most_frequent, sorted_levels};
 use super::missing::Tokens;
-use super::options::{CsvOptions, Missing};
+use super::options::{CsvOptions, Missing, UnknownLevels};
 use super::place::shown;
+use super::places::Places;
 use super::read::{Cell, Reading, Table};
 use super::schema::{Column, ColumnKind, CsvSchema};
 use super::target::fit_target;
+use super::truth::TruthColumn;
+use super::useless::useless_columns;
 use super::written::{Written, written};
 use crate::Error;
 
@@ -40,10 +44,12 @@ impl CsvSchema {
         if options.ignore.iter().any(|name| name == target) {
             return Err(TableError::TargetIgnored { column: target.to_owned() });
         }
-        for name in options.categorical.iter().chain(&options.ignore) {
+        let named = [&options.categorical, &options.ignore, &options.date_columns, &options.keep];
+        for name in named.into_iter().flatten() {
             table.position(name)?;
         }
-        let index = index_columns(table, target, options);
+        let mut index = index_columns(table, target, options);
+        index.extend(useless_columns(table, target, options, rows).into_iter().map(|(name, _)| name));
         let mut columns = Vec::new();
         for (position, name) in table.header.iter().enumerate() {
             if position == target_position || options.ignore.contains(name) || index.contains(name) {
@@ -87,6 +93,11 @@ fn fit_column(
     let column = &table.header[position];
     let tokens = Tokens(options.missing_tokens.as_deref());
     let listed = options.categorical.contains(column);
+    let of_rows = rows.iter().map(|&row| table.cell(row, position));
+    if !listed && let Some(date) = DateColumn::fit(column, table.column(position), of_rows.clone(), options)?
+    {
+        return Ok(ColumnKind::Date(date));
+    }
     let mut cells = table.column(position).filter(|cell| !tokens.in_numbers(cell.text())).peekable();
     // A column that holds nothing but tokens for missing numbers tells no kind, and counts as one of numbers.
     let numeric = !listed && (cells.peek().is_none() || cells.any(Cell::is_number));
@@ -101,7 +112,8 @@ fn fit_column(
         return Err(TableError::MissingValue { path, row, column, value });
     }
     let present = || table.column(position).filter(|cell| !is_missing(cell));
-    let training = || rows.iter().map(|&row| table.cell(row, position)).filter(|cell| !is_missing(cell));
+    let training = || of_rows.clone().filter(|cell| !is_missing(cell));
+    let missing_in_training = of_rows.clone().any(|cell| is_missing(&cell));
     if training().next().is_none() {
         return Err(TableError::NoValues { path: table.path.clone(), column: shown(column) });
     }
@@ -111,13 +123,16 @@ fn fit_column(
             cell.number()?;
         }
         let impute = match options.missing {
-            Missing::Refuse => None,
+            Missing::Refuse => return Ok(ColumnKind::Numeric { impute: None }),
             policy => {
                 let values = training().map(Cell::number).collect::<Result<Vec<f64>, _>>()?;
-                Some(if policy == Missing::ImputeMean { mean(&values) } else { median(values) })
+                if policy == Missing::ImputeMean { mean(&values) } else { median(values) }
             }
         };
-        return Ok(ColumnKind::Numeric { impute });
+        return Ok(match options.missing == Missing::Indicator && missing_in_training {
+            true => ColumnKind::NumericWithIndicator { impute },
+            false => ColumnKind::Numeric { impute: Some(impute) },
+        });
     }
 
     if !listed {
@@ -125,6 +140,18 @@ fn fit_column(
     }
     check_no_doubt(present(), options)?;
     let levels = sorted_levels(present());
+    if options.booleans
+        && !listed
+        && let Some(truth) = TruthColumn::fit(&levels, training(), missing_in_training, options.missing)
+    {
+        return Ok(ColumnKind::Truth(truth));
+    }
+    if options.missing == Missing::Indicator || options.unknown_levels == UnknownLevels::OwnLevel {
+        let places = Places::fit(present(), training(), missing_in_training, options);
+        check_level_count(table, column, &places.levels, options)?;
+        check_written_alike(table, column, &places.levels)?;
+        return Ok(ColumnKind::Places(places));
+    }
     check_level_count(table, column, &levels, options)?;
     check_written_alike(table, column, &levels)?;
     let impute = match options.missing {
@@ -190,11 +217,11 @@ pub(super) fn check_level_count(
     Err(TableError::TooManyLevels { path: table.path.clone(), column: shown(column), levels, limit })
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 { values[middle] } else { 0.5 * (values[middle - 1] + values[middle]) }

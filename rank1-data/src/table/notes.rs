@@ -87,6 +87,20 @@ pub enum TableNote {
         /// One entry per column.
         columns: Vec<(String, usize)>,
     },
+    /// Columns were left out because they carry nothing to new rows: column, why.
+    Useless {
+        /// The file.
+        path: PathBuf,
+        /// One entry per column.
+        columns: Vec<(String, &'static str)>,
+    },
+    /// Levels that are rare in training or that it never saw have one place: column, number of cells, the first of them.
+    OtherLevels {
+        /// The file.
+        path: PathBuf,
+        /// One entry per column.
+        columns: Vec<(String, usize, String)>,
+    },
     /// Levels that training never saw were read as none of the known ones: column, number of cells, the first of them.
     UnknownLevels {
         /// The file.
@@ -185,11 +199,22 @@ impl fmt::Display for TableNote {
                 write!(f, "{}: text that differs in most of the {rows} rows: {list}; ", path.display())?;
                 f.write_str("data.ignore leaves columns out")
             }
-            Self::UnknownLevels { path, columns } => {
-                let each = |(column, n, first): &(String, usize, String)| {
-                    format!("{n} in `{}` (`{first}`, ...)", shown(column))
-                };
+            Self::Useless { path, columns } => {
+                let each = |(column, why): &(String, &str)| format!("`{}` ({why})", shown(column));
                 let list = shown_all(columns.iter().map(each));
+                write!(f, "{}: left out as useless: {list}; data.keep keeps columns", path.display())
+            }
+            Self::OtherLevels { path, columns } => {
+                let list = shown_all(columns.iter().map(cells_in));
+                write!(
+                    f,
+                    "{}: levels that are rare in training or new to it share one place ",
+                    path.display()
+                )?;
+                write!(f, "(data.unknown, data.rare_below): {list}")
+            }
+            Self::UnknownLevels { path, columns } => {
+                let list = shown_all(columns.iter().map(cells_in));
                 write!(
                     f,
                     "{}: levels that training never saw, read as none of the known ones ",
@@ -199,6 +224,10 @@ impl fmt::Display for TableNote {
             }
         }
     }
+}
+
+fn cells_in((column, n, first): &(String, usize, String)) -> String {
+    format!("{n} in `{}` (`{first}`, ...)", shown(column))
 }
 
 fn shown_all(texts: impl Iterator<Item = String>) -> String {

@@ -17,6 +17,9 @@ pub enum Missing {
     ImputeMean,
     /// The median of the training rows (mean of the middle two); for categorical columns as for the mean.
     ImputeMedian,
+    /// Where cells of the training rows are missing: the median and one more input that is 1 where the cell was missing; for
+    /// categorical columns a level of its own. Elsewhere as [`Missing::ImputeMedian`].
+    Indicator,
 }
 
 /// What to do at prediction with a level that did not occur in the fitted file. Unknown classes are always refused.
@@ -28,6 +31,20 @@ pub enum UnknownLevels {
     Refuse,
     /// Zero in all columns of that feature.
     AllZero,
+    /// The place of the levels that are rare in the training rows ([`CsvOptions::rare_below`]); where none is rare, as
+    /// [`UnknownLevels::AllZero`]. Levels that stand only in other rows are unknown.
+    OwnLevel,
+}
+
+/// What to do with columns of dates and times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dates {
+    /// An error that names the first cell.
+    #[default]
+    Refuse,
+    /// Elapsed days, and the place in the year, the week and the day; see [`DateColumn`](super::DateColumn).
+    CalendarParts,
 }
 
 /// How a table is read.
@@ -50,12 +67,29 @@ pub struct CsvOptions {
     pub task: Option<Task>,
     /// What to do with unknown levels at prediction.
     pub unknown_levels: UnknownLevels,
-    /// Most levels a categorical feature, or classes a target, may have.
+    /// Most levels a categorical feature, or classes a target, may have; where unknown levels have a place, the levels of a
+    /// feature beyond the most frequent ones share it instead.
     pub max_levels: usize,
     /// Field separator, one ASCII character; `None` finds out which of comma, semicolon, tab and pipe it is.
     pub delimiter: Option<char>,
     /// Decimal mark, a point or a comma; `None` finds it out.
     pub decimal: Option<char>,
+    /// Levels that occur fewer times than this in the training rows share one place, where unknown levels have one; at most 1
+    /// means that none is rare.
+    pub rare_below: usize,
+    /// Whether a column of truth values, such as `yes` and `no`, is one input rather than two.
+    pub booleans: bool,
+    /// What to do with columns of dates.
+    pub dates: Dates,
+    /// Columns to read as dates whatever they look like; the only ones in which `20240131` is one.
+    pub date_columns: Vec<String>,
+    /// Whether `1/2/2024` is the first of February; `None` finds it out, and refuses a column that does not tell.
+    pub day_first: Option<bool>,
+    /// Whether columns that are constant in the training rows, count the rows, or are another text in every row are left out,
+    /// and told.
+    pub leave_out_useless: bool,
+    /// Columns that are never left out for being useless.
+    pub keep: Vec<String>,
 }
 
 impl Default for CsvOptions {
@@ -71,6 +105,13 @@ impl Default for CsvOptions {
             max_levels: 128,
             delimiter: None,
             decimal: None,
+            rare_below: 1,
+            booleans: false,
+            dates: Dates::default(),
+            date_columns: Vec::new(),
+            day_first: None,
+            leave_out_useless: false,
+            keep: Vec::new(),
         }
     }
 }

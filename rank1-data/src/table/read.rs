@@ -59,6 +59,8 @@ pub(super) struct Table {
     /// SHA-256 of the unpacked content.
     pub(super) digest: String,
     rows: Vec<StringRecord>,
+    /// Number of each row in the file, from 1.
+    numbers: Vec<usize>,
     /// 1-based line of the file on which each row starts.
     lines: Vec<usize>,
 }
@@ -136,7 +138,8 @@ impl Table {
             return Err(TableError::Empty { path: path.into() }.into());
         }
         let (path, digest) = (path.into(), content.digest.clone());
-        Ok(Self { path, header, separator, decimal: '.', digest, rows, lines: row_lines })
+        let numbers = (1..=rows.len()).collect();
+        Ok(Self { path, header, separator, decimal: '.', digest, rows, numbers, lines: row_lines })
     }
 
     fn check_header(&self, ignore: &[String]) -> Result<(), TableError> {
@@ -170,6 +173,17 @@ impl Table {
             (delimiter.is_none() && self.separator != ',') || (decimal.is_none() && self.decimal != '.');
         let (path, separator, decimal) = (self.path.clone(), self.separator, self.decimal);
         found.then_some(TableNote::Dialect { path, separator, decimal })
+    }
+
+    /// Some rows of the table, which keep their numbers and lines.
+    pub(super) fn with_rows(self, places: &[usize]) -> Self {
+        let (mut rows, mut numbers, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+        for &place in places {
+            rows.push(self.rows[place].clone());
+            numbers.push(self.numbers[place]);
+            lines.push(self.lines[place]);
+        }
+        Self { rows, numbers, lines, ..self }
     }
 
     pub(super) fn n_rows(&self) -> usize {
@@ -259,7 +273,7 @@ impl<'a> Cell<'a> {
     /// The cell for messages.
     pub(super) fn named(self) -> NamedCell {
         NamedCell {
-            row: RowPlace { row: self.row + 1, line: self.table.lines[self.row] },
+            row: RowPlace { row: self.table.numbers[self.row], line: self.table.lines[self.row] },
             column: shown(&self.table.header[self.position]),
             value: shown(self.text()),
         }

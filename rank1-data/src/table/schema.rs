@@ -4,9 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::date_column::DateColumn;
 use super::missing::Tokens;
 use super::options::{CsvOptions, ReadingChanges, UnknownLevels};
+use super::places::Places;
 use super::read::Reading;
+use super::truth::TruthColumn;
 use crate::{Error, Task};
 
 /// How one feature column is encoded.
@@ -25,6 +28,17 @@ pub enum ColumnKind {
         /// Level that replaces a missing cell; `None` refuses it.
         impute: Option<usize>,
     },
+    /// The number itself, and 1 where the cell is missing, else 0.
+    NumericWithIndicator {
+        /// What replaces a missing cell.
+        impute: f64,
+    },
+    /// As categorical, with places for other levels and missing cells.
+    Places(Places),
+    /// 1 where the cell is true, else 0.
+    Truth(TruthColumn),
+    /// Days and places in the calendar.
+    Date(DateColumn),
 }
 
 /// One feature column.
@@ -129,7 +143,9 @@ impl CsvSchema {
         };
         let of_columns = self.columns.iter().filter_map(|column| match &column.kind {
             ColumnKind::Categorical { levels, .. } => Some((&column.name, levels)),
-            ColumnKind::Numeric { .. } => None,
+            ColumnKind::Places(places) => Some((&column.name, &places.levels)),
+            ColumnKind::Truth(truth) => Some((&column.name, &truth.words)),
+            _ => None,
         });
         of_columns.chain(of_target)
     }
@@ -143,7 +159,7 @@ impl CsvSchema {
         &self,
         read: impl FnOnce(&Reading<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let numeric = |column: &&Column| matches!(column.kind, ColumnKind::Numeric { .. });
+        let numeric = |column: &&Column| column.kind.is_number();
         let target = matches!(self.target_kind, TargetKind::Value).then_some(self.target.as_str());
         let numeric = self.columns.iter().filter(numeric).map(|column| column.name.as_str()).chain(target);
         read(&Reading {
@@ -188,13 +204,20 @@ impl CsvSchema {
         }
     }
 
-    /// Names of the encoded input columns: `column` or `column=level`.
+    /// Names of the encoded input columns: `column`, `column=level`, `column is missing`, `column is another level`, and
+    /// `column: days` or `column: sine of year` and the like of dates.
     pub fn feature_names(&self) -> Vec<String> {
         let names = |column: &Column| match &column.kind {
             ColumnKind::Numeric { .. } => vec![column.name.clone()],
             ColumnKind::Categorical { levels, .. } => {
                 levels.iter().map(|level| format!("{}={level}", column.name)).collect()
             }
+            ColumnKind::NumericWithIndicator { .. } => named(column, &["", " is missing"]),
+            ColumnKind::Places(places) => named(column, &places.parts()),
+            ColumnKind::Truth(truth) => {
+                named(column, &["", " is missing"][..1 + usize::from(truth.indicator)])
+            }
+            ColumnKind::Date(date) => named(column, &date.parts()),
         };
         self.columns.iter().flat_map(names).collect()
     }
@@ -211,6 +234,24 @@ impl ColumnKind {
         match self {
             Self::Numeric { .. } => 1,
             Self::Categorical { levels, .. } => levels.len(),
+            Self::NumericWithIndicator { .. } => 2,
+            Self::Places(places) => places.width(),
+            Self::Truth(truth) => 1 + usize::from(truth.indicator),
+            Self::Date(date) => date.parts().len(),
         }
     }
+
+    /// Whether its cells are numbers.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Self::Numeric { .. } | Self::NumericWithIndicator { .. })
+    }
+
+    /// Whether its cells are levels, of which only empty or listed ones are missing.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Categorical { .. } | Self::Places(_) | Self::Truth(_))
+    }
+}
+
+fn named<S: AsRef<str>>(column: &Column, parts: &[S]) -> Vec<String> {
+    parts.iter().map(|part| format!("{}{}", column.name, part.as_ref())).collect()
 }

@@ -25,10 +25,7 @@ pub(super) fn fit_target(
     let column = &table.header[position];
     let tokens = Tokens(options.missing_tokens.as_deref());
     let listed = options.categorical.contains(column);
-    let is_number = |cell: Cell<'_>| !tokens.in_numbers(cell.text()) && cell.is_number();
-    let numeric = !listed && table.column(position).any(is_number);
-    let guess = if numeric { Task::Regression } else { Task::Classification };
-    let task = options.task.unwrap_or(guess);
+    let task = guessed_task(table, position, options);
     let is_missing = |cell: &Cell<'_>| match task {
         Task::Regression => tokens.in_numbers(cell.text()),
         Task::Classification => tokens.in_text(cell.text()),
@@ -68,6 +65,16 @@ pub(super) fn fit_target(
     check_level_count(table, column, &names, options)?;
     check_written_alike(table, column, &names)?;
     Ok(TargetKind::Classes { names })
+}
+
+/// What is predicted: as asked, or regression if a cell is a number.
+pub(super) fn guessed_task(table: &Table, position: usize, options: &CsvOptions) -> Task {
+    let tokens = Tokens(options.missing_tokens.as_deref());
+    let listed = options.categorical.contains(&table.header[position]);
+    let is_number = |cell: Cell<'_>| !tokens.in_numbers(cell.text()) && cell.is_number();
+    let numeric = !listed && table.column(position).any(is_number);
+    let guess = if numeric { Task::Regression } else { Task::Classification };
+    options.task.unwrap_or(guess)
 }
 
 pub(super) fn missing_target(cell: Cell<'_>) -> TableError {

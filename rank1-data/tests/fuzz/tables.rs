@@ -78,6 +78,7 @@ fn options(variation: u64) -> CsvOptions {
         max_levels: if bit(10) { 2 } else { 128 },
         delimiter: bit(12).then_some(';'),
         decimal: bit(14).then_some(','),
+        ..CsvOptions::default()
     }
 }
 
