@@ -83,6 +83,7 @@ fn load(data: &DataRecipe, task: Option<Task>, seed: u64) -> Result<LoadedTable>
         max_levels: data.max_levels.unwrap_or(default.max_levels),
         delimiter: character(data.delimiter.as_deref()),
         decimal: character(data.decimal.as_deref()),
+        ..default
     };
     let fraction = data.test_fraction.unwrap_or(TEST_FRACTION);
     load_table(Path::new(file), &TestPart::Fraction { fraction, seed }, target, &options).map_err(|error| {

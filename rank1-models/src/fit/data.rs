@@ -109,7 +109,7 @@ impl TrainingData {
         if let Some(key) = key.filter(|_| held == 0) {
             return fault(DataFault::NoValidation { key });
         }
-        if shape.body != recipe.model.body {
+        if shape.body.as_in_recipes() != recipe.model.body {
             return fault(DataFault::Shape { what: "architecture" });
         }
         if recipe.model.likelihood.is_some_and(|likelihood| likelihood != shape.likelihood) {

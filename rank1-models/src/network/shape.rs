@@ -238,6 +238,15 @@ impl Body {
         }
     }
 
+    /// Without what is learned from data.
+    pub(crate) fn as_in_recipes(&self) -> Self {
+        let mut body = self.clone();
+        if let Self::Tabm { columns, .. } = &mut body {
+            *columns = TableColumns::default();
+        }
+        body
+    }
+
     /// Whether it reads rows of this shape.
     #[must_use]
     pub fn reads(&self, input: &InputShape) -> bool {
