@@ -46,9 +46,9 @@ pub struct Places<'a> {
 pub fn locate(recipe: &Recipe, places: Places<'_>) -> Result<(Recipe, Option<DataFile>)> {
     let mut located = recipe.clone();
     let Some(file) = recipe.data.file.as_deref() else { return Ok((located, None)) };
-    let candidates = candidates(Path::new(file), places, recipe.data.set == "images");
-    let Some(path) = candidates.iter().find(|path| path.exists()) else {
-        let shown: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
+    let places_of_file = candidates(Path::new(file), places, recipe.data.set == "images");
+    let Some(path) = places_of_file.iter().find(|path| path.exists()) else {
+        let shown: Vec<String> = places_of_file.iter().map(|path| path.display().to_string()).collect();
         bail!(
             "data.file: cannot read {file}: No such file or directory (looked for {}); say where it is with --data",
             shown.join(", ")
@@ -56,6 +56,18 @@ pub fn locate(recipe: &Recipe, places: Places<'_>) -> Result<(Recipe, Option<Dat
     };
     let name = path.to_str().with_context(|| format!("data.file: {} is not UTF-8", path.display()))?;
     located.data.file = Some(name.to_owned());
+    // Tables of other parts and lists of rows are looked for as the table itself.
+    let folder = path.parent();
+    let data = &mut located.data;
+    for other in [&mut data.rows_file, &mut data.validation_file, &mut data.test_file] {
+        let Some(named) = other.as_deref() else { continue };
+        let beside = folder.map(|folder| folder.join(named));
+        let found = candidates(Path::new(named), Places { data: None, ..places }, false);
+        let found = found.into_iter().chain(beside).find(|path| path.exists());
+        if let Some(found) = found.as_deref().and_then(Path::to_str) {
+            *other = Some(found.to_owned());
+        }
+    }
     Ok((located, Some(DataFile::new(path)?)))
 }
 

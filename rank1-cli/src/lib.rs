@@ -8,6 +8,7 @@ pub mod constant;
 pub mod corrupted_set;
 pub mod data_facts;
 pub mod data_file;
+pub mod default_model;
 pub mod evaluation;
 pub mod image_source;
 pub mod image_stream;

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         return ExitCode::from(EXIT_USAGE);
     }
     let done = match &cli.command {
+        Command::Fit(args) => commands::fit::run(args),
         Command::Train(args) => commands::train::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Evaluate(args) => commands::evaluate::run(args),

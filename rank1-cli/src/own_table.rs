@@ -1,13 +1,14 @@
 //! A user's own table: what a recipe's `[data]` says of it, as options of the reader.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use rank1_core::likelihood::Likelihood;
 use rank1_data::{
-    CsvOptions, Error, LoadedTable, Missing, ReadingChanges, Task, TestPart, UnknownLevels, load_table,
+    CsvOptions, Dates, Error, LoadedTable, Missing, ReadingChanges, Shares, TableParts, Task, TestPart,
+    UnknownLevels, load_parts, load_table,
 };
-use rank1_models::recipe::{DataRecipe, Override, Recipe, UnknownLevel};
+use rank1_models::recipe::{DataRecipe, DateReading, Override, Recipe, UnknownLevel};
 use toml::{Table, Value};
 
 use crate::source::Source;
@@ -18,18 +19,63 @@ const TEST_FRACTION: f64 = 0.1;
 /// Keys of a recipe that may be set when later files are read.
 const LATER: [&str; 4] = ["delimiter", "decimal", "missing_tokens", "unknown"];
 
-/// Reads the table of a recipe.
+/// Reads the table of a recipe, divided as it says.
 ///
 /// # Errors
 /// Every error of the reader.
 pub fn open(recipe: &Recipe) -> Result<Source> {
+    let data = &recipe.data;
     let task = recipe.model.likelihood.map(|likelihood| match likelihood {
         Likelihood::Categorical | Likelihood::Bernoulli => Task::Classification,
         _ => Task::Regression,
     });
-    let loaded = load(&recipe.data, task, recipe.seed)?;
+    let Some(parts) = parts(data, recipe.seed) else {
+        let loaded = load(data, task, recipe.seed)?;
+        let notes = loaded.notes.iter().map(ToString::to_string).collect();
+        return Ok(Source { schema: Some(loaded.schema), notes, ..Source::from(loaded.dataset) });
+    };
+    let (file, target) = named(data)?;
+    let loaded = load_parts(Path::new(file), &parts, target, &options(data, task))?;
     let notes = loaded.notes.iter().map(ToString::to_string).collect();
-    Ok(Source { schema: Some(loaded.schema), notes, ..Source::from(loaded.dataset) })
+    let mut dataset = loaded.dataset();
+    let first = dataset.train.len();
+    let mut validation = Vec::new();
+    if let Some(held_out) = &loaded.validation {
+        validation.extend(first..first + held_out.len());
+        dataset.train = dataset.train.followed_by(held_out)?;
+    }
+    let (schema, validation) = (Some(loaded.schema), Some(validation));
+    Ok(Source { schema, notes, validation, ..Source::from(dataset) })
+}
+
+/// How a recipe divides a table, unless it is by two random fractions.
+fn parts(data: &DataRecipe, seed: u64) -> Option<TableParts> {
+    let test = data.test_fraction.unwrap_or(TEST_FRACTION);
+    // A recipe's fraction is one of the rows that do not test.
+    let shares = Shares { validation: data.validation * (1.0 - test), test };
+    let path = |name: &Option<String>| name.as_ref().map(PathBuf::from);
+    if let Some(column) = data.time_column.clone() {
+        return Some(TableParts::Time { column, shares, as_input: data.dates == Some(DateReading::Parts) });
+    }
+    if let Some(column) = data.group_column.clone() {
+        return Some(TableParts::Groups { column, shares, seed });
+    }
+    if let Some(column) = data.part_column.clone() {
+        return Some(TableParts::Column { column });
+    }
+    if let Some(file) = path(&data.rows_file) {
+        return Some(TableParts::Rows { file });
+    }
+    let (validation, test) = (path(&data.validation_file), path(&data.test_file));
+    (validation.is_some() || test.is_some()).then_some(TableParts::Files { validation, test, shares, seed })
+}
+
+/// File and target of a recipe on a table.
+fn named(data: &DataRecipe) -> Result<(&str, &str)> {
+    let (Some(file), Some(target)) = (&data.file, &data.target) else {
+        bail!("data.set = \"csv\" needs data.file and data.target");
+    };
+    Ok((file, target))
 }
 
 /// The table of `rank1 data inspect FILE --target COLUMN`, with keys of `[data]` set.
@@ -64,33 +110,45 @@ pub fn changes(overrides: &[Override]) -> Result<ReadingChanges> {
 }
 
 fn load(data: &DataRecipe, task: Option<Task>, seed: u64) -> Result<LoadedTable> {
-    let (Some(file), Some(target)) = (&data.file, &data.target) else {
-        bail!("data.set = \"csv\" needs data.file and data.target");
-    };
-    let default = CsvOptions::default();
-    let options = CsvOptions {
-        categorical: data.categorical.clone(),
-        ignore: data.ignore.clone(),
-        keep_index: data.keep_index,
-        missing: match data.missing.as_deref() {
-            Some("mean") => Missing::ImputeMean,
-            Some("median") => Missing::ImputeMedian,
-            _ => Missing::Refuse,
-        },
-        missing_tokens: data.missing_tokens.clone(),
-        task,
-        unknown_levels: data.unknown.map_or(default.unknown_levels, levels),
-        max_levels: data.max_levels.unwrap_or(default.max_levels),
-        delimiter: character(data.delimiter.as_deref()),
-        decimal: character(data.decimal.as_deref()),
-        ..default
-    };
+    let (file, target) = named(data)?;
+    let options = options(data, task);
     let fraction = data.test_fraction.unwrap_or(TEST_FRACTION);
     load_table(Path::new(file), &TestPart::Fraction { fraction, seed }, target, &options).map_err(|error| {
         let of_fraction = matches!(error, Error::Fraction { .. });
         let error = anyhow::Error::from(error);
         if of_fraction { error.context("data.test_fraction") } else { error }
     })
+}
+
+fn options(data: &DataRecipe, task: Option<Task>) -> CsvOptions {
+    let default = CsvOptions::default();
+    CsvOptions {
+        categorical: data.categorical.clone(),
+        ignore: data.ignore.clone(),
+        keep_index: data.keep_index,
+        missing: match data.missing.as_deref() {
+            Some("mean") => Missing::ImputeMean,
+            Some("median") => Missing::ImputeMedian,
+            Some("indicator") => Missing::Indicator,
+            _ => Missing::Refuse,
+        },
+        missing_tokens: data.missing_tokens.clone(),
+        task,
+        unknown_levels: data.unknown.map_or(default.unknown_levels, levels),
+        max_levels: data.max_levels.unwrap_or(default.max_levels),
+        rare_below: data.rare_below.unwrap_or(default.rare_below),
+        booleans: data.booleans,
+        dates: match data.dates {
+            Some(DateReading::Parts) => Dates::CalendarParts,
+            Some(DateReading::Refuse) | None => Dates::Refuse,
+        },
+        date_columns: data.date_columns.clone(),
+        day_first: data.day_first,
+        leave_out_useless: data.leave_out_useless,
+        keep: data.keep.clone(),
+        delimiter: character(data.delimiter.as_deref()),
+        decimal: character(data.decimal.as_deref()),
+    }
 }
 
 fn character(text: Option<&str>) -> Option<char> {
@@ -101,6 +159,7 @@ fn levels(unknown: UnknownLevel) -> UnknownLevels {
     match unknown {
         UnknownLevel::Refuse => UnknownLevels::Refuse,
         UnknownLevel::Missing => UnknownLevels::AllZero,
+        UnknownLevel::OwnLevel => UnknownLevels::OwnLevel,
     }
 }
 

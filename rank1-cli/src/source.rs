@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use ndarray::Axis;
 use rank1_data::{
-    CsvSchema, Dataset, InputLayout, LoadOptions, Normalizer, PhysionetScaler, Task, holdout_indices, image,
-    load, permutation,
+    CsvSchema, Dataset, InputGroup, InputKind, InputLayout, LoadOptions, Normalizer, NumberScaling,
+    PhysionetScaler, Task, holdout_indices, image, load, permutation,
 };
 use rank1_models::fit::{TrainingData, TrainingInputs};
-use rank1_models::network::NetworkShape;
-use rank1_models::recipe::{DataRecipe, Recipe};
+use rank1_models::network::{NetworkShape, TableColumn, TableColumns};
+use rank1_models::recipe::{DataRecipe, NumberScale, Recipe};
 use rank1_models::train::Augmentation;
 
 use crate::data_facts::DataFacts;
@@ -76,14 +77,46 @@ impl Source {
         Rows { image: self.image, layout: self.layout }
     }
 
-    /// The scaling of inputs and targets: fitted to rows in memory, fixed for images on disk.
+    /// The scaling of inputs and targets: fitted to rows in memory, fixed for images on disk. Where a recipe says how numbers of
+    /// a table are scaled, codes stay as they are and validation rows are not looked at.
     ///
     /// # Errors
     /// Rows that are not finite, or too few.
-    pub fn normalizer(&self) -> Result<Normalizer> {
-        match &self.train {
-            Part::Stored(split) => Ok(Normalizer::fit(split, self.layout)?),
-            Part::Streamed { images, .. } => Ok(images.normalizer().clone()),
+    pub fn normalizer(&self, recipe: &Recipe) -> Result<Normalizer> {
+        match (&self.train, &self.schema, recipe.data.numbers) {
+            (Part::Stored(split), Some(schema), Some(numbers)) => {
+                let numbers = match numbers {
+                    NumberScale::Standard => NumberScaling::Standard,
+                    NumberScale::Quantiles => NumberScaling::Quantiles,
+                };
+                let rows = split.select(&self.fitted_rows(recipe)?);
+                Ok(Normalizer::fit_table(&rows, &schema.input_groups(), numbers, recipe.seed)?)
+            }
+            (Part::Stored(split), ..) => Ok(Normalizer::fit(split, self.layout)?),
+            (Part::Streamed { images, .. }, ..) => Ok(images.normalizer().clone()),
+        }
+    }
+
+    /// The training rows that are not held out.
+    ///
+    /// # Errors
+    /// As [`Source::validation_rows`].
+    pub fn fitted_rows(&self, recipe: &Recipe) -> Result<Vec<usize>> {
+        let mut held_out = vec![false; self.train.len()];
+        self.validation_rows(recipe)?.into_iter().for_each(|row| held_out[row] = true);
+        Ok((0..self.train.len()).filter(|&row| !held_out[row]).collect())
+    }
+
+    /// What the columns are to a network.
+    #[must_use]
+    pub fn columns(&self) -> TableColumns {
+        let feature = |group: InputGroup| match group.kind {
+            InputKind::Number => vec![TableColumn::Number { edges: Vec::new() }; group.width],
+            _ => vec![TableColumn::Code { width: group.width }],
+        };
+        match &self.schema {
+            Some(schema) => TableColumns::new(schema.input_groups().into_iter().flat_map(feature).collect()),
+            None => TableColumns::numbers(self.train.n_features()),
         }
     }
 
@@ -214,4 +247,19 @@ fn augmentation(recipe: &Recipe, layout: InputLayout) -> Result<Option<Arc<dyn A
 /// A likelihood that does not fit the task.
 pub fn shape(recipe: &Recipe, source: &Source) -> Result<NetworkShape> {
     DataFacts::of(source).network(recipe)
+}
+
+/// The shape with what a network learns of the columns before it is trained: bins of numbers, of rows that are not held out.
+///
+/// # Errors
+/// Columns other than those of the data.
+pub fn with_columns(
+    shape: NetworkShape,
+    recipe: &Recipe,
+    source: &Source,
+    data: &TrainingData,
+) -> Result<NetworkShape> {
+    let TrainingInputs::Stored(inputs) = &data.inputs else { return Ok(shape) };
+    let rows = inputs.select(Axis(0), &source.fitted_rows(recipe)?);
+    Ok(shape.with_columns(source.columns(), rows.view())?)
 }

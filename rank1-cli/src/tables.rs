@@ -64,6 +64,14 @@ fn say(text: &str) -> Result<()> {
     }
 }
 
+/// Prints text on stdout as it is.
+///
+/// # Errors
+/// As [`print_json`].
+pub fn print_text(text: &str) -> Result<()> {
+    say(text)
+}
+
 /// Prints one line on stderr; one that is closed or full is no reason to stop.
 pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");

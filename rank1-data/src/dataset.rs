@@ -130,6 +130,34 @@ impl Split {
         self.inputs.ncols()
     }
 
+    /// These examples, then those of another part of the same set, with all the precision that both have.
+    ///
+    /// # Errors
+    /// [`Error::Width`] for other columns; [`Error::RowCount`] for targets of the other kind.
+    pub fn followed_by(&self, other: &Self) -> Result<Self, Error> {
+        const OP: &str = "join parts";
+        if self.n_features() != other.n_features() {
+            return Err(Error::Width { op: OP, expected: self.n_features(), got: other.n_features() });
+        }
+        let targets = match (&self.targets, &other.targets) {
+            (Targets::Values(first), Targets::Values(second)) => {
+                Targets::Values(first.iter().chain(second).copied().collect())
+            }
+            (Targets::Classes { labels: first, n_classes }, Targets::Classes { labels: second, .. }) => {
+                let labels = first.iter().chain(second).copied().collect();
+                Targets::Classes { labels, n_classes: *n_classes }
+            }
+            _ => return Err(Error::RowCount { op: OP, inputs: other.len(), targets: 0 }),
+        };
+        let mut inputs = self.inputs_f64();
+        inputs.append(Axis(0), other.inputs_f64().view()).map_err(|_| Error::Width {
+            op: OP,
+            expected: self.n_features(),
+            got: other.n_features(),
+        })?;
+        Self::from_f64(inputs, targets)
+    }
+
     /// The named examples, in the order of `indices`; an index may repeat.
     ///
     /// # Panics

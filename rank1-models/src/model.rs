@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 use rank1_core::Real;
 use rank1_core::scaling::{InputScaling, Scaling, Standard};
 use rank1_core::targets::Targets;
@@ -15,7 +15,7 @@ use crate::device::Compute;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::fit::{FitOptions, Progress, TrainingData, fit, load, save};
-use crate::network::{InputShape, Network, NetworkShape};
+use crate::network::{InputShape, Network, NetworkShape, TableColumns};
 use crate::predict::{Predictive, TrainedNetwork, engines, predict};
 use crate::recipe::{self, CheckedRecipe};
 use crate::train::epoch_order;
@@ -150,8 +150,18 @@ impl Model {
             None if judges => held_out(settings.data.validation, settings.seed, x.nrows()),
             None => Vec::new(),
         };
+        let inputs = scaling.inputs.apply(x)?;
+        let shape = match input {
+            InputShape::Columns { width } => {
+                let mut fitted: Vec<usize> = (0..x.nrows()).collect();
+                fitted.retain(|row| !validation.contains(row));
+                let rows = inputs.select(Axis(0), &fitted);
+                shape.with_columns(TableColumns::numbers(width), rows.view())?
+            }
+            _ => shape,
+        };
         let data = TrainingData {
-            inputs: scaling.inputs.apply(x)?.into(),
+            inputs: inputs.into(),
             targets: scaling.targets(targets)?,
             validation,
             augmentation: None,

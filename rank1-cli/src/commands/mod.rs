@@ -4,6 +4,7 @@ pub mod corrupt;
 pub mod data;
 pub mod evaluate;
 pub mod fetch;
+pub mod fit;
 pub mod info;
 pub mod predict;
 pub mod report;

@@ -31,8 +31,15 @@ use crate::{data_file, memory, recipe_file, source, tables};
 /// # Errors
 /// Recipe problems, data errors, divergence, and files that cannot be written.
 pub fn run(args: &TrainArgs) -> Result<()> {
+    run_recipe(args, &read_recipe(args)?)
+}
+
+/// As [`run`], of a recipe that was read or made; `args.recipe` is what messages call it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_recipe(args: &TrainArgs, recipe: &CheckedRecipe) -> Result<()> {
     let compute = Compute::open(args.device.clone())?;
-    let recipe = read_recipe(args)?;
     let named = |section| format!("{}: {section}", args.recipe.display());
     let places = recipe_file::places(&args.recipe, args.data.as_deref());
     let (located, data) =
@@ -43,18 +50,19 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     source.train = source::training_rows(settings, source.train).with_context(|| named("data"))?;
     evaluation::check(settings, &source).with_context(|| named("evaluate"))?;
     let shape = source::shape(settings, &source).with_context(|| named("model"))?;
-    let job = Job { args, recipe: &recipe, compute, source, shape };
+    let mut job = Job { args, recipe, compute, source, shape };
     if !args.force {
         let rows = job.source.train.len();
-        memory::check(&recipe, &job.shape, &job.compute, rows, job.at_a_time())
+        memory::check(recipe, &job.shape, &job.compute, rows, job.at_a_time())
             .with_context(|| named("model"))?;
     }
     let rows = job.rows().with_context(|| named("data"))?;
+    job.shape = source::with_columns(job.shape.clone(), settings, &job.source, &rows.data)?;
     let resume = stop::resume_command(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
-    let run = args.out.clone().unwrap_or_else(|| default_run(&recipe));
+    let run = args.out.clone().unwrap_or_else(|| default_run(recipe));
     // Before there is a folder that a signal could leave behind.
     let stop = StopRequest::listen(resume.clone())?;
-    let open = match run_start::open(&run, &recipe, data.as_ref(), args.resume)? {
+    let open = match run_start::open(&run, recipe, data.as_ref(), args.resume)? {
         Opened::Ready(open) => open,
         Opened::Finished => {
             if !args.quiet {
@@ -107,7 +115,7 @@ impl Job<'_> {
     }
 
     fn rows(&self) -> Result<TrainingRows> {
-        let normalizer = self.source.normalizer()?;
+        let normalizer = self.source.normalizer(self.recipe.get())?;
         let data = source::training_data(self.recipe.get(), &self.source, &normalizer, self.at_a_time())?;
         Ok(TrainingRows { data, normalizer })
     }

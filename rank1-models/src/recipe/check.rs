@@ -108,6 +108,20 @@ fn data(d: &DataRecipe, v: &mut Values<'_>) {
             ("data.decimal", d.decimal.is_some()),
             ("data.unknown", d.unknown.is_some()),
             ("data.max_levels", d.max_levels.is_some()),
+            ("data.rare_below", d.rare_below.is_some()),
+            ("data.booleans", d.booleans),
+            ("data.dates", d.dates.is_some()),
+            ("data.date_columns", !d.date_columns.is_empty()),
+            ("data.day_first", d.day_first.is_some()),
+            ("data.leave_out_useless", d.leave_out_useless),
+            ("data.keep", !d.keep.is_empty()),
+            ("data.numbers", d.numbers.is_some()),
+            ("data.time_column", d.time_column.is_some()),
+            ("data.group_column", d.group_column.is_some()),
+            ("data.part_column", d.part_column.is_some()),
+            ("data.rows_file", d.rows_file.is_some()),
+            ("data.validation_file", d.validation_file.is_some()),
+            ("data.test_file", d.test_file.is_some()),
         ];
         for (key, given) in given {
             v.need(!given, key, "data.set = \"csv\" beside this key", format!("`{}`", d.set));

@@ -8,8 +8,8 @@ use super::check::Values;
 /// Refuses impossible values of the keys that say how a table is read.
 pub(super) fn values(d: &DataRecipe, v: &mut Values<'_>) {
     if let Some(missing) = &d.missing {
-        let known = ["refuse", "mean", "median"].contains(&missing.as_str());
-        v.need(known, "data.missing", "`refuse`, `mean` or `median`", format!("`{missing}`"));
+        let known = ["refuse", "mean", "median", "indicator"].contains(&missing.as_str());
+        v.need(known, "data.missing", "`refuse`, `mean`, `median` or `indicator`", format!("`{missing}`"));
     }
     if let Some(delimiter) = &d.delimiter {
         let one = matches!(delimiter.as_bytes(), [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte));
@@ -23,6 +23,14 @@ pub(super) fn values(d: &DataRecipe, v: &mut Values<'_>) {
     if let (Some(delimiter), Some(decimal)) = (&d.delimiter, &d.decimal) {
         let expected = "another character than data.delimiter";
         v.need(delimiter != decimal || decimal == ",", "data.decimal", expected, format!("`{decimal}`"));
+    }
+    let division = d.division();
+    if let [first, second, ..] = division[..] {
+        v.need(false, first, "no other key that divides the rows", second);
+    }
+    let own_level = d.unknown == Some(super::UnknownLevel::OwnLevel);
+    if let Some(rows) = d.rare_below {
+        v.need(own_level, "data.rare_below", "data.unknown = \"own_level\" beside this key", rows);
     }
     if let Some(most) = d.max_levels {
         v.need(most >= 2, "data.max_levels", "at least 2", most);
@@ -105,7 +113,21 @@ train = { epochs = 1, batch_size = 8, optimizer = { kind = "adam", learning_rate
             ("data.formats", "none if absent", "['gif']"),
             ("data.bad_images", "(also if absent)", "'ignore'"),
             ("data.image_size", "absent", "0"),
-            ("predict.draws", "`\"per_row\"` (the default)", "'both'"),
+            ("data.rare_below", "1", "-1"),
+            ("data.booleans", "`false`", "1"),
+            ("data.dates", "`\"refuse\"`", "'maybe'"),
+            ("data.date_columns", "`[]`", "1"),
+            ("data.day_first", "found out", "1"),
+            ("data.leave_out_useless", "`false`", "1"),
+            ("data.keep", "`[]`", "1"),
+            ("data.numbers", "see below", "'ranks'"),
+            ("data.time_column", "none", "1"),
+            ("data.group_column", "none", "1"),
+            ("data.part_column", "none", "1"),
+            ("data.rows_file", "none", "1"),
+            ("data.validation_file", "none", "1"),
+            ("data.test_file", "none", "1"),
+            ("predict.draws", "`\"shared\"` (the default)", "'both'"),
         ] {
             let name = key.strip_prefix("data.").unwrap_or(key);
             let said =

@@ -30,7 +30,7 @@ pub struct DataRecipe {
     /// Columns of the table to read as categories although they look numeric.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categorical: Vec<String>,
-    /// What to do with missing cells: `refuse`, `mean` or `median`.
+    /// What to do with missing cells: `refuse`, `mean`, `median`, or `indicator`: the median with a column that says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
     /// Columns of the table to leave out, whatever they hold.
@@ -55,6 +55,49 @@ pub struct DataRecipe {
     /// Most levels a column of text, and classes a target, may have; 128 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_levels: Option<usize>,
+    /// Levels of a column of text with fewer training rows than this share a place with levels never seen; for
+    /// `unknown = "own_level"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rare_below: Option<usize>,
+    /// Whether columns of two words such as `yes` and `no` are one input instead of two.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub booleans: bool,
+    /// What to do with columns of dates; `refuse` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dates: Option<DateReading>,
+    /// Columns of the table to read as dates although they look like numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub date_columns: Vec<String>,
+    /// Whether dates such as 03/04/2021 begin with the day, where no cell tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day_first: Option<bool>,
+    /// Whether constant columns and identifiers are left out, and told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leave_out_useless: bool,
+    /// Columns that are inputs although they look useless.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
+    /// How numbers of the table are scaled; all inputs alike by mean and deviation if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<NumberScale>,
+    /// Column of dates or numbers by which the table is divided in time: the last rows test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_column: Option<String>,
+    /// Column that names the group of each row; no group is in two parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_column: Option<String>,
+    /// Column that names the part of each row: `train`, `validation` or `test`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_column: Option<String>,
+    /// JSON file with the rows of each part, counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_file: Option<String>,
+    /// Table with the validation rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_file: Option<String>,
+    /// Table with the test rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_file: Option<String>,
     /// Fraction of the rows of a user's table or undivided images held out as the test split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_fraction: Option<f64>,
@@ -102,6 +145,28 @@ pub enum UnknownLevel {
     Refuse,
     /// Read it as none of the known levels: zero in all columns of the feature.
     Missing,
+    /// A place of their own, shared with rare levels.
+    OwnLevel,
+}
+
+/// What to do with columns of dates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateReading {
+    /// Refuse the table.
+    Refuse,
+    /// Days since the first date, and the places of the date in its year, week and day.
+    Parts,
+}
+
+/// How numbers of a table are scaled; codes stay zeros and ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberScale {
+    /// By mean and standard deviation.
+    Standard,
+    /// By quantiles to a standard normal.
+    Quantiles,
 }
 
 /// What to do with files in class folders that are no usable images.
@@ -115,6 +180,22 @@ pub enum BadImages {
 }
 
 impl DataRecipe {
+    /// Keys that say how a table is divided and are given.
+    #[must_use]
+    pub fn division(&self) -> Vec<&'static str> {
+        let given = [
+            ("data.time_column", self.time_column.is_some()),
+            ("data.group_column", self.group_column.is_some()),
+            ("data.part_column", self.part_column.is_some()),
+            ("data.rows_file", self.rows_file.is_some()),
+            (
+                "data.test_file or data.validation_file",
+                self.test_file.is_some() || self.validation_file.is_some(),
+            ),
+        ];
+        given.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
+    }
+
     /// The side to which images of this set are cropped while they are read; none for sets that are read as they are.
     #[must_use]
     pub fn cropped_size(&self) -> Option<usize> {

@@ -29,7 +29,7 @@ use crate::optimizer::{LearningRateMultipliers, OptimizerSpec};
 use crate::schedule::Schedule;
 
 pub use builder::RecipeBuilder;
-pub use data::{AugmentRecipe, BadImages, DataRecipe, PictureFormat, UnknownLevel};
+pub use data::{AugmentRecipe, BadImages, DataRecipe, DateReading, NumberScale, PictureFormat, UnknownLevel};
 pub use keys::KNOWN_KEYS;
 pub use length::{Annealing, Every, Lengths};
 pub use overrides::Override;
