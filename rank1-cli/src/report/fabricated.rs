@@ -150,7 +150,6 @@ pub(crate) fn classification(of: &Fabricated) -> RunDocument {
     let risk = |coverage: f64| of.near(0.03, 5) * coverage.powi(6);
     let share = |bin: u32, center: f64| (-(f64::from(bin) - center).powi(2) / 18.0).exp() / 7.52;
     let evaluation = Evaluation {
-        constant: Metrics::new(),
         set: of.set.to_owned(),
         split: "test".to_owned(),
         shift: None,
@@ -191,6 +190,7 @@ pub(crate) fn classification(of: &Fabricated) -> RunDocument {
         .concat(),
         shift_rows: None,
         nll_by_samples: of.nll_by_samples(nll),
+        ..Evaluation::default()
     };
     of.document("classification", evaluation)
 }
