@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn equal_columns_share_their_weight() {
-        let inputs = Array2::from_shape_fn((40, 2), |(row, _)| (row % 5) as f32 - 2.0);
+        let inputs = Array2::from_shape_fn((80, 2), |(row, _)| (row % 5) as f32 - 2.0);
         let targets = Targets::Values(inputs.column(0).mapv(f64::from));
         let parts = Parts::of(inputs.view(), &targets, &[], 1).unwrap();
         let ridge = fit(&parts).unwrap();

@@ -55,8 +55,6 @@ pub(crate) fn draw(bars: &Bars) -> String {
     );
     frame.axis(&mut svg);
     bars.bars.iter().enumerate().for_each(|(row, bar)| frame.bar(&mut svg, row as u32, bar));
-    let base = frame.x(bars.base);
-    line(&mut svg, "text", (base, 0), (base, frame.bottom));
     svg.push_str("</svg>\n");
     svg
 }
@@ -76,9 +74,15 @@ impl Frame<'_> {
 
     fn axis(&self, svg: &mut String) {
         let axis = &self.bars.x;
+        line(svg, "text", (self.x(axis.range.0), self.bottom), (self.x(axis.range.1), self.bottom));
         for &tick in &axis.ticks {
             let x = self.x(tick);
-            line(svg, "grid", (x, 0), (x, self.bottom));
+            line(svg, "text", (x, self.bottom), (x, self.bottom + 4 * FINE));
+            // Beside the bars only: a line through a name makes it hard to read.
+            for row in 0..self.bars.bars.len() as u32 {
+                let (from, to) = strip(row);
+                line(svg, "grid", (x, from), (x, to));
+            }
             text(svg, (x, self.bottom + 17 * FINE), "middle", &axis.tick_label(tick));
         }
         let middle = self.bars.width * FINE / 2;
@@ -101,11 +105,19 @@ impl Frame<'_> {
             base.abs_diff(end),
             10 * FINE
         );
+        let (from, to) = strip(row);
+        line(svg, "text", (base, from), (base, to));
         if bar.error > 0.0 {
             let y = top + 26 * FINE;
             line(svg, "text", (self.x(bar.value - bar.error), y), (self.x(bar.value + bar.error), y));
         }
     }
+}
+
+/// Heights of the upper and the lower end of what is beside a bar.
+fn strip(row: u32) -> (u32, u32) {
+    let top = row * ROW * FINE;
+    (top + 20 * FINE, top + 32 * FINE)
 }
 
 fn line(svg: &mut String, class: &str, from: (u32, u32), to: (u32, u32)) {
@@ -125,12 +137,15 @@ fn text(svg: &mut String, (x, y): (u32, u32), anchor: &str, words: &str) {
     );
 }
 
-/// At most so many letters, the last of them an ellipsis where some are left out.
+/// At most so many letters; where some are left out the beginning and the end stay, which hold the name and the level.
 fn shortened(label: &str, letters: usize) -> String {
     if label.chars().count() <= letters {
         return label.to_owned();
     }
-    label.chars().take(letters.saturating_sub(1)).chain(['…']).collect()
+    let tail = letters.saturating_sub(1) / 2;
+    let head = letters.saturating_sub(1) - tail;
+    let skipped = label.chars().count() - tail;
+    label.chars().take(head).chain(['…']).chain(label.chars().skip(skipped)).collect()
 }
 
 #[cfg(test)]
@@ -165,8 +180,9 @@ mod tests {
     }
 
     #[test]
-    fn long_names_end_in_an_ellipsis() {
-        assert_eq!(shortened("abcdef", 4), "abc…");
+    fn long_names_keep_both_ends() {
+        assert_eq!(shortened("abcdef", 4), "ab…f");
+        assert_eq!(shortened("abcdef", 5), "ab…ef");
         assert_eq!(shortened("abcd", 4), "abcd");
     }
 }

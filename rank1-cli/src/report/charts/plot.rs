@@ -42,6 +42,8 @@ pub(crate) enum Layer {
     Dots(Vec<(f64, f64)>, usize),
     /// Arrows at the top of the frame, where the line of a series leaves it.
     Leaving(Vec<(f64, f64)>, usize),
+    /// Faint vertical bars of ± the third number, behind many marks.
+    Intervals(Vec<(f64, f64, f64)>, usize),
     /// Vertical bars of ± the third number.
     Errors(Vec<(f64, f64, f64)>, usize),
     /// A filled polygon, closed by itself, half transparent.
@@ -125,6 +127,14 @@ fn draw_layer<'a>(canvas: &Canvas<'a>, frame: &mut Frame<'a, '_>, layer: &Layer)
             let bars = points.iter().filter(|point| point.2 > 0.0);
             frame.draw_series(
                 bars.map(|&(x, y, error)| PathElement::new(vec![(x, y - error), (x, y + error)], style)),
+            )?;
+        }
+        Layer::Intervals(points, series) => {
+            let style = Ink::Solid(*series).stand_in().mix(0.35).stroke_width(2 * FINE);
+            frame.draw_series(
+                points
+                    .iter()
+                    .map(|&(x, y, half)| PathElement::new(vec![(x, y - half), (x, y + half)], style)),
             )?;
         }
         Layer::Leaving(points, series) => {

@@ -40,7 +40,7 @@ pub(crate) fn learning_curves(set: &SetGroups<'_>) -> Option<Figure> {
     let _ = write!(
         caption,
         " The frame ends where the first epochs would flatten all others: an arrow marks where a curve leaves it, at most for {}.",
-        fixed(highest, 2)
+        if highest < 1e4 { fixed(highest, 2) } else { format!("{highest:.1e}") }
     );
     let mut figure = Figure::of_curves(title, &caption, (x, y), &curves, None)?;
     for panel in &mut figure.panels {

@@ -91,7 +91,9 @@ fn slice_panel(shown: &[Shown<'_>], one: &Shown<'_>) -> Panel {
 }
 
 fn with_error(value: f64, error: f64) -> String {
-    format!("{} ± {}", fixed(value, 3), fixed(error, 3))
+    // Two digits of the error, where they are few.
+    let places = if error > 0.0 { (1.0 - error.log10().floor()).clamp(2.0, 4.0) as usize } else { 3 };
+    format!("{} ± {}", fixed(value, places), fixed(error, places))
 }
 
 fn plot(name: String, label: &str, base: f64, bars: Vec<Bar>) -> Bars {

@@ -27,7 +27,7 @@ pub(crate) fn observed(set: &SetGroups<'_>) -> Option<Figure> {
     Some(Figure {
         title: "Predicted and observed".to_owned(),
         caption: format!(
-            "`{}` of {rows} test rows, evenly spaced over the test part. Each bar is the 90 % interval of one row at its \
+            "{} of {rows} test rows, evenly spaced over the test part. Each bar is the 90 % interval of one row at its \
              predicted mean, each mark what was observed; of ten marks one may lie outside its bar. On the dashed line the \
              mean is right.{}",
             one.table.target,
@@ -53,7 +53,7 @@ fn observed_plot(one: &Shown<'_>, size: (u32, u32)) -> Plot {
         let of_series: Vec<&[f64; 4]> =
             rows.iter().filter(|row| (row[2]..=row[3]).contains(&row[0]) == is_inside).collect();
         let bar = |row: &&[f64; 4]| (row[1], 0.5 * (row[2] + row[3]), 0.5 * (row[3] - row[2]));
-        layers.push(Layer::Errors(of_series.iter().map(bar).collect(), series));
+        layers.push(Layer::Intervals(of_series.iter().map(bar).collect(), series));
         layers.push(Layer::Dots(of_series.iter().map(|row| (row[1], row[0])).collect(), series));
     }
     // Bars lie behind all marks.
@@ -83,7 +83,6 @@ pub(crate) fn errors(set: &SetGroups<'_>) -> Option<Figure> {
         ("stated risk, 1 − top probability", "error rate", "mean stated risk and the share of wrong classes")
     };
     let points = || curves.iter().flat_map(|named| &named.curve.points);
-    let highest = points().map(|point| point.x.min(point.mean + point.standard_error)).fold(0.0, f64::max);
     let caption = format!(
         "Does it know when it is wrong? Test rows in ten bins from the surest to the least sure, each with the {what}. On the \
          dashed line the error is as stated; above it the model is too sure of itself. A flat line cannot tell easy rows from \
@@ -94,13 +93,9 @@ pub(crate) fn errors(set: &SetGroups<'_>) -> Option<Figure> {
         Axis::from_zero(stated, points().map(|point| point.x)),
         Axis::from_zero(observed, points().map(|point| point.mean + point.standard_error)),
     );
-    Figure::of_curves(
-        "Error by stated uncertainty",
-        &caption,
-        axes,
-        &curves,
-        Some(vec![(0.0, 0.0), (highest, highest)]),
-    )
+    let end = axes.0.range.1.min(axes.1.range.1);
+    let line = vec![(0.0, 0.0), (end, end)];
+    Figure::of_curves("Error by stated uncertainty", &caption, axes, &curves, Some(line))
 }
 
 /// Share of targets inside the 90 % interval along the prediction; `None` for classes.
