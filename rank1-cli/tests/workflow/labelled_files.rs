@@ -41,7 +41,7 @@ fn files_that_cannot_be_measured_are_refused_by_their_place() {
     let bench = trained(answer, "");
     for (csv, texts) in [
         ("a,b,color\n1,2,red\n", &["more.csv", "no column `y`"][..]),
-        ("a,b,color,y\n1,2,red,early\n", &["row 1 (line 2)", "column `y`", "`early`"]),
+        ("a,b,color,y\n1,2,red,early\n", &["row 1 (line 2)", "target `y`", "unknown class `early`"]),
         ("a,b,color,y\n1,2,red,\n", &["row 1 (line 2)", "`y` is missing"]),
         ("a,b,color,y\n1,inf,red,late\n", &["row 1 (line 2)", "column `b`", "`inf` is not a finite"]),
         ("a,b,color,y\n1,2,violet,late\n", &["row 1 (line 2)", "column `color`", "`violet`"]),

@@ -6,7 +6,7 @@ use super::super::super::number::{fixed, grouped};
 use super::super::axis::Axis;
 use super::super::bars::{Bar, Bars};
 use super::super::figure::{Figure, Panel};
-use super::super::plot::LARGE;
+use super::super::plot::{LARGE, PANEL};
 use super::{Shown, first_only, heading, shown};
 
 /// Series of all bars: methods are told apart by panel.
@@ -32,7 +32,7 @@ pub(crate) fn importance(set: &SetGroups<'_>) -> Option<Figure> {
         let name = format!("Importance of columns for {}", one.group.label);
         Some(Panel {
             heading: heading(&shown, one),
-            plot: plot(name, "increase of the NLL (nats)", 0.0, bars).into(),
+            plot: plot(name, "increase of the NLL (nats)", 0.0, bars, shown.len()).into(),
         })
     });
     let panels: Vec<Panel> = panels.collect();
@@ -87,7 +87,7 @@ fn slice_panel(shown: &[Shown<'_>], one: &Shown<'_>) -> Panel {
     let bars = one.table.slices.iter().map(bar).collect();
     let name = format!("Worst slices of {}", one.group.label);
     let label = format!("NLL (nats); of all rows {}", fixed(overall, 3));
-    Panel { heading: heading(shown, one), plot: plot(name, &label, overall, bars).into() }
+    Panel { heading: heading(shown, one), plot: plot(name, &label, overall, bars, shown.len()).into() }
 }
 
 fn with_error(value: f64, error: f64) -> String {
@@ -96,7 +96,9 @@ fn with_error(value: f64, error: f64) -> String {
     format!("{} ± {}", fixed(value, places), fixed(error, places))
 }
 
-fn plot(name: String, label: &str, base: f64, bars: Vec<Bar>) -> Bars {
+/// Text of several panels must not shrink with them.
+fn plot(name: String, label: &str, base: f64, bars: Vec<Bar>, panels: usize) -> Bars {
+    let (width, _) = if panels > 1 { PANEL } else { LARGE };
     let ends = bars.iter().flat_map(|bar| [bar.value - bar.error, bar.value + bar.error]);
-    Bars { name, width: LARGE.0, x: Axis::around(label, ends.chain([base])), base, bars }
+    Bars { name, width, x: Axis::around(label, ends.chain([base])), base, bars }
 }
