@@ -167,6 +167,16 @@ pub struct EvaluateArgs {
     /// Split: test, train, validation, or set-X for a lettered set of clinical stays.
     #[arg(long, default_value = "test", value_name = "SPLIT")]
     pub split: SplitName,
+    /// Measure on this table instead of a split: any file with the columns of the training table and its target.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["split", "data", "corrupted"])]
+    pub input: Option<PathBuf>,
+    /// With --input: read the table otherwise than the training table: data.unknown=missing, data.missing_tokens,
+    /// data.delimiter or data.decimal; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "input")]
+    pub overrides: Vec<Override>,
+    /// Of two classes, the one that AUROC and average precision are about, instead of the recipe's data.event or the rarer one.
+    #[arg(long, value_name = "CLASS")]
+    pub event: Option<String>,
     /// Shift of the inputs, for example rotation:30, gaussian_noise:0.2, fog:3 or corrupt/gaussian_noise:3.
     #[arg(long, value_name = "KIND:SEVERITY")]
     pub shift: Option<String>,
@@ -295,6 +305,11 @@ pub struct PredictArgs {
     /// Probability of the central interval of a regression.
     #[arg(long, default_value_t = 0.9, value_name = "P")]
     pub interval: f64,
+    /// Also write what every member predicts, the last columns: for classes m1_p(CLASS) ... of member 1 and so on, whose means
+    /// over members are p(CLASS) ...; for values m1_mean, m1_std ..., in the target's unit. One draw of a member is one
+    /// Gaussian; of several, mean and standard deviation are those of their mixture.
+    #[arg(long)]
+    pub members: bool,
 }
 
 /// What to do with unusable images.

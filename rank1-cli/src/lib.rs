@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+pub mod baseline;
 pub mod clinical;
 pub mod commands;
 pub mod constant;

@@ -22,6 +22,7 @@ use rank1_models::train::EpochRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::args::DrawsName;
+use crate::baseline::LinearBaseline;
 use crate::constant::ConstantPrediction;
 use crate::part::Part;
 use crate::run_lock;
@@ -60,6 +61,9 @@ pub struct ModelDocument {
     pub class_names: Vec<String>,
     /// What a constant would predict.
     pub constant: ConstantPrediction,
+    /// The linear model beside a model of a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linear: Option<LinearBaseline>,
 }
 
 /// A run that can predict.
@@ -157,6 +161,16 @@ impl Model {
     #[must_use]
     pub fn n_members(&self) -> usize {
         self.networks.iter().map(|n| n.network.n_members).sum()
+    }
+
+    /// Of two classes, the one that areas are about: that of `data.event`, or the rarer of the training rows, or the second.
+    #[must_use]
+    pub fn event(&self) -> Option<usize> {
+        let ConstantPrediction::Rates(rates) = &self.document.constant else { return None };
+        let &[first, second] = &rates[..] else { return None };
+        let named = self.recipe.get().data.event.as_ref();
+        let named = named.and_then(|name| self.document.class_names.iter().position(|class| class == name));
+        Some(named.unwrap_or(usize::from(second <= first)))
     }
 
     /// Trained scalars of all networks together.

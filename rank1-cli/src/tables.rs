@@ -19,7 +19,7 @@ pub use network::print_summary;
 pub(crate) use network::bytes;
 
 /// Metrics in reading order, with what they are; others follow by name.
-const NAMES: [(&str, &str); 25] = [
+const NAMES: [(&str, &str); 27] = [
     ("nll", "NLL, mixture (nats)"),
     ("nll_gibbs", "NLL, average over draws (nats)"),
     ("accuracy", "accuracy"),
@@ -28,6 +28,8 @@ const NAMES: [(&str, &str); 25] = [
     ("adaptive_ece", "adaptive ECE"),
     ("classwise_ece", "class-wise ECE"),
     ("brier", "Brier score"),
+    ("auroc", "AUROC"),
+    ("auc_pr", "average precision"),
     ("rmse", "RMSE"),
     ("mae", "MAE"),
     ("crps", "CRPS"),
@@ -87,17 +89,35 @@ pub fn print_evaluation(e: &Evaluation) -> Result<()> {
         "{} {}{shift}: {} rows, {} members x {} samples",
         e.set, e.split, e.n, e.members, e.samples
     ))?;
-    let mut table = plain(&["metric", "value", "constant prediction"]);
-    let constant = |key: &str| e.constant.get(key).map_or(String::new(), |value| number(*value));
+    if let Some(event) = &e.event {
+        say(&format!("event: `{event}`, the class that AUROC and average precision are about"))?;
+    }
+    let fitted = || e.baselines.iter().filter(|baseline| baseline.left_out.is_none());
+    let labels: Vec<String> = fitted().map(|baseline| baseline.label().to_lowercase()).collect();
+    let header =
+        ["metric", "value", "constant prediction"].into_iter().chain(labels.iter().map(String::as_str));
+    let mut table = plain(&header.collect::<Vec<_>>());
+    let beside = |key: &str| -> Vec<String> {
+        let of = |metrics: &Metrics| metrics.get(key).map_or(String::new(), |value| number(*value));
+        std::iter::once(of(&e.constant)).chain(fitted().map(|baseline| of(&baseline.metrics))).collect()
+    };
+    let mut row = |key: &str, name: &str, value: f64| {
+        table.add_row([vec![name.to_owned(), number(value)], beside(key)].concat());
+    };
     for (key, name) in NAMES {
         if let Some(value) = e.metrics.get(key) {
-            table.add_row([name.to_string(), number(*value), constant(key)]);
+            row(key, name, *value);
         }
     }
     for (key, value) in e.metrics.iter().filter(|(key, _)| !NAMES.iter().any(|(k, _)| k == key)) {
-        table.add_row([key.clone(), number(*value), constant(key)]);
+        row(key, key, *value);
     }
     say(&table.to_string())?;
+    for baseline in &e.baselines {
+        if let Some(reason) = &baseline.left_out {
+            say(&format!("{} was left out: {reason}", baseline.label().to_lowercase()))?;
+        }
+    }
     print_many("shift", e.shifts.iter().map(|s| (format!("{} {}", s.kind, s.severity), &s.metrics)))?;
     print_many("member", e.member_metrics.iter().enumerate().map(|(k, m)| (k.to_string(), m)))
 }

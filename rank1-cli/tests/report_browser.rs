@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rank1_cli::report::{
     Better, Claim, Comparison, Estimate, NotRun, Origin, RunDocument, SummaryColumn, SummaryRow,
-    SummaryTable, history, input, render,
+    SummaryTable, history, input, render, table_document,
 };
 use serde::Deserialize;
 

@@ -14,8 +14,8 @@ use crate::evaluation::{self, Request};
 use crate::model::Model;
 use crate::part::Part;
 use crate::report::input::Evaluation;
-use crate::shift::InputShift;
-use crate::{clinical, run_folder, run_start, source, tables};
+use crate::shift::{InputShift, Rows};
+use crate::{clinical, own_table, run_folder, run_start, source, tables};
 
 /// Evaluates and prints; the plain evaluation of the test split is also stored in the run folder.
 ///
@@ -24,6 +24,12 @@ use crate::{clinical, run_folder, run_start, source, tables};
 pub fn run(args: &EvaluateArgs) -> Result<()> {
     let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?, args.draws)?;
     let recipe = model.recipe.get().clone();
+    let event =
+        args.event.as_deref().map(|event| evaluation::event_class(event, &model.document.class_names));
+    let event = event.transpose().context("--event")?;
+    if let Some(file) = &args.input {
+        return evaluate_file(args, &mut model, file, event);
+    }
     if let Some(copies) = &args.corrupted {
         let samples = model.n_samples(args.samples);
         let severities = asked_severities(&args.severities)?;
@@ -36,7 +42,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         };
     }
     if let Some(scaler) = model.document.scaler.clone() {
-        return evaluate_stays(args, &mut model, &recipe, &scaler);
+        return evaluate_stays(args, &mut model, &recipe, &scaler, event);
     }
     if let SplitName::Set(_) = args.split {
         bail!("--split {}: only runs on clinical stays have lettered sets", args.split);
@@ -85,7 +91,8 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let plain = args.split == SplitName::Test
         && args.shift.is_none()
         && args.samples.is_none()
-        && args.draws.is_none();
+        && args.draws.is_none()
+        && args.event.is_none();
     let split_name = args.split.to_string();
     let request = Request {
         set: &source.name,
@@ -96,6 +103,8 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         shift_rows: recipe.evaluate.shift_rows,
         ood: recipe.evaluate.ood.as_deref().filter(|_| plain),
         curves: plain,
+        table: plain,
+        event,
         seed: recipe.seed,
     };
     let evaluation = evaluation::evaluate(&mut model, &split, &request)?;
@@ -131,12 +140,47 @@ fn asked_severities(given: &[u8]) -> Result<Option<Vec<u8>>> {
     Ok((!given.is_empty()).then(|| given.to_vec()))
 }
 
+/// Any labelled table with the columns of the training table; nothing is stored.
+fn evaluate_file(args: &EvaluateArgs, model: &mut Model, file: &Path, event: Option<usize>) -> Result<()> {
+    let Some(schema) = model.document.schema.clone() else {
+        bail!("--input: only runs on tables are measured on a file, {} is none", args.run.display());
+    };
+    let schema = schema.with_reading(&own_table::changes(&args.overrides)?);
+    if !file.is_file() {
+        // It is read twice, for its notes and for its rows.
+        let reason = if file.exists() { "expected a file" } else { "no such file" };
+        bail!("--input {}: {reason}", file.display());
+    }
+    let mut part = Part::from(schema.read(file)?);
+    schema.read_inputs(file)?.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
+    let recipe = model.recipe.get().clone();
+    if let Some(text) = &args.shift {
+        let rows = Rows { image: model.document.image, layout: model.document.layout };
+        part = part.shifted(text.parse::<InputShift>()?, rows, recipe.seed)?;
+    }
+    let name = file.display().to_string();
+    let request = Request {
+        set: &name,
+        split: "input",
+        shift: args.shift.clone(),
+        samples: model.n_samples(args.samples),
+        curves: args.json,
+        table: args.json,
+        event,
+        seed: recipe.seed,
+        ..Request::default()
+    };
+    let evaluation = evaluation::evaluate(model, &part, &request)?;
+    if args.json { tables::print_json(&evaluation) } else { tables::print_evaluation(&evaluation) }
+}
+
 /// Stays are read with the scaling of the training stays, so that a set that training never saw can stand alone.
 fn evaluate_stays(
     args: &EvaluateArgs,
     model: &mut Model,
     recipe: &Recipe,
     scaler: &PhysionetScaler,
+    event: Option<usize>,
 ) -> Result<()> {
     if args.shift.is_some() {
         bail!("--shift: no shift is defined for clinical sequences");
@@ -158,6 +202,7 @@ fn evaluate_stays(
         split: &split_name,
         samples: model.n_samples(args.samples),
         curves: args.split == SplitName::Test && args.samples.is_none(),
+        event,
         seed: recipe.seed,
         ..Request::default()
     };

@@ -49,13 +49,17 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         let drawn = draw(&mut model, inputs.view().into(), args.standard_error, most)?;
         (drawn, RowNames::Numbers(inputs.nrows()))
     };
-    let samples = args.standard_error.map(|_| &drawn.samples[..]);
+    let samples = args.standard_error.map(|_| drawn.samples.clone());
+    let more = Further {
+        samples,
+        members: if args.members { member_columns(&model, &drawn.predictive)? } else { Vec::new() },
+    };
     let bytes = match &drawn.predictive {
-        Predictive::Classes(p) => class_rows(&model, p, &names, samples)?,
-        Predictive::Values { mixture, .. } => value_rows(mixture, args.interval, samples)?,
+        Predictive::Classes(p) => class_rows(&model, p, &names, &more)?,
+        Predictive::Values { mixture, .. } => value_rows(mixture, args.interval, &more)?,
     };
     output.write(&bytes)?;
-    let used = match samples {
+    let used = match args.standard_error {
         Some(_) => format!("{:.1} of {most} samples on average", drawn.mean_samples()),
         None => format!("{most} samples"),
     };
@@ -145,25 +149,16 @@ fn read_inputs(model: &Model, args: &PredictArgs, path: &Path) -> Result<Array2<
     Ok(normalizer.apply_inputs(Array2::from_shape_vec((n, height * width), pixels)?.view())?)
 }
 
-/// `row` or `file`, `prediction, p(<class>)..., total, aleatoric, epistemic`, perhaps `samples`; uncertainties in nats.
-fn class_rows(
-    model: &Model,
-    p: &ClassPredictive,
-    rows: &RowNames,
-    samples: Option<&[usize]>,
-) -> Result<Vec<u8>> {
-    let names: Vec<String> = if model.document.class_names.is_empty() {
-        (0..p.n_classes()).map(|c| c.to_string()).collect()
-    } else {
-        model.document.class_names.clone()
-    };
+/// `row` or `file`, `prediction, p(<class>)..., total, aleatoric, epistemic`, and further columns; uncertainties in nats.
+fn class_rows(model: &Model, p: &ClassPredictive, rows: &RowNames, more: &Further) -> Result<Vec<u8>> {
+    let names = class_names(model, p);
     let probs = p.probs();
     let uncertainty = decompose_predictive(p);
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut header = vec![rows.header().to_string(), "prediction".into()];
     header.extend(names.iter().map(|name| format!("p({name})")));
     header.extend(["total", "aleatoric", "epistemic"].map(String::from));
-    header.extend(samples.map(|_| "samples".into()));
+    header.extend(more.header());
     writer.write_record(&header)?;
     for (row, class) in predicted_classes(probs.view())?.into_iter().enumerate() {
         let mut fields = vec![rows.of(row), names[class].clone()];
@@ -171,20 +166,72 @@ fn class_rows(
         for values in [&uncertainty.total, &uncertainty.aleatoric, &uncertainty.epistemic] {
             fields.push(cell(values[row]));
         }
-        fields.extend(samples.map(|samples| samples[row].to_string()));
+        fields.extend(more.fields(row));
         writer.write_record(&fields)?;
     }
     Ok(writer.into_inner()?)
 }
 
-/// `row, mean, std, total, aleatoric, epistemic, lower, upper`, perhaps `samples`; total, aleatoric and epistemic are
+/// Names of the classes, or their numbers.
+fn class_names(model: &Model, p: &ClassPredictive) -> Vec<String> {
+    if model.document.class_names.is_empty() {
+        return (0..p.n_classes()).map(|c| c.to_string()).collect();
+    }
+    model.document.class_names.clone()
+}
+
+/// Columns behind those that every prediction has.
+struct Further {
+    /// Samples of each row.
+    samples: Option<Vec<usize>>,
+    /// What the members predict: a name and a number for each row.
+    members: Vec<(String, Vec<f64>)>,
+}
+
+impl Further {
+    fn header(&self) -> impl Iterator<Item = String> {
+        let members = self.members.iter().map(|(name, _)| name.clone());
+        self.samples.iter().map(|_| "samples".to_owned()).chain(members)
+    }
+
+    fn fields(&self, row: usize) -> impl Iterator<Item = String> {
+        let members = self.members.iter().map(move |(_, values)| cell(values[row]));
+        self.samples.iter().map(move |samples| samples[row].to_string()).chain(members)
+    }
+}
+
+/// `m1_p(<class>)...` or `m1_mean, m1_std`, for every member.
+fn member_columns(model: &Model, predictive: &Predictive) -> Result<Vec<(String, Vec<f64>)>> {
+    let mut columns = Vec::new();
+    match predictive {
+        Predictive::Classes(p) => {
+            let names = class_names(model, p);
+            for (member, log_probs) in p.member_log_probs.axis_iter(Axis(0)).enumerate() {
+                for (name, class) in names.iter().zip(log_probs.axis_iter(Axis(1))) {
+                    let probs = class.iter().map(|log_prob| log_prob.exp()).collect();
+                    columns.push((format!("m{}_p({name})", member + 1), probs));
+                }
+            }
+        }
+        Predictive::Values { mixture, n_members } => {
+            for member in 0..*n_members {
+                let one = mixture.member(member, *n_members)?;
+                columns.push((format!("m{}_mean", member + 1), one.mean().to_vec()));
+                columns.push((format!("m{}_std", member + 1), one.variance().mapv(f64::sqrt).to_vec()));
+            }
+        }
+    }
+    Ok(columns)
+}
+
+/// `row, mean, std, total, aleatoric, epistemic, lower, upper`, and further columns; total, aleatoric and epistemic are
 /// variances.
-fn value_rows(mixture: &GaussianMixturePredictive, level: f64, samples: Option<&[usize]>) -> Result<Vec<u8>> {
+fn value_rows(mixture: &GaussianMixturePredictive, level: f64, more: &Further) -> Result<Vec<u8>> {
     let (mean, uncertainty) = (mixture.mean(), decompose_variance(mixture));
     let interval = mixture.central_interval(level)?;
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let names = ["row", "mean", "std", "total", "aleatoric", "epistemic", "lower", "upper"];
-    writer.write_record(names.into_iter().chain(samples.map(|_| "samples")))?;
+    let names = ["row", "mean", "std", "total", "aleatoric", "epistemic", "lower", "upper"].map(String::from);
+    writer.write_record(names.into_iter().chain(more.header()))?;
     for row in 0..mean.len() {
         let numbers = [
             mean[row],
@@ -197,7 +244,7 @@ fn value_rows(mixture: &GaussianMixturePredictive, level: f64, samples: Option<&
         ];
         let mut fields = vec![(row + 1).to_string()];
         fields.extend(numbers.into_iter().map(cell));
-        fields.extend(samples.map(|samples| samples[row].to_string()));
+        fields.extend(more.fields(row));
         writer.write_record(&fields)?;
     }
     Ok(writer.into_inner()?)

@@ -8,12 +8,13 @@ use anyhow::{Context, Result};
 use rank1_data::{InputLayout, Normalizer};
 use rank1_models::checkpoint::{FORMAT, PROGRAM};
 use rank1_models::device::Compute;
-use rank1_models::fit::{FitOptions, TrainingData, fit_until};
+use rank1_models::fit::{FitOptions, TrainingData, TrainingInputs, fit_until};
 use rank1_models::network::NetworkShape;
 use rank1_models::recipe::{CheckedRecipe, Override};
 use toml::Value;
 
 use crate::args::TrainArgs;
+use crate::baseline::LinearBaseline;
 use crate::constant::ConstantPrediction;
 use crate::evaluation::{self, Request};
 use crate::model::{Model, ModelDocument, checkpoint_folder, write_document};
@@ -98,6 +99,16 @@ struct TrainingRows {
     normalizer: Normalizer,
 }
 
+impl TrainingRows {
+    /// The linear model beside the networks; only of tables.
+    fn linear(&self, source: &Source, seed: u64) -> Option<LinearBaseline> {
+        let (Some(_), TrainingInputs::Stored(inputs)) = (&source.schema, &self.data.inputs) else {
+            return None;
+        };
+        Some(LinearBaseline::fit(inputs.view(), &self.data.targets, &self.data.validation, seed))
+    }
+}
+
 impl Job<'_> {
     fn threads(&self) -> usize {
         // A device computes one network at a time, each with all of it.
@@ -151,6 +162,7 @@ impl Job<'_> {
             feature_names: source.feature_names.clone(),
             class_names: source.class_names.clone(),
             constant: ConstantPrediction::of(source.train.targets()),
+            linear: rows.linear(source, settings.seed),
         };
         let validation = Validation::of(&rows.data, &fitted)?;
         let mut model = Model::new(document, fitted.chosen, fitted.networks, fitted.histories, compute);
@@ -163,6 +175,7 @@ impl Job<'_> {
             shift_rows: settings.evaluate.shift_rows,
             ood: settings.evaluate.ood.as_deref(),
             curves: true,
+            table: true,
             seed: settings.seed,
             ..Request::default()
         };

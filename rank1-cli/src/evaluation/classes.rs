@@ -18,6 +18,7 @@ const CURVE_POINTS: usize = 100;
 pub(super) fn measure(
     p: &ClassPredictive,
     labels: ArrayView1<'_, usize>,
+    event: Option<usize>,
     out: &mut Evaluation,
 ) -> Result<()> {
     let probs = p.probs();
@@ -35,9 +36,10 @@ pub(super) fn measure(
         m.insert(name.into(), values.sum() / values.len() as f64);
     }
     if p.n_classes() == 2 && labels.iter().any(|&l| l == 0) && labels.iter().any(|&l| l == 1) {
-        let positive = labels.mapv(|label| label == 1);
-        m.insert("auroc".into(), auroc(probs.column(1), positive.view())?);
-        m.insert("auc_pr".into(), average_precision(probs.column(1), positive.view())?);
+        let event = event.unwrap_or(1);
+        let positive = labels.mapv(|label| label == event);
+        m.insert("auroc".into(), auroc(probs.column(event), positive.view())?);
+        m.insert("auc_pr".into(), average_precision(probs.column(event), positive.view())?);
     }
     if p.n_members() > 1 {
         let d = diversity(p.member_log_probs.view(), labels)?;

@@ -2,20 +2,23 @@
 
 mod classes;
 mod published;
+mod table;
 mod values;
 
 pub use published::evaluate_published;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use rank1_core::metrics::{OodScore, ood_metrics};
 use rank1_core::targets::Targets;
 use rank1_data::{OodSet, Task, load_ood};
 use rank1_models::predict::Predictive;
 use rank1_models::recipe::Recipe;
 
+use crate::baseline::LinearBaseline;
 use crate::model::Model;
 use crate::part::Part;
 use crate::report::input::{EntropyHistogram, Evaluation, Metrics, ShiftPoint};
+use crate::report::table_document::BaselineDocument;
 use crate::shift::{InputShift, Rows};
 use crate::source::Source;
 
@@ -44,6 +47,10 @@ pub struct Request<'a> {
     pub ood: Option<&'a str>,
     /// Also measure the NLL at fewer samples.
     pub curves: bool,
+    /// Also look at the rows and columns of a table.
+    pub table: bool,
+    /// The class that areas are about, instead of the model's.
+    pub event: Option<usize>,
     /// Seed of random shifts.
     pub seed: u64,
 }
@@ -51,8 +58,11 @@ pub struct Request<'a> {
 /// Refuses what a recipe wants measured and the rows do not allow, before anything is trained.
 ///
 /// # Errors
-/// Shifts that do not parse or apply, an unknown out-of-distribution set or one of other inputs.
+/// An event that is not one of two classes, shifts that do not parse or apply, an unknown out-of-distribution set or one of other inputs.
 pub fn check(recipe: &Recipe, source: &Source) -> Result<()> {
+    if let Some(event) = &recipe.data.event {
+        event_class(event, &source.class_names).context("data.event")?;
+    }
     let one_row = source.test.select(&[0]);
     for text in &recipe.evaluate.shifts {
         one_row.shifted(text.parse::<InputShift>()?, source.rows(), recipe.seed)?;
@@ -63,6 +73,24 @@ pub fn check(recipe: &Recipe, source: &Source) -> Result<()> {
         bail!("`{name}` holds images for a classifier of images of their size, {} does not", source.name);
     }
     Ok(())
+}
+
+/// The number of the class that is named as the event.
+///
+/// # Errors
+/// A target that has not two classes, or not this one.
+pub fn event_class(name: &str, class_names: &[String]) -> Result<usize> {
+    let [first, second] = class_names else {
+        bail!(
+            "an event is one of two classes, the target has {}",
+            match class_names.len() {
+                0 => "none".into(),
+                n => n.to_string(),
+            }
+        );
+    };
+    let found = class_names.iter().position(|class| class == name);
+    found.with_context(|| format!("expected `{first}` or `{second}`, got `{name}`"))
 }
 
 /// Measures a model on one part of a data set.
@@ -83,8 +111,14 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
         shift_rows: request.shift_rows.filter(|&rows| rows < part.len()),
         ..Evaluation::default()
     };
-    measure(&predictive, part.targets(), &mut evaluation)?;
-    evaluation.constant = metrics(&model.document.constant.predictive(part.len())?, part.targets())?;
+    let event = request.event.or_else(|| model.event());
+    measure(&predictive, part.targets(), event, &mut evaluation)?;
+    evaluation.event = event.and_then(|class| model.document.class_names.get(class).cloned());
+    evaluation.constant = metrics(&model.document.constant.predictive(part.len())?, part.targets(), event)?;
+    evaluation.baselines.extend(baseline(model, part, event)?);
+    if request.table {
+        evaluation.table = table::describe(model, part, &predictive, request)?;
+    }
     if request.curves {
         evaluation.nll_by_samples = by_samples;
         evaluation.nll_by_samples.push([request.samples as f64, predictive.nll(part.targets())?]);
@@ -95,7 +129,7 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
     for text in request.shifts {
         let shift: InputShift = text.parse()?;
         let shifted = part.shifted(shift, rows, request.seed)?;
-        let metrics = metrics(&model.predict_part(&shifted, request.samples)?, shifted.targets())?;
+        let metrics = metrics(&model.predict_part(&shifted, request.samples)?, shifted.targets(), event)?;
         if let InputShift::Corruption(_) = shift {
             corrupted.push(metrics.clone());
         }
@@ -114,9 +148,33 @@ fn evenly_spaced(n: usize, of: usize) -> Vec<usize> {
     (0..n).map(|row| row * of / n).collect()
 }
 
-fn measure(predictive: &Predictive, targets: &Targets, out: &mut Evaluation) -> Result<()> {
+/// The linear model beside a model of a table.
+fn baseline(model: &Model, part: &Part, event: Option<usize>) -> Result<Option<BaselineDocument>> {
+    let document = &model.document;
+    let (Some(linear), Part::Stored(split)) = (&document.linear, part) else { return Ok(None) };
+    let name = linear.name(document.task == Task::Regression).to_owned();
+    if let LinearBaseline::LeftOut { reason } = linear {
+        let left_out = Some(reason.to_string());
+        return Ok(Some(BaselineDocument { name, left_out, ..BaselineDocument::default() }));
+    }
+    let inputs = document.normalizer.apply_split_inputs(split)?;
+    let Some(predictive) = linear.predictive(inputs.view(), document.normalizer.target())? else {
+        return Ok(None);
+    };
+    let metrics = metrics(&predictive, part.targets(), event)?;
+    Ok(Some(BaselineDocument { name, strength: linear.strength(), metrics, left_out: None }))
+}
+
+fn measure(
+    predictive: &Predictive,
+    targets: &Targets,
+    event: Option<usize>,
+    out: &mut Evaluation,
+) -> Result<()> {
     match (predictive, targets) {
-        (Predictive::Classes(p), Targets::Classes { labels, .. }) => classes::measure(p, labels.view(), out),
+        (Predictive::Classes(p), Targets::Classes { labels, .. }) => {
+            classes::measure(p, labels.view(), event, out)
+        }
         (Predictive::Values { mixture, n_members }, Targets::Values(values)) => {
             values::measure(mixture, *n_members, values.view(), out)
         }
@@ -124,9 +182,9 @@ fn measure(predictive: &Predictive, targets: &Targets, out: &mut Evaluation) -> 
     }
 }
 
-fn metrics(predictive: &Predictive, targets: &Targets) -> Result<Metrics> {
+fn metrics(predictive: &Predictive, targets: &Targets, event: Option<usize>) -> Result<Metrics> {
     let mut out = Evaluation::default();
-    measure(predictive, targets, &mut out)?;
+    measure(predictive, targets, event, &mut out)?;
     Ok(out.metrics)
 }
 
@@ -179,4 +237,21 @@ fn measure_ood(
         edges,
     });
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_of_two_classes() {
+        let names = ["no", "yes"].map(String::from);
+        assert_eq!(event_class("yes", &names).unwrap(), 1);
+        let refused = event_class("Yes", &names).unwrap_err().to_string();
+        assert_eq!(refused, "expected `no` or `yes`, got `Yes`");
+        let refused = event_class("a", &["a", "b", "c"].map(String::from)).unwrap_err().to_string();
+        assert_eq!(refused, "an event is one of two classes, the target has 3");
+        assert!(event_class("a", &[]).unwrap_err().to_string().ends_with("has none"));
+    }
 }

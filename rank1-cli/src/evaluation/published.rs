@@ -104,7 +104,7 @@ pub fn evaluate_published(
         let document = &model.document;
         let part = set.part(&kind, severity, &document.class_names, &document.normalizer)?;
         evaluation.n += part.len();
-        let metrics = metrics(&model.predict_part(&part, samples)?, part.targets())?;
+        let metrics = metrics(&model.predict_part(&part, samples)?, part.targets(), None)?;
         evaluation.shifts.push(ShiftPoint { kind, severity: severity as f64, metrics });
         progress.done();
     }

@@ -12,7 +12,7 @@ use super::super::report::input::{Evaluation, Metrics};
 use super::classes::thinned;
 
 /// Probability of the intervals that coverage and width are measured at.
-const INTERVAL: f64 = 0.9;
+pub(super) const INTERVAL: f64 = 0.9;
 
 pub(super) fn measure(
     mixture: &GaussianMixturePredictive,

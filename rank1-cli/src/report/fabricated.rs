@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::history::HistoryRow;
 use super::input::{EntropyHistogram, Evaluation, Metrics, ReliabilityBin, RunDocument, RunJson, ShiftPoint};
+use super::table_document::{
+    BaselineDocument, ColumnImportance, CoverageBin, ErrorBin, Importance, SliceScore, TableDocument,
+};
 
 /// What varies between invented runs.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +133,65 @@ impl Fabricated {
     }
 }
 
+impl Fabricated {
+    /// Rows and columns of a table, with a long name among them.
+    fn table(&self, nll: f64) -> TableDocument {
+        let names = [
+            "speed",
+            "length / breadth, corrected for the displacement of the hull",
+            "beam",
+            "draft",
+            "crew",
+        ];
+        let row = |index: u32| {
+            let mean = f64::from(index % 40);
+            let wide = 1.0 + 0.05 * mean;
+            [mean + 1.2 * wide * f64::from(index).sin(), mean, mean - 1.64 * wide, mean + 1.64 * wide]
+        };
+        let bins = || (1..=10).map(|bin| 0.4 * f64::from(bin));
+        let columns = names.iter().enumerate().map(|(place, name)| ColumnImportance {
+            column: (*name).to_owned(),
+            increase: self.near(1.5 / (1 + place * place) as f64, place),
+            standard_error: 0.04,
+        });
+        let slices = names.iter().enumerate().map(|(place, name)| SliceScore {
+            slice: format!("0.25 < {name} ≤ 1.75"),
+            count: 21 + place,
+            nll: nll + 1.0 / (1 + place) as f64,
+            standard_error: 0.1,
+        });
+        TableDocument {
+            target: "resistance".to_owned(),
+            rows: (0..120).map(row).collect(),
+            errors: bins()
+                .map(|stated| ErrorBin {
+                    count: 5,
+                    stated,
+                    observed: self.near(stated, 7),
+                    standard_error: 0.1,
+                })
+                .collect(),
+            coverage: bins()
+                .map(|at| CoverageBin {
+                    count: 5,
+                    prediction: 10.0 * at,
+                    covered: 0.9 - 0.02 * at,
+                    standard_error: 0.03,
+                })
+                .collect(),
+            importance: Some(Importance {
+                rows: 51,
+                samples: 8,
+                nll,
+                n_columns: 6,
+                columns: columns.collect(),
+            }),
+            slices: slices.collect(),
+            n_slices: 24,
+        }
+    }
+}
+
 fn metrics(pairs: &[(&str, f64)]) -> Metrics {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect::<BTreeMap<_, _>>()
 }
@@ -150,7 +212,6 @@ pub(crate) fn classification(of: &Fabricated) -> RunDocument {
     let risk = |coverage: f64| of.near(0.03, 5) * coverage.powi(6);
     let share = |bin: u32, center: f64| (-(f64::from(bin) - center).powi(2) / 18.0).exp() / 7.52;
     let evaluation = Evaluation {
-        constant: Metrics::new(),
         set: of.set.to_owned(),
         split: "test".to_owned(),
         shift: None,
@@ -191,6 +252,7 @@ pub(crate) fn classification(of: &Fabricated) -> RunDocument {
         .concat(),
         shift_rows: None,
         nll_by_samples: of.nll_by_samples(nll),
+        ..Evaluation::default()
     };
     of.document("classification", evaluation)
 }
@@ -228,6 +290,13 @@ pub(crate) fn regression(of: &Fabricated) -> RunDocument {
         shifts: of.shifts("gaussian_noise", &[0.25, 0.5, 1.0], nll * 1.1),
         shift_rows: None,
         nll_by_samples: of.nll_by_samples(nll),
+        baselines: vec![BaselineDocument {
+            name: "ridge".to_owned(),
+            strength: Some(0.01),
+            metrics: metrics(&[("rmse", of.near(4.0, 6)), ("nll", nll + 0.6)]),
+            left_out: None,
+        }],
+        table: Some(of.table(nll)),
         ..Evaluation::default()
     };
     of.document("regression", evaluation)

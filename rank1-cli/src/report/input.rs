@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::comparison::Claim;
 use super::error::ReportError;
 use super::history::{HistoryRow, parse_history};
+use super::table_document::{BaselineDocument, TableDocument};
 
 /// Named numbers; a JSON `null` (how JSON spells a number that is not finite) reads as NaN.
 pub type Metrics = BTreeMap<String, f64>;
@@ -100,6 +101,12 @@ pub struct Evaluation {
     /// Metrics of the constant prediction: base rates, or one Gaussian of the training targets.
     #[serde(default, deserialize_with = "nullable_metrics")]
     pub constant: Metrics,
+    /// Metrics of linear models on the same rows of a table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<BaselineDocument>,
+    /// Of two classes, the one that AUROC and average precision are about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
     /// Metrics of each member alone.
     #[serde(default, deserialize_with = "nullable_metrics_list")]
     pub member_metrics: Vec<Metrics>,
@@ -124,6 +131,9 @@ pub struct Evaluation {
     /// Pairs of draws per member and mixture NLL.
     #[serde(default)]
     pub nll_by_samples: Vec<[f64; 2]>,
+    /// What was found out about the rows and columns of a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableDocument>,
 }
 
 /// One bin `[lower, upper)` of confidence.
@@ -170,7 +180,7 @@ pub struct ShiftPoint {
     pub metrics: Metrics,
 }
 
-fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+pub(super) fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
@@ -178,7 +188,7 @@ fn with_nan(metrics: BTreeMap<String, Option<f64>>) -> Metrics {
     metrics.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect()
 }
 
-fn nullable_metrics<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metrics, D::Error> {
+pub(super) fn nullable_metrics<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metrics, D::Error> {
     Ok(with_nan(BTreeMap::deserialize(deserializer)?))
 }
 

@@ -1,6 +1,6 @@
 //! The HTML report: run folders and published figures in, one self-contained page out; no metric is computed here.
 //!
-//! * [`input`], [`history`]: the documents of a run folder; [`error`]: what can be wrong with them
+//! * [`input`], [`history`], [`table_document`]: the documents of a run folder; [`error`]: what can be wrong with them
 //! * [`comparison`]: tables, published figures and rows not run, given by the caller; [`claims`]: reads published figures
 //! * `group`, `average`: runs that repeat each other, and means of their curves
 //! * `metric`, `number`: names, units, directions; how numbers are written
@@ -25,6 +25,7 @@ mod page;
 mod provenance;
 mod style;
 mod summary;
+pub mod table_document;
 mod tables;
 
 pub use claims::{ClaimsError, read_claims};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::charts::figure::Figure;
-use super::charts::{calibration, entropy, selective, shift, training};
+use super::charts::{calibration, entropy, selective, shift, table as on_table, training};
 use super::comparison::{Comparison, SummaryTable};
 use super::group::{SetGroups, group_runs};
 use super::input::RunDocument;
@@ -92,6 +92,8 @@ what averaging gains</dd>\n\
 <dt>NLL, rotation</dt><dd>mean of the mixture NLL over all measured strengths of that shift of the inputs; likewise for \
 other shifts</dd>\n\
 <dt>ECE</dt><dd>expected calibration error: mean distance between confidence and accuracy over bins of confidence</dd>\n\
+<dt>Ridge, logistic regression</dt><dd>linear models of the same encoded columns, the strength of their penalty chosen on rows \
+held out; what a network must beat on a table</dd>\n\
 <dt>AURC</dt><dd>area under the curve of risk against coverage</dd>\n\
 <dt>OOD AUROC</dt><dd>chance that an input from another data set gets a higher entropy than a test input</dd>\n\
 <dt>Disagreement</dt><dd>share of inputs on which two members predict different classes</dd>\n\
@@ -112,6 +114,13 @@ fn section(index: usize, set: &SetGroups<'_>, comparison: &Comparison) -> String
         "<p class=\"caption\">{task}, evaluated on {}{shift}.</p>",
         counted(first.n, "example")
     );
+    if let Some(event) = &first.event {
+        let _ = writeln!(
+            html,
+            "<p class=\"caption\">The event is the class <strong>{}</strong>: AUROC and average precision are about it.</p>",
+            escape(event)
+        );
+    }
     html.push_str(&table(&headline(set, comparison), 3));
     for group in set.groups.iter().filter(|group| group.recipes_differ()) {
         let _ = writeln!(
@@ -128,6 +137,7 @@ fn section(index: usize, set: &SetGroups<'_>, comparison: &Comparison) -> String
         html.push_str(&table(&summary, 3));
     }
     html.push_str(&table(&size_and_cost(set), 3));
+    html.push_str(&drawn("Rows and columns", &on_table::figures(set)));
     html.push_str(&figures(set));
     html.push_str("</section>\n");
     html
@@ -145,11 +155,16 @@ fn figures(set: &SetGroups<'_>) -> String {
     figures.extend(entropy::entropy(set));
     figures.extend(training::layer_kl(set));
     figures.extend(training::factor_spread(set));
+    drawn("Figures", &figures)
+}
+
+/// Figures under their own heading.
+fn drawn(title: &str, figures: &[Figure]) -> String {
     if figures.is_empty() {
         return String::new();
     }
     let drawn: String = figures.iter().map(Figure::html).collect();
-    format!("<h3>Figures</h3>\n<div class=\"figures\">\n{drawn}</div>\n")
+    format!("<h3>{title}</h3>\n<div class=\"figures\">\n{drawn}</div>\n")
 }
 
 /// What was not run on data sets that have no section.

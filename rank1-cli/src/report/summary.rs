@@ -7,6 +7,7 @@ use super::comparison::{
 use super::group::{Group, SetGroups};
 use super::input::RunDocument;
 use super::metric::{METRICS, Metric, NLL, known, method_label};
+use super::table_document::BaselineDocument;
 
 /// The main table: headline metrics of every method, published figures, methods that were not run.
 pub(crate) fn headline(set: &SetGroups<'_>, comparison: &Comparison) -> SummaryTable {
@@ -28,6 +29,7 @@ pub(crate) fn headline(set: &SetGroups<'_>, comparison: &Comparison) -> SummaryT
     }));
     let mut rows: Vec<SummaryRow> = set.groups.iter().map(|group| ours(group, &metrics, &kinds)).collect();
     rows.extend(constant(set, &metrics));
+    rows.extend(linear(set, &metrics));
     rows.extend(published(&claims, &metrics));
     rows.extend(comparison.not_run.iter().filter(|row| row.set == set.set).map(|row| SummaryRow {
         label: method_label(&row.method),
@@ -72,6 +74,33 @@ fn constant(set: &SetGroups<'_>, metrics: &[&Metric]) -> Option<SummaryRow> {
     };
     let cells = std::iter::once(None).chain(metrics.iter().map(cell)).collect();
     Some(SummaryRow { label: "Constant prediction".to_owned(), origin: Origin::Ours, cells })
+}
+
+/// Linear models on the same rows, or why there are none.
+fn linear(set: &SetGroups<'_>, metrics: &[&Metric]) -> Vec<SummaryRow> {
+    let baselines =
+        || set.groups.iter().flat_map(Group::evaluations).flat_map(|evaluation| &evaluation.baselines);
+    let mut names: Vec<&str> = Vec::new();
+    for baseline in baselines() {
+        if !names.contains(&baseline.name.as_str()) {
+            names.push(&baseline.name);
+        }
+    }
+    let row = |name: &str| {
+        let alike = || baselines().filter(|baseline| baseline.name == name);
+        let label = alike().next().map_or(name, BaselineDocument::label).to_owned();
+        if alike().all(|baseline| baseline.left_out.is_some()) {
+            let reason = alike().find_map(|baseline| baseline.left_out.clone()).unwrap_or_default();
+            return SummaryRow { label, origin: Origin::NotRun { reason }, cells: Vec::new() };
+        }
+        let cell = |metric: &&Metric| {
+            let values = Estimate::of(alike().filter_map(|baseline| metric.value(&baseline.metrics)))?;
+            exactly(values.mean)
+        };
+        let cells = std::iter::once(None).chain(metrics.iter().map(cell)).collect();
+        SummaryRow { label, origin: Origin::Ours, cells }
+    };
+    names.into_iter().map(row).collect()
 }
 
 /// Mean mixture NLL over the severities of one kind of shift; `None` if it is missing at any of them, since a mean
@@ -274,10 +303,11 @@ mod tests {
         };
         let runs = [run];
         let table = headline(&group_runs(&runs)[0], &comparison);
-        assert_eq!(table.rows.len(), 3);
+        assert_eq!(table.rows.len(), 4);
+        assert_eq!(table.rows[1].label, "Ridge regression");
         let place = table.columns.iter().position(|column| column.label == "RMSE").unwrap();
-        assert_eq!(table.rows[1].cells[place].unwrap().mean, 3.01);
-        assert_eq!(table.rows[2].origin, Origin::NotRun { reason: "slow".to_owned() });
+        assert_eq!(table.rows[2].cells[place].unwrap().mean, 3.01);
+        assert_eq!(table.rows[3].origin, Origin::NotRun { reason: "slow".to_owned() });
     }
 
     #[test]

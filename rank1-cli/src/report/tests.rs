@@ -107,6 +107,12 @@ fn many_seeds_make_one_section_per_data_set_and_one_curve_per_method() {
         "Entropy of known and unknown inputs",
         "KL per layer",
         "Factor spread per layer",
+        "Predicted and observed",
+        "Error by stated uncertainty",
+        "Coverage along the prediction",
+        "Which columns matter",
+        "Where it is worst",
+        "Members alone and together",
     ];
     for title in titles {
         assert!(page.contains(&format!("<h4>{title}</h4>")), "{title}");
@@ -121,6 +127,13 @@ fn nothing_is_loaded_and_nothing_from_the_runs_is_markup() {
     run.recipe_text = "</pre><iframe>".to_owned();
     run.evaluation.metrics.insert("<i>".to_owned(), 1.0);
     run.evaluation.shifts[0].kind = "</svg><i>".to_owned();
+    run.evaluation.event = Some("<b>".to_owned());
+    let mut table = regression(&Fabricated { set: "<u>", ..Fabricated::default() });
+    if let Some(found) = &mut table.evaluation.table {
+        found.target = "<u>".to_owned();
+        found.slices[0].slice = "</svg><i>".to_owned();
+    }
+    table.evaluation.baselines[0].left_out = Some("<b>".to_owned());
     let comparison = Comparison {
         claims: vec![Claim {
             set: run.run.set.clone(),
@@ -133,7 +146,7 @@ fn nothing_is_loaded_and_nothing_from_the_runs_is_markup() {
         not_run: vec![NotRun { set: "<u>".to_owned(), method: "<u>".to_owned(), reason: "<u>".to_owned() }],
         ..Comparison::default()
     };
-    let page = render(&[run], &comparison, "<u>");
+    let page = render(&[run, table], &comparison, "<u>");
     for markup in
         ["<script", "<img", "<iframe", "<i>", "<u>", "<b>", "src=\"", "url(", "@import", "http:", "https:"]
     {

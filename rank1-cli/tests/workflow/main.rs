@@ -7,6 +7,7 @@ mod data;
 mod download;
 mod imagenet;
 mod info;
+mod labelled_files;
 mod mimic;
 mod own_images;
 mod own_tables;

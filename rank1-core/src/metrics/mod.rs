@@ -23,6 +23,7 @@
 //! | [`density_nll`], [`gibbs_density_nll`] | mixture and average log density | [`regression`] |
 //! | [`crps`] | closed form for Gaussian mixtures | [`regression`] |
 //! | [`coverage`], [`mean_width`], [`interval_score`] | PICP, MPIW, Winkler score | [`regression`] |
+//! | [`equal_mass_bins`] | what happened among examples of similar statement | [`equal_mass`] |
 //! | [`entropy`], [`decompose`] | total, aleatoric, epistemic, in nats | [`uncertainty`] |
 //! | [`decompose_variance`] | the same as variances | [`uncertainty`] |
 //! | [`ood_metrics`] | AUROC, AUPR in and out, FPR95 | [`ood`] |
@@ -35,6 +36,7 @@ pub mod calibration;
 pub(crate) mod checks;
 pub mod classification;
 pub mod corruption;
+pub mod equal_mass;
 pub mod general_calibration;
 pub mod ood;
 pub mod quantile_calibration;
@@ -53,6 +55,7 @@ pub use classification::{
 pub use corruption::{
     corruption_errors, mean_corrupted, mean_corruption_error, mean_per_severity, median_per_severity,
 };
+pub use equal_mass::{MassBin, equal_mass_bins};
 pub use general_calibration::{CalibrationFamily, general_calibration_error};
 pub use ood::{OodMetrics, OodScore, ood_metrics};
 pub use quantile_calibration::{QuantilePoint, quantile_calibration, quantile_calibration_error};

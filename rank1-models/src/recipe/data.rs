@@ -27,6 +27,9 @@ pub struct DataRecipe {
     /// Target column of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Of two classes, the one that AUROC and average precision are about; the rarer of the training rows if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
     /// Columns of the table to read as categories although they look numeric.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub categorical: Vec<String>,

@@ -16,6 +16,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "validation",
             "file",
             "target",
+            "event",
             "categorical",
             "missing",
             "ignore",

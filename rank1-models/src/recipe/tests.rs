@@ -15,6 +15,7 @@ gap = true
 validation = 0.2
 file = "table.csv"
 target = "y"
+event = "yes"
 categorical = ["color"]
 missing = "mean"
 ignore = ["id"]

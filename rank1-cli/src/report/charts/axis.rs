@@ -69,9 +69,10 @@ impl Axis {
         fixed(tick, (0..7).find(|places| is_whole(step * 10f64.powi(*places as i32))).unwrap_or(7))
     }
 
-    /// Length of the longest tick label in letters.
+    /// Length of the longest tick label in letters; a minus sign, which is wider than a digit, counts as two.
     pub(crate) fn longest_label(&self) -> usize {
-        self.ticks.iter().map(|tick| self.tick_label(*tick).chars().count()).max().unwrap_or(0)
+        let letters = |label: String| label.chars().map(|letter| if letter == '−' { 2 } else { 1 }).sum();
+        self.ticks.iter().map(|tick| letters(self.tick_label(*tick))).max().unwrap_or(0)
     }
 }
 

@@ -19,8 +19,10 @@ pub(crate) fn reliability(set: &SetGroups<'_>) -> Option<Figure> {
         .filter_map(|group| {
             let bins = pooled_bins(group.evaluations());
             let filled: Vec<_> = bins.iter().filter(|bin| bin.count > 0).collect();
-            (!filled.is_empty())
-                .then(|| Panel { heading: heading(group), plot: reliability_plot(group, &filled, size) })
+            (!filled.is_empty()).then(|| Panel {
+                heading: heading(group),
+                plot: reliability_plot(group, &filled, size).into(),
+            })
         })
         .collect();
     (!panels.is_empty()).then(|| Figure {

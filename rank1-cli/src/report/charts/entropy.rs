@@ -28,7 +28,7 @@ pub(crate) fn entropy(set: &SetGroups<'_>) -> Option<Figure> {
         .iter()
         .map(|(group, histogram)| Panel {
             heading: heading(group),
-            plot: plot(group, histogram, greatest, size),
+            plot: plot(group, histogram, greatest, size).into(),
         })
         .collect();
     let mut legend = vec![(format!("{} (test)", set.set), KNOWN)];

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use super::super::average::Curve;
 use super::super::number::escape;
 use super::axis::Axis;
+use super::bars::{self, Bars};
 use super::ink::{Ink, SERIES};
-use super::plot::{LARGE, Layer, Plot, draw, marker};
+use super::plot::{self, LARGE, Layer, Plot, marker};
 
 /// A drawing with its own small heading.
 #[derive(Debug)]
@@ -14,7 +15,37 @@ pub(crate) struct Panel {
     /// Heading; may be empty.
     pub(crate) heading: String,
     /// What is drawn.
-    pub(crate) plot: Plot,
+    pub(crate) plot: Drawing,
+}
+
+/// What is in the frame of a panel.
+#[derive(Debug)]
+pub(crate) enum Drawing {
+    /// Lines and marks between two axes.
+    Plot(Plot),
+    /// Named values.
+    Bars(Bars),
+}
+
+impl From<Plot> for Drawing {
+    fn from(plot: Plot) -> Self {
+        Self::Plot(plot)
+    }
+}
+
+impl From<Bars> for Drawing {
+    fn from(bars: Bars) -> Self {
+        Self::Bars(bars)
+    }
+}
+
+impl Drawing {
+    fn svg(&self) -> String {
+        match self {
+            Self::Plot(drawn) => plot::draw(drawn),
+            Self::Bars(drawn) => bars::draw(drawn),
+        }
+    }
 }
 
 /// A figure of the report.
@@ -54,8 +85,10 @@ impl Figure {
         if legend.is_empty() {
             return None;
         }
-        let panel =
-            Panel { heading: String::new(), plot: curve_plot(title, LARGE, (x, y), curves, reference) };
+        let panel = Panel {
+            heading: String::new(),
+            plot: curve_plot(title, LARGE, (x, y), curves, reference).into(),
+        };
         Some(Self { title: title.to_owned(), caption: caption.to_owned(), legend, panels: vec![panel] })
     }
 
@@ -77,7 +110,7 @@ impl Figure {
             if !panel.heading.is_empty() {
                 let _ = write!(html, "<p class=\"panel\">{}</p>", escape(&panel.heading));
             }
-            html.push_str(&draw(&panel.plot));
+            html.push_str(&panel.plot.svg());
             html.push_str("</div>\n");
         }
         let _ = write!(html, "</div>\n<figcaption>{}</figcaption>\n</figure>\n", escape(&self.caption));

@@ -12,9 +12,9 @@ use super::axis::Axis;
 use super::ink::{Ink, themed};
 
 /// Drawn units per unit of the view: the drawing crate rounds to whole units.
-const FINE: u32 = 4;
+pub(super) const FINE: u32 = 4;
 /// Text size in view units.
-const TEXT: u32 = 13;
+pub(super) const TEXT: u32 = 13;
 
 /// One figure's drawing.
 #[derive(Debug)]
@@ -38,6 +38,12 @@ pub(crate) enum Layer {
     Line(Vec<(f64, f64)>, Ink),
     /// The marker of a series at points.
     Markers(Vec<(f64, f64)>, usize),
+    /// Small marks in the style of a series at many points.
+    Dots(Vec<(f64, f64)>, usize),
+    /// Arrows at the top of the frame, where the line of a series leaves it.
+    Leaving(Vec<(f64, f64)>, usize),
+    /// Faint vertical bars of ± the third number, behind many marks.
+    Intervals(Vec<(f64, f64, f64)>, usize),
     /// Vertical bars of ± the third number.
     Errors(Vec<(f64, f64, f64)>, usize),
     /// A filled polygon, closed by itself, half transparent.
@@ -122,6 +128,35 @@ fn draw_layer<'a>(canvas: &Canvas<'a>, frame: &mut Frame<'a, '_>, layer: &Layer)
             frame.draw_series(
                 bars.map(|&(x, y, error)| PathElement::new(vec![(x, y - error), (x, y + error)], style)),
             )?;
+        }
+        Layer::Intervals(points, series) => {
+            let style = Ink::Solid(*series).stand_in().mix(0.35).stroke_width(2 * FINE);
+            frame.draw_series(
+                points
+                    .iter()
+                    .map(|&(x, y, half)| PathElement::new(vec![(x, y - half), (x, y + half)], style)),
+            )?;
+        }
+        Layer::Leaving(points, series) => {
+            let style = Ink::Solid(*series).stand_in().filled();
+            for point in points {
+                let (x, y) = frame.backend_coord(point);
+                canvas.draw(&Polygon::new(vec![(x, y), (x + 16, y + 28), (x - 16, y + 28)], style))?;
+            }
+        }
+        Layer::Dots(points, series) => {
+            let style = Ink::Solid(*series).stand_in().filled();
+            for point in points {
+                let (x, y) = frame.backend_coord(point);
+                match marker(*series) {
+                    Some(outline) => {
+                        let outline: Vec<_> =
+                            outline.iter().map(|(dx, dy)| (x + dx * 2 / 3, y + dy * 2 / 3)).collect();
+                        canvas.draw(&Polygon::new(outline, style))?;
+                    }
+                    None => canvas.draw(&Circle::new((x, y), 8, style))?,
+                }
+            }
         }
         Layer::Markers(points, series) => {
             let style = Ink::Solid(*series).stand_in().filled();

@@ -1,9 +1,13 @@
 //! NLL, KL and factor spread over the epochs of training.
 
+use std::fmt::Write as _;
+
 use super::super::group::{Group, SetGroups};
 use super::super::history::HistoryRow;
+use super::super::number::fixed;
 use super::axis::Axis;
-use super::figure::{Figure, NamedCurve, Panel, curve_plot, legend};
+use super::cut;
+use super::figure::{Drawing, Figure, NamedCurve, Panel, curve_plot, legend};
 use super::plot::{LARGE, PANEL};
 
 /// Validation NLL per epoch, or training NLL where nothing was held out.
@@ -21,13 +25,30 @@ pub(crate) fn learning_curves(set: &SetGroups<'_>) -> Option<Figure> {
         .collect();
     let unit = if set.regression { "nats per example of standardized targets" } else { "nats per example" };
     let part = if held_out { "validation" } else { "training" };
-    let caption = format!(
+    let mut caption = format!(
         "NLL on the {part} part ({unit}) after each epoch, mean over runs up to the epoch that all runs of a method \
          reached; bars ± 1 standard error."
     );
     let title = if held_out { "Validation NLL in training" } else { "Training NLL" };
-    let axes = axes(&curves, "NLL (nats)", false);
-    Figure::of_curves(title, &caption, axes, &curves, None)
+    let (x, mut y) = axes(&curves, "NLL (nats)", false);
+    let Some(top) = cut::top(&curves) else {
+        return Figure::of_curves(title, &caption, (x, y), &curves, None);
+    };
+    let heights = curves.iter().flat_map(|named| &named.curve.points).map(|point| point.mean);
+    let highest = heights.clone().fold(f64::NEG_INFINITY, f64::max);
+    y = Axis::around(&y.label, heights.filter(|height| *height <= top).chain([top]));
+    let _ = write!(
+        caption,
+        " The frame ends where the first epochs would flatten all others: an arrow marks where a curve leaves it, at most for {}.",
+        if highest < 1e4 { fixed(highest, 2) } else { format!("{highest:.1e}") }
+    );
+    let mut figure = Figure::of_curves(title, &caption, (x, y), &curves, None)?;
+    for panel in &mut figure.panels {
+        if let Drawing::Plot(plot) = &mut panel.plot {
+            cut::cut(plot);
+        }
+    }
+    Some(figure)
 }
 
 /// KL of each layer's posterior from its prior per epoch, one panel per method that has one.
@@ -79,7 +100,7 @@ fn layered(
             let name = format!("{title} of {}", group.label);
             Panel {
                 heading: group.label.clone(),
-                plot: curve_plot(&name, size, axes(curves, unit, true), curves, None),
+                plot: curve_plot(&name, size, axes(curves, unit, true), curves, None).into(),
             }
         })
         .collect();

@@ -1,0 +1,134 @@
+//! What a report shows of a run on a table beyond its metrics; computed when a run is evaluated, so that a report needs no rows.
+
+use serde::{Deserialize, Serialize};
+
+use super::input::{Metrics, null_is_nan, nullable_metrics};
+
+/// The part of `evaluation.json` about the rows and columns of a table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableDocument {
+    /// Name of the target column.
+    pub target: String,
+    /// Some rows of a regression, evenly spaced, each as observed, mean, lower and upper end of the 90 % interval.
+    #[serde(default)]
+    pub rows: Vec<[f64; 4]>,
+    /// Error against stated uncertainty: root mean squares in regression, shares of wrong classes otherwise.
+    #[serde(default)]
+    pub errors: Vec<ErrorBin>,
+    /// Share of targets inside the 90 % interval along the prediction; empty for classes.
+    #[serde(default)]
+    pub coverage: Vec<CoverageBin>,
+    /// What the NLL loses without each column; none where it would have taken too long.
+    #[serde(default)]
+    pub importance: Option<Importance>,
+    /// The slices whose NLL is highest, the clearest first.
+    #[serde(default)]
+    pub slices: Vec<SliceScore>,
+    /// Slices that were looked at.
+    #[serde(default)]
+    pub n_slices: usize,
+}
+
+/// Rows of similar stated uncertainty.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ErrorBin {
+    /// Number of rows.
+    pub count: usize,
+    /// The error that was stated.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub stated: f64,
+    /// The error that came.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub observed: f64,
+    /// Its standard error.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub standard_error: f64,
+}
+
+/// Rows of similar prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CoverageBin {
+    /// Number of rows.
+    pub count: usize,
+    /// Mean prediction.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub prediction: f64,
+    /// Share of targets inside the interval.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub covered: f64,
+    /// Its standard error.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub standard_error: f64,
+}
+
+/// Permutation importance of the columns of the file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Importance {
+    /// Rows that were predicted once for every column.
+    pub rows: usize,
+    /// Draws per member.
+    pub samples: usize,
+    /// NLL of these rows as they are, nats per row.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub nll: f64,
+    /// Columns of the file.
+    pub n_columns: usize,
+    /// The most important ones, the first first.
+    pub columns: Vec<ColumnImportance>,
+}
+
+/// What one column is worth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnImportance {
+    /// Name of the column in the file.
+    pub column: String,
+    /// NLL with its cells exchanged between rows, less the NLL as it is.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub increase: f64,
+    /// Standard error over rows.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub standard_error: f64,
+}
+
+/// How well the rows of one level or range of a column are predicted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SliceScore {
+    /// The rows in words, such as `state = NJ`.
+    pub slice: String,
+    /// How many they are.
+    pub count: usize,
+    /// Their NLL, nats per row.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub nll: f64,
+    /// Its standard error.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub standard_error: f64,
+}
+
+/// A linear model beside the network, or why there is none.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct BaselineDocument {
+    /// `ridge` or `logistic`.
+    pub name: String,
+    /// Strength of its penalty, chosen on rows held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strength: Option<f64>,
+    /// Metrics on the same rows; empty where it was left out.
+    #[serde(default, deserialize_with = "nullable_metrics")]
+    pub metrics: Metrics,
+    /// Why it was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
+}
+
+impl BaselineDocument {
+    /// Its name as words.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self.name.as_str() {
+            "ridge" => "Ridge regression",
+            "logistic" => "Logistic regression",
+            other => other,
+        }
+    }
+}
