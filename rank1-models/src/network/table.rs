@@ -29,6 +29,8 @@ pub enum NumberEmbedding {
     Linear,
     /// Cosines and sines at trained frequencies, a linear layer, then max(0, .).
     Periodic,
+    /// The same with one linear layer for all features.
+    PeriodicLite,
     /// Bins that the number has passed times a matrix, plus a linear embedding.
     #[default]
     PiecewiseLinear,
