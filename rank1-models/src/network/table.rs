@@ -191,6 +191,19 @@ mod tests {
     }
 
     #[test]
+    fn embeddings_have_the_names_of_recipes() {
+        for (name, embedding) in [
+            ("none", NumberEmbedding::None),
+            ("linear", NumberEmbedding::Linear),
+            ("periodic", NumberEmbedding::Periodic),
+            ("periodic_lite", NumberEmbedding::PeriodicLite),
+            ("piecewise_linear", NumberEmbedding::PiecewiseLinear),
+        ] {
+            assert_eq!(serde_json::to_string(&embedding).unwrap(), format!("\"{name}\""));
+        }
+    }
+
+    #[test]
     fn few_rows_make_few_bins() {
         for rows in 1..5 {
             let x = Array2::from_shape_fn((rows, 1), |(i, _)| i as f32);
