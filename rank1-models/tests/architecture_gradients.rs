@@ -118,10 +118,11 @@ fn table(form: TabmForm, embedding: NumberEmbedding, dropout: f64) -> (InputShap
 }
 
 const FORMS: [TabmForm; 3] = [TabmForm::Full, TabmForm::Mini, TabmForm::Packed];
-const EMBEDDINGS: [NumberEmbedding; 4] = [
+const EMBEDDINGS: [NumberEmbedding; 5] = [
     NumberEmbedding::None,
     NumberEmbedding::Linear,
     NumberEmbedding::Periodic,
+    NumberEmbedding::PeriodicLite,
     NumberEmbedding::PiecewiseLinear,
 ];
 

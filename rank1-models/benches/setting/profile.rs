@@ -22,6 +22,7 @@ pub(crate) fn by_kind(network: &Network, times: &[OperationTimes]) -> Kinds {
                         shape.kernel.0, shape.kernel.1, shape.stride.0, shape.c_out
                     ),
                     Product::Linear | Product::Recurrent => "matrix product".to_owned(),
+                    Product::PerMember(_) => "matrix product per member".to_owned(),
                 };
                 (kind, layer.multiply_adds())
             }

@@ -29,6 +29,8 @@ pub enum NumberEmbedding {
     Linear,
     /// Cosines and sines at trained frequencies, a linear layer, then max(0, .).
     Periodic,
+    /// The same with one linear layer for all features.
+    PeriodicLite,
     /// Bins that the number has passed times a matrix, plus a linear embedding.
     #[default]
     PiecewiseLinear,
@@ -186,6 +188,19 @@ mod tests {
         let text = serde_json::to_string(&learned).unwrap();
         assert_eq!(serde_json::from_str::<TableColumns>(&text).unwrap(), learned);
         assert!(TableColumns::numbers(5).learn(x.view(), 4).is_err());
+    }
+
+    #[test]
+    fn embeddings_have_the_names_of_recipes() {
+        for (name, embedding) in [
+            ("none", NumberEmbedding::None),
+            ("linear", NumberEmbedding::Linear),
+            ("periodic", NumberEmbedding::Periodic),
+            ("periodic_lite", NumberEmbedding::PeriodicLite),
+            ("piecewise_linear", NumberEmbedding::PiecewiseLinear),
+        ] {
+            assert_eq!(serde_json::to_string(&embedding).unwrap(), format!("\"{name}\""));
+        }
     }
 
     #[test]

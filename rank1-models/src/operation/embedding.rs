@@ -13,7 +13,7 @@ use crate::init::Initializer;
 use crate::network::{Network, NumberEmbedding, Origin, TableColumns, Volume};
 use crate::params::{ParamGroup, ParamId};
 
-/// Standard deviation of frequencies at the start, before they are cut at three of them.
+/// Standard deviation of frequencies at the start, before they are cut.
 const FREQUENCY_STD: f64 = 0.01;
 
 /// An embedding of the numbers of a table.
@@ -41,13 +41,13 @@ pub enum EmbeddingKind {
         /// `[n, d]`.
         bias: ParamId,
     },
-    /// Periodic, a layer for each feature, then max(0, .).
+    /// Periodic, a layer for each feature or one for all, then max(0, .).
     Periodic {
         /// `[n, m]`.
         frequencies: ParamId,
-        /// `[n 2 m, d]`.
+        /// `[n 2 m, d]`, or `[2 m, d]` of one layer.
         weight: ParamId,
-        /// `[n, d]`.
+        /// `[n, d]`, or `[1, d]` of one layer.
         bias: ParamId,
     },
     /// Piecewise-linear plus linear.
@@ -102,11 +102,14 @@ impl Plan {
             NumberEmbedding::None | NumberEmbedding::Linear => {
                 EmbeddingKind::Linear { weight: push("weight", n, width), bias: push("bias", n, width) }
             }
-            NumberEmbedding::Periodic => EmbeddingKind::Periodic {
-                frequencies: push("frequencies", n, frequencies),
-                weight: push("weight", n * 2 * frequencies, width),
-                bias: push("bias", n, width),
-            },
+            NumberEmbedding::Periodic | NumberEmbedding::PeriodicLite => {
+                let layers = if kind == NumberEmbedding::Periodic { n } else { 1 };
+                EmbeddingKind::Periodic {
+                    frequencies: push("frequencies", n, frequencies),
+                    weight: push("weight", layers * 2 * frequencies, width),
+                    bias: push("bias", layers, width),
+                }
+            }
             NumberEmbedding::PiecewiseLinear => {
                 let edges = columns.edges()?;
                 EmbeddingKind::PiecewiseLinear {
@@ -148,7 +151,7 @@ pub(super) fn start(init: &mut Initializer<'_>, index: usize) -> Result<(), Erro
             };
             uniform(*weight)?;
             uniform(*bias)?;
-            // Cut at two standard deviations, not at three.
+            // Cut at two standard deviations, where the published code cuts at three.
             let (law, rng) =
                 (WeightInit::TruncatedNormal { std: FREQUENCY_STD }, &mut init.rng(*frequencies));
             Ok(law.fill(init.slice(*frequencies), 1, 1, rng)?)

@@ -101,11 +101,11 @@ impl Dense {
 /// Output and gradients in double precision.
 #[derive(Debug)]
 pub(crate) struct Run {
-    output: Array2<f64>,
-    objective: f64,
-    x: Array2<f64>,
-    kernel: Array2<f64>,
-    bias: Option<Array2<f64>>,
+    pub(crate) output: Array2<f64>,
+    pub(crate) objective: f64,
+    pub(crate) x: Array2<f64>,
+    pub(crate) kernel: Array2<f64>,
+    pub(crate) bias: Option<Array2<f64>>,
     /// Gradients for input and output factors, `[K, E or 1, D]`.
     pub(crate) factors: Vec<(Array3<f64>, Array3<f64>)>,
 }

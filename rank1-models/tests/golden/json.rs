@@ -181,11 +181,17 @@ impl<'a> Record<'a> {
 
     /// Non-negative integers.
     pub(crate) fn labels(&self, key: &str) -> Outcome<Array<usize, Ix1>> {
-        let values = self.vector(key)?;
+        self.vector(key)?;
+        Ok(Array::from(self.counts(key)?))
+    }
+
+    /// Non-negative integers of any shape.
+    pub(crate) fn counts(&self, key: &str) -> Outcome<Vec<usize>> {
+        let values = self.values(key)?.data;
         if values.iter().any(|v| *v < 0.0 || v.fract() != 0.0) {
             return self.fault(key, "holds something else than non-negative integers");
         }
-        Ok(values.mapv(|v| v as usize))
+        Ok(values.into_iter().map(|v| v as usize).collect())
     }
 
     /// Refuses an array that has another shape than the sizes of its case say.

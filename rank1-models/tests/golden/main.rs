@@ -9,6 +9,7 @@
 mod activation;
 mod batch_ensemble;
 mod batch_norm;
+mod bins;
 mod burn_conv;
 mod burn_dense;
 mod burn_lstm;
@@ -22,10 +23,17 @@ mod json;
 mod lstm;
 mod metrics;
 mod metrics_calibration;
+mod number_embedding;
 mod objectives;
 mod param_counts;
 mod report;
 mod self_test;
+mod stored;
+mod table;
+mod tabm_layer;
+mod tabm_model;
+mod tabm_parameters;
+mod tabm_start;
 mod trainable;
 mod wrn;
 
@@ -63,6 +71,9 @@ fn known(name: &str) -> Known {
         _ if name.starts_with("conv2d_rank1_k") => Known::Checked(conv::check),
         "batchnorm.json" => Known::Checked(batch_norm::check),
         "lstm_cell_rank1.json" => Known::Checked(lstm::check),
+        "num_embeddings.json" => Known::Checked(number_embedding::check),
+        "tabm_linear_batch_ensemble.json" => Known::Checked(tabm_layer::check),
+        "tabm_model.json" | "tabm_model_embeddings.json" => Known::Checked(tabm_model::check),
         "param_counts.json" => Known::Checked(param_counts::check),
         _ if name.starts_with("wrn") => Known::Checked(wrn::check),
         _ => Known::Unknown,

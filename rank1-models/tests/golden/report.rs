@@ -50,6 +50,8 @@ impl Precision {
 
 /// The rule of compared texts.
 pub(crate) const TEXT: &str = "text";
+/// The rule of values that are random and must only be of some kind.
+const STRUCTURE: &str = "structure";
 
 /// A compared field: where it lies and how much its first entry may move before the comparison must fail.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,6 +134,15 @@ impl Record<'_> {
             self.report.fail(format!("{} ({TEXT}): expected {expected:?}, got {got:?}", self.at(key)));
         }
         Ok(())
+    }
+
+    /// Books a claim about a field of random values, which must not hold once one of them has moved by three times `distance`.
+    pub(crate) fn check_claim(&self, key: &str, holds: bool, claim: &str, distance: f64) {
+        let path = self.at(key);
+        if !holds {
+            self.report.fail(format!("{path} ({STRUCTURE}): not {claim}"));
+        }
+        self.report.checked.borrow_mut().push(Checked { path, rule: STRUCTURE, allowance: distance });
     }
 
     fn compare(&self, key: &str, expected: &Values, got: &Values, precision: Precision) {

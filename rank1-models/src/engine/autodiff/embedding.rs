@@ -16,12 +16,14 @@ pub(super) fn forward(pass: &Pass<'_>, index: usize, inputs: Tensor<2>) -> Tenso
     let embedded = match &plan.kind {
         EmbeddingKind::Linear { weight, bias } => activation::relu(linear(plan, x, of(*weight), of(*bias))),
         EmbeddingKind::Periodic { frequencies, weight, bias } => {
-            let [n, m] = of(*frequencies).dims();
+            let [_, m] = of(*frequencies).dims();
+            // One for each feature, or one for all.
+            let [layers, width] = of(*bias).dims();
             let angles = times_vectors(x, of(*frequencies) * std::f32::consts::TAU);
             // All cosines of a feature, then all its sines.
             let waves = Tensor::cat(vec![angles.clone().cos(), angles.sin()], 2);
-            let weight = of(*weight).reshape([n, 2 * m, plan.width]);
-            activation::relu(per_feature(waves, weight) + of(*bias).reshape([1, n, plan.width]))
+            let weight = of(*weight).reshape([layers, 2 * m, width]);
+            activation::relu(per_feature(waves, weight) + of(*bias).reshape([1, layers, width]))
         }
         EmbeddingKind::PiecewiseLinear { edges, weight, linear_weight, linear_bias } => {
             piecewise(plan, &x, edges, of(*weight)) + linear(plan, x, of(*linear_weight), of(*linear_bias))
@@ -51,7 +53,7 @@ fn linear(plan: &EmbeddingPlan, x: Tensor<2>, weight: Tensor<2>, bias: Tensor<2>
     times_vectors(x, weight) + bias.reshape([1, n, plan.width])
 }
 
-/// A matrix for each feature: `[R, n, m]` and `[n, m, d]` give `[R, n, d]`.
+/// A matrix for each feature, or one for all: `[R, n, m]` and `[n or 1, m, d]` give `[R, n, d]`.
 fn per_feature(x: Tensor<3>, weight: Tensor<3>) -> Tensor<3> {
     x.swap_dims(0, 1).matmul(weight).swap_dims(0, 1)
 }
