@@ -126,6 +126,7 @@ impl Summary {
         batch_size: usize,
         samples: usize,
     ) -> Result<Self, Error> {
+        let shape = &shape.with_most_bins();
         let network = Network::new(shape.clone(), method)?;
         let counts = Counts::of(&network);
         let plain = Counts::of(&Network::new(shape.clone(), &Method::Deterministic)?).trainable();

@@ -333,6 +333,19 @@ impl NetworkShape {
         Ok(self)
     }
 
+    /// The same shape with as many bins as numbers can have, where none are learned yet: for what a network costs.
+    #[must_use]
+    pub fn with_most_bins(&self) -> Self {
+        let (mut shape, width) = (self.clone(), self.inputs());
+        if let Body::Tabm { columns, bins, embedding: NumberEmbedding::PiecewiseLinear, .. } = &mut shape.body {
+            if columns.is_empty() {
+                *columns = TableColumns::numbers(width);
+            }
+            columns.fill_bins(*bins);
+        }
+        shape
+    }
+
     /// SHA-256 of the shape.
     ///
     /// # Panics

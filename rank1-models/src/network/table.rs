@@ -120,6 +120,17 @@ impl TableColumns {
         Ok(Edges::new(&self.0.iter().filter_map(of).collect::<Vec<_>>())?)
     }
 
+    /// Gives numbers without bins as many as this, of width one.
+    pub(super) fn fill_bins(&mut self, bins: usize) {
+        for feature in &mut self.0 {
+            if let TableColumn::Number { edges } = feature
+                && edges.is_empty()
+            {
+                *edges = (0..=bins).map(|edge| edge as f64).collect();
+            }
+        }
+    }
+
     /// Learns the edges of at most `bins` bins for every number, from scaled training rows.
     ///
     /// A column of one value gets one bin that begins there.
