@@ -54,7 +54,7 @@ pub struct FitArgs {
     #[arg(long, value_name = "TASK")]
     pub task: Option<TaskName>,
     /// About how long training may take.
-    #[arg(long, value_name = "M", default_value_t = 2.0)]
+    #[arg(long, value_name = "M", default_value_t = 2.5)]
     pub minutes: f64,
     /// Divide the rows in time by this column of dates or numbers: the last rows test.
     #[arg(long, value_name = "C", group = "division")]

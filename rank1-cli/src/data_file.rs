@@ -11,6 +11,9 @@ use rank1_models::recipe::{Recipe, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+/// What stands for `data.split` in the names of other files.
+const SPLIT: &str = "{split}";
+
 /// Bytes that are read at a time for a digest.
 const BLOCK: usize = 1 << 16;
 
@@ -56,11 +59,15 @@ pub fn locate(recipe: &Recipe, places: Places<'_>) -> Result<(Recipe, Option<Dat
     };
     let name = path.to_str().with_context(|| format!("data.file: {} is not UTF-8", path.display()))?;
     located.data.file = Some(name.to_owned());
-    // Tables of other parts and lists of rows are looked for as the table itself.
+    // Tables of other parts and lists of rows are looked for as the table itself, then beside it.
     let folder = path.parent();
     let data = &mut located.data;
     for other in [&mut data.rows_file, &mut data.validation_file, &mut data.test_file] {
-        let Some(named) = other.as_deref() else { continue };
+        let Some(named) = other.as_ref().map(|named| named.replace(SPLIT, &data.split.to_string())) else {
+            continue;
+        };
+        let named = named.as_str();
+        *other = Some(named.to_owned());
         let beside = folder.map(|folder| folder.join(named));
         let found = candidates(Path::new(named), Places { data: None, ..places }, false);
         let found = found.into_iter().chain(beside).find(|path| path.exists());

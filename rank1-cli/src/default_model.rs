@@ -36,7 +36,7 @@ pub struct Measured {
 
 /// Adds model, method, training and prediction to a recipe that names its data.
 pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Measured>) {
-    let mut model = table(&[("kind", "tabm".into()), ("width", 128.into()), ("blocks", 2.into())]);
+    let mut model = table(&[("kind", "tabm".into()), ("width", 256.into()), ("blocks", 3.into())]);
     if let Some(likelihood) = likelihood {
         model.insert("likelihood".into(), likelihood.into());
     }
@@ -47,7 +47,7 @@ pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Meas
         ("posterior", "normal".into()),
         ("prior", Value::Table(prior)),
         ("stochastic", "output".into()),
-        ("dropout_rate", 0.01.into()),
+        ("dropout_rate", 0.001.into()),
         ("member_kl", "mean".into()),
     ]);
     let optimizer =
@@ -57,14 +57,13 @@ pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Meas
         ("steps", Value::Integer(steps as i64)),
         ("batch_size", 256.into()),
         ("optimizer", Value::Table(optimizer)),
-        ("kl_annealing", Value::Table(table(&[("steps", Value::Integer(500.min(steps as i64 / 4)))]))),
         ("clip_norm", 1.0.into()),
         ("early_stopping", Value::Table(table(&[("patience", 16.into())]))),
     ]);
     recipe.insert("model".into(), Value::Table(model));
     recipe.insert("method".into(), Value::Table(method));
     recipe.insert("train".into(), Value::Table(train));
-    recipe.insert("predict".into(), Value::Table(table(&[("samples", 8.into())])));
+    recipe.insert("predict".into(), Value::Table(table(&[("samples", 4.into())])));
 }
 
 fn table(entries: &[(&str, Value)]) -> Table {

@@ -37,7 +37,7 @@ pub fn run(args: &FitArgs) -> Result<()> {
     let draft = draft(args, None)?;
     let source = source::open(draft.get(), None, true).with_context(|| args.table.display().to_string())?;
     source.train.targets().check_two_classes().with_context(|| args.table.display().to_string())?;
-    if !args.recipe_only {
+    if !args.recipe_only && !args.quiet {
         tell_columns(&source);
     }
     let compute = Compute::open(DeviceNames::default())?;
@@ -53,13 +53,16 @@ pub fn run(args: &FitArgs) -> Result<()> {
     if args.recipe_only {
         return tables::print_text(&recipe.to_toml());
     }
-    tables::note(&format!(
+    let told = format!(
         "training: at most {} steps of {} rows, about {:.0} ms each; stops when validation no longer improves (--minutes {})",
         recipe.get().train.steps.unwrap_or(measured.steps),
         recipe.get().train.batch_size,
         1e3 * measured.step_seconds,
         args.minutes
-    ));
+    );
+    if !args.quiet {
+        tables::note(&told);
+    }
     let train = TrainArgs {
         recipe: args.table.clone(),
         data: None,

@@ -5,6 +5,7 @@ mod classification;
 mod corruption;
 mod data;
 mod download;
+mod fit;
 mod imagenet;
 mod info;
 mod labelled_files;

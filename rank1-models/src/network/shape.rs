@@ -337,7 +337,8 @@ impl NetworkShape {
     #[must_use]
     pub fn with_most_bins(&self) -> Self {
         let (mut shape, width) = (self.clone(), self.inputs());
-        if let Body::Tabm { columns, bins, embedding: NumberEmbedding::PiecewiseLinear, .. } = &mut shape.body {
+        if let Body::Tabm { columns, bins, embedding: NumberEmbedding::PiecewiseLinear, .. } = &mut shape.body
+        {
             if columns.is_empty() {
                 *columns = TableColumns::numbers(width);
             }

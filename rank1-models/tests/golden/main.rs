@@ -26,6 +26,7 @@ mod metrics_calibration;
 mod number_embedding;
 mod objectives;
 mod param_counts;
+mod quantile_normal;
 mod report;
 mod self_test;
 mod stored;
@@ -74,6 +75,7 @@ fn known(name: &str) -> Known {
         "num_embeddings.json" => Known::Checked(number_embedding::check),
         "tabm_linear_batch_ensemble.json" => Known::Checked(tabm_layer::check),
         "tabm_model.json" | "tabm_model_embeddings.json" => Known::Checked(tabm_model::check),
+        "quantile_normal.json" => Known::Checked(quantile_normal::check),
         "param_counts.json" => Known::Checked(param_counts::check),
         _ if name.starts_with("wrn") => Known::Checked(wrn::check),
         _ => Known::Unknown,

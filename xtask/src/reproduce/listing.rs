@@ -85,6 +85,9 @@ impl Files {
                 "train-images-idx3-ubyte",
                 "train-images.idx3-ubyte",
             ]),
+            "diamonds" | "deliveries" | "flights" | "lending_club" | "mlc_churn" | "letter" => {
+                Self::Places(&["tabular"])
+            }
             "mimic3" => Self::Places(&["ADMISSIONS.csv.gz", "ADMISSIONS.csv"]),
             _ => Self::Uci,
         }
