@@ -161,12 +161,18 @@ mod tests {
         }
     }
 
+    /// Adds embeddings of arguments, of which the first are the numbers.
+    type Add<'a> = dyn Fn(&[Vec<f64>], &mut [f64]) + 'a;
+
+    /// Adds the gradients of all arguments from that of the embeddings.
+    type Backward<'a> = dyn Fn(&[Vec<f64>], &[f64], &mut [Vec<f64>]) + 'a;
+
     /// The gradient of sum(out * cotangent) in every argument against central differences.
     fn check_gradients(
         arguments: &mut [Vec<f64>],
         width: usize,
-        add: &dyn Fn(&[Vec<f64>], &mut [f64]),
-        backward: &dyn Fn(&[Vec<f64>], &[f64], &mut [Vec<f64>]),
+        add: &Add<'_>,
+        backward: &Backward<'_>,
     ) {
         let cotangent = values(arguments[0].len() * width, 0.9);
         let objective = |arguments: &[Vec<f64>]| -> f64 {
