@@ -168,12 +168,7 @@ mod tests {
     type Backward<'a> = dyn Fn(&[Vec<f64>], &[f64], &mut [Vec<f64>]) + 'a;
 
     /// The gradient of sum(out * cotangent) in every argument against central differences.
-    fn check_gradients(
-        arguments: &mut [Vec<f64>],
-        width: usize,
-        add: &Add<'_>,
-        backward: &Backward<'_>,
-    ) {
+    fn check_gradients(arguments: &mut [Vec<f64>], width: usize, add: &Add<'_>, backward: &Backward<'_>) {
         let cotangent = values(arguments[0].len() * width, 0.9);
         let objective = |arguments: &[Vec<f64>]| -> f64 {
             let mut out = vec![0.0; cotangent.len()];
