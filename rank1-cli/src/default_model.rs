@@ -16,6 +16,9 @@ use toml::{Table, Value};
 
 use crate::source::{self, Source};
 
+/// Scales of the factors that are tried on validation rows.
+const SPREADS: [f64; 7] = [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4];
+
 /// Most passes over the training rows.
 const PASSES: u64 = 100;
 
@@ -46,9 +49,8 @@ pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Meas
         ("members", 16.into()),
         ("posterior", "normal".into()),
         ("prior", Value::Table(prior)),
-        ("stochastic", "output".into()),
-        ("dropout_rate", 0.001.into()),
-        ("member_kl", "mean".into()),
+        ("granularity", "per_batch".into()),
+        ("dropout_rate", 1e-6.into()),
     ]);
     let optimizer =
         table(&[("kind", "adam".into()), ("learning_rate", 0.002.into()), ("weight_decay", 3e-4.into())]);
@@ -58,6 +60,8 @@ pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Meas
         ("batch_size", 256.into()),
         ("optimizer", Value::Table(optimizer)),
         ("clip_norm", 1.0.into()),
+        ("posterior_temperature", 0.0.into()),
+        ("choose_spread", Value::Array(SPREADS.map(Value::Float).to_vec())),
         ("early_stopping", Value::Table(table(&[("patience", 16.into())]))),
     ]);
     recipe.insert("model".into(), Value::Table(model));

@@ -68,6 +68,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "posterior_temperature",
             "entropy_weight",
             "average_from",
+            "choose_spread",
             "l2",
             "l2_norms",
             "clip_norm",

@@ -122,6 +122,9 @@ pub struct TrainRecipe {
     /// Fraction of the run after which every step enters the mean of the parameters that is predicted with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average_from: Option<f64>,
+    /// Scales of all factors that are tried on the validation rows after training; the best is kept. None are tried if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choose_spread: Vec<f64>,
     /// L2 penalty: this times the sum of squares of weights and biases, not divided by N.
     #[serde(default)]
     pub l2: f64,
@@ -186,6 +189,7 @@ impl TrainRecipe {
             posterior_temperature: 1.0,
             entropy_weight: 0.0,
             average_from: None,
+            choose_spread: Vec::new(),
             l2: 0.0,
             l2_norms: true,
             clip_norm: None,

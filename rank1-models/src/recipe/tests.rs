@@ -47,6 +47,7 @@ kl_annealing = { steps = 5 }
 posterior_temperature = 0.5
 entropy_weight = 0.1
 average_from = 0.75
+choose_spread = [0.1, 0.3]
 l2 = 0.1
 clip_norm = 1.0
 early_stopping = { patience = 3, every = { steps = 2 } }

@@ -7,6 +7,7 @@ mod batches;
 mod feed;
 mod history;
 mod spike;
+mod spread;
 mod state;
 mod step;
 
@@ -261,6 +262,9 @@ impl<'a> Run<'a> {
         }
         state.history.push(record);
         state.finished = state.step() >= self.lengths.end || self.exhausted(state);
+        if state.finished && !self.recipe.train.choose_spread.is_empty() {
+            self.choose_spread(state)?;
+        }
         Ok(())
     }
 
@@ -271,24 +275,21 @@ impl<'a> Run<'a> {
     fn validate(&mut self, state: &mut TrainState, record: &mut EpochRecord) -> Result<(), Error> {
         let Some(rows) = self.sets.validation else { return Ok(()) };
         let last = state.step() - 1;
-        let nll = self.validation_nll(state, rows).map_err(|e| e.of_training(last, self.epoch_of(last)))?;
+        let parameters = state.of_step().to_vec();
+        let nll = self.validation_nll(&parameters, state.seed, rows).map_err(|e| e.of_training(last, self.epoch_of(last)))?;
         record.valid_nll = Some(nll);
         if self.recipe.train.early_stopping.is_some()
             && state.step() >= self.lengths.judged_from
             && nll.is_finite()
             && state.best.as_ref().is_none_or(|best| nll < best.nll)
         {
-            state.best = Some(Best { step: state.step(), nll, parameters: state.of_step().to_vec() });
+            state.best = Some(Best { step: state.step(), nll, parameters });
         }
         Ok(())
     }
 
-    fn validation_nll(&mut self, state: &TrainState, rows: Rows<'_>) -> Result<f64, Error> {
-        let trained = TrainedNetwork {
-            network: self.network.clone(),
-            parameters: state.of_step().into(),
-            seed: state.seed,
-        };
+    fn validation_nll(&mut self, parameters: &[f32], seed: u64, rows: Rows<'_>) -> Result<f64, Error> {
+        let trained = TrainedNetwork { network: self.network.clone(), parameters: parameters.into(), seed };
         let predictive = predict(
             std::slice::from_ref(&trained),
             std::slice::from_mut(self.stepper.engine()),
