@@ -24,8 +24,9 @@ fn equal_rows_are_equal_and_a_row_alone_is_as_among_others() {
         let data = crate::workbench::TABLE;
         let train = "epochs = 20";
         bench.write("recipe.toml", Toy { data, method, train, ..Toy::default() }.text());
-        bench.train("own", &[]);
-        bench.train("shared", &["--set", "predict.draws=shared"]);
+        bench.train("own", &["--set", "predict.draws=per_row"]);
+        // The default.
+        bench.train("shared", &[]);
         bench.train("cut", &["--set", "predict.draws=shared", "--set", "predict.chunk_rows=5"]);
         let row = "0.5000,1.0000,green\n";
         let other = "-0.3000,2.0000,red\n";
@@ -41,7 +42,7 @@ fn equal_rows_are_equal_and_a_row_alone_is_as_among_others() {
         let adaptive =
             predictions(&bench, "shared", "many.csv", &["--standard-error", "1e6", "--samples", "8"]);
         assert!(adaptive[..20].iter().all(|row| *row == adaptive[0]), "{method}");
-        // By default rows draw for themselves.
+        // On request rows draw for themselves.
         let own = predictions(&bench, "own", "many.csv", &[]);
         assert!(own[..20].iter().any(|row| *row != own[0]), "{method}");
         assert_eq!(predictions(&bench, "shared", "many.csv", &["--draws", "per_row"]), own, "{method}");
