@@ -73,7 +73,10 @@ fn summary(column: &Column, missing: usize) -> ColumnSummary {
         }
         ColumnKind::Date(date) => {
             let times = if date.times { " and times" } else { "" };
-            (format!("dates{times} ({})", date.format.pattern()), "data.categorical makes levels of it")
+            (
+                format!("dates{times} ({})", date.format.pattern()),
+                "data.dates, or data.categorical makes levels of it",
+            )
         }
     };
     let filling = if missing > 0 { column.kind.missing_shown() } else { String::new() };

@@ -69,7 +69,12 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
         let key = "train.choose_spread";
         let has_scales = matches!(m.network(), Method::Rank1(m) if m.posterior.n_scales(1) == 1);
         let got = format!("{:?}", t.choose_spread);
-        v.need(has_scales, key, "a rank1 method whose posterior has trained scales beside this key", m.label());
+        v.need(
+            has_scales,
+            key,
+            "a rank1 method whose posterior has trained scales beside this key",
+            m.label(),
+        );
         v.need(t.early_stopping.is_some(), key, "train.early_stopping beside this key", "none");
         v.need(t.choose_spread.iter().all(|s| *s > 0.0 && s.is_finite()), key, "numbers above 0", got);
     }

@@ -47,7 +47,6 @@ kl_annealing = { steps = 5 }
 posterior_temperature = 0.5
 entropy_weight = 0.1
 average_from = 0.75
-choose_spread = [0.1, 0.3]
 l2 = 0.1
 clip_norm = 1.0
 early_stopping = { patience = 3, every = { steps = 2 } }
@@ -104,6 +103,31 @@ fn known_keys_are_those_of_the_types() {
     for (name, value) in [clinical, images].iter().flat_map(|table| table["data"].as_table().unwrap()) {
         written["data"].as_table_mut().unwrap().entry(name).or_insert_with(|| value.clone());
     }
+    // Keys that do not go together with those above, or with each other.
+    let table = "data={ set = \"csv\", file = \"t.csv\", target = \"y\", unknown = \"own_level\" }";
+    for (section, key, value) in [
+        ("data", "rare_below", "3"),
+        ("data", "booleans", "true"),
+        ("data", "dates", "parts"),
+        ("data", "date_columns", "[\"d\"]"),
+        ("data", "day_first", "true"),
+        ("data", "leave_out_useless", "true"),
+        ("data", "keep", "[\"k\"]"),
+        ("data", "numbers", "quantiles"),
+        ("data", "time_column", "t"),
+        ("data", "group_column", "g"),
+        ("data", "part_column", "p"),
+        ("data", "rows_file", "r.json"),
+        ("data", "validation_file", "v.csv"),
+        ("data", "test_file", "t.csv"),
+        ("train", "choose_spread", "[0.1, 0.3]"),
+    ] {
+        let set = [table, &format!("{section}.{key}={value}")].map(|o| o.parse::<Override>().unwrap());
+        let more: Table = parse(FULL, &set).unwrap().to_toml().parse().unwrap();
+        let value =
+            more[section].get(key).unwrap_or_else(|| panic!("{section}.{key} is not written")).clone();
+        written[section].as_table_mut().unwrap().insert(key.into(), value);
+    }
     let mut problems = Vec::new();
     unknown(&written, &mut problems);
     assert_eq!(problems, Vec::new(), "a field that KNOWN_KEYS does not list");
@@ -127,6 +151,14 @@ fn entropies_averages_and_rows_of_shifts_have_their_ranges() {
             "train.entropy_weight: expected a finite number, at least 0, got -1",
         ),
         (["train.average_from=1.0", "seed=1"], "train.average_from: expected a fraction in [0, 1), got 1"),
+        (
+            ["method={ kind = \"rank1\" }", "train.choose_spread=[0.1, 0.0]"],
+            "train.choose_spread: expected numbers above 0, got [0.1, 0.0]",
+        ),
+        (
+            ["method={ kind = \"rank1\", posterior = \"point_mass\" }", "train.choose_spread=[0.1]"],
+            "train.choose_spread: expected a rank1 method whose posterior has trained scales beside this key, got rank-1 point_mass",
+        ),
         (["evaluate.shift_rows=0", "seed=1"], "evaluate.shift_rows: expected at least 1, got 0"),
     ] {
         assert_eq!(problems(FULL, &sets), [expected]);

@@ -276,7 +276,9 @@ impl<'a> Run<'a> {
         let Some(rows) = self.sets.validation else { return Ok(()) };
         let last = state.step() - 1;
         let parameters = state.of_step().to_vec();
-        let nll = self.validation_nll(&parameters, state.seed, rows).map_err(|e| e.of_training(last, self.epoch_of(last)))?;
+        let nll = self
+            .validation_nll(&parameters, state.seed, rows)
+            .map_err(|e| e.of_training(last, self.epoch_of(last)))?;
         record.valid_nll = Some(nll);
         if self.recipe.train.early_stopping.is_some()
             && state.step() >= self.lengths.judged_from
