@@ -61,7 +61,7 @@ fn what_columns_are_taken_for_is_told_with_the_key_that_changes_it() {
     let words = ["fit", "table.csv", "--target", "y", "--out", "run"];
     let ran = bench.succeed(&[&words[..], &SMALL].concat());
     let lines =
-        ["when: ", "data.dates", "kind: 3 levels", "paid: a truth value", "`id`", "data.leave_out_useless"];
+        ["when: ", "data.dates", "kind: 3 levels", "paid: a truth value", "`id`", "data.keep keeps columns"];
     assert_says(&ran.stderr, &lines);
     assert_says(&ran.stderr, &["next: rank1 predict run --input NEW.csv"]);
 }

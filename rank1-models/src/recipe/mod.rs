@@ -5,6 +5,7 @@
 
 mod builder;
 mod check;
+mod check_images;
 mod check_sizes;
 mod check_table;
 mod data;
