@@ -46,7 +46,7 @@ pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Meas
     let prior = table(&[("family", "normal".into()), ("mean", 1.0.into()), ("std", 0.3.into())]);
     let method = table(&[
         ("kind", "rank1".into()),
-        ("members", 16.into()),
+        ("members", 8.into()),
         ("posterior", "normal".into()),
         ("prior", Value::Table(prior)),
         ("granularity", "per_batch".into()),
