@@ -40,16 +40,17 @@ pub fn run(args: &FitArgs) -> Result<()> {
     if !args.recipe_only && !args.quiet {
         tell_columns(&source);
     }
-    let compute = Compute::open(DeviceNames::default())?;
-    let measured = default_model::measure(&draft, &source, &compute, args.minutes * 60.0)
-        .with_context(|| args.table.display().to_string())?;
     let run = args.out.clone().unwrap_or_else(|| default_run(args));
     let begun = run.join("recipe.toml");
-    // A run that goes on keeps the length that was measured when it began.
-    let recipe = match args.resume && begun.exists() {
-        true => recipe_file::read(&begun, &[])?,
-        false => self::draft(args, Some(&measured))?,
-    };
+    let compute = Compute::open(DeviceNames::default())?;
+    let mut measured = default_model::measure(&draft, &source, &compute, args.minutes * 60.0)
+        .with_context(|| args.table.display().to_string())?;
+    if args.resume && begun.exists() {
+        // A run that goes on keeps the length that was measured when it began; all else must be as it was.
+        let before = recipe_file::read(&begun, &[])?;
+        measured.steps = before.get().train.steps.unwrap_or(measured.steps);
+    }
+    let recipe = self::draft(args, Some(&measured))?;
     if args.recipe_only {
         return tables::print_text(&recipe.to_toml());
     }

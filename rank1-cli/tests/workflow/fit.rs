@@ -37,6 +37,20 @@ fn the_recipe_that_fit_makes_is_complete_and_gives_the_same_bytes() {
 }
 
 #[test]
+fn a_run_goes_on_with_the_length_it_began_with_and_with_nothing_else_changed() {
+    let bench = bench();
+    let words = ["fit", "table.csv", "--target", "y", "--quiet", "--out", "run", "--set", "model.width=8"];
+    // A length that is measured, and so another one each time.
+    let short = [&words[..], &["--minutes", "0.001"]].concat();
+    bench.succeed(&short);
+    let recipe = bench.read("run/recipe.toml");
+    bench.succeed(&[&words[..], &["--minutes", "5", "--resume"]].concat());
+    assert_eq!(bench.read("run/recipe.toml"), recipe);
+    let line = bench.refused(&[&short[..], &["--resume", "--set", "method.members=3"]].concat());
+    assert_says(&line, &["was started with another recipe"]);
+}
+
+#[test]
 fn a_recipe_alone_is_printed_and_nothing_is_written() {
     let bench = bench();
     let words = ["fit", "table.csv", "--target", "y", "--recipe-only"];

@@ -1,6 +1,6 @@
 //! A number times a vector of its feature, plus another.
 
-use super::same_length;
+use crate::error::check_len;
 use crate::{Error, Real};
 
 /// Linear embeddings: `out[b, f] = x[b, f] weight[f] + bias[f]`.
@@ -17,9 +17,9 @@ pub struct Linear<'a, F> {
 impl<F: Real> Linear<'_, F> {
     fn check(&self, op: &'static str, x: &[F], out: usize) -> Result<usize, Error> {
         let n = self.weight.len() / self.width;
-        same_length(op, "bias", self.weight.len(), self.bias.len())?;
-        same_length(op, "out", x.len() * self.width, out)?;
-        same_length(op, "x", x.len() / n.max(1) * n, x.len())?;
+        check_len(op, "bias", self.bias.len(), self.weight.len())?;
+        check_len(op, "out", out, x.len() * self.width)?;
+        check_len(op, "x", x.len(), x.len() / n.max(1) * n)?;
         Ok(n)
     }
 

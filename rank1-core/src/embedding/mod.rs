@@ -19,15 +19,6 @@ pub use linear::Linear;
 pub use periodic::Periodic;
 pub use piecewise::{PiecewiseLinear, encode};
 
-use crate::Error;
-
-fn same_length(op: &'static str, argument: &'static str, expected: usize, got: usize) -> Result<(), Error> {
-    if expected == got {
-        return Ok(());
-    }
-    Err(Error::ShapeMismatch { op, argument, expected: vec![expected], got: vec![got] })
-}
-
 /// `max(0, v)` of every value.
 pub fn relu<F: crate::Real>(values: &mut [F]) {
     values.iter_mut().for_each(|v| *v = v.max(F::zero()));

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use super::same_length;
+use crate::error::check_len;
 use crate::{Error, Real};
 
 /// Periodic embeddings: `out[b, f] = [cos a, sin a] weight[f] + bias[f]` with `a = 2 pi frequencies[f] x[b, f]`.
@@ -27,10 +27,10 @@ impl<F: Real> Periodic<'_, F> {
         let n = self.frequencies.len() / self.n_frequencies;
         let layers = self.bias.len() / self.width;
         let layers = if layers == 1 { 1 } else { n };
-        same_length(OP, "bias", layers * self.width, self.bias.len())?;
-        same_length(OP, "weight", layers * 2 * self.n_frequencies * self.width, self.weight.len())?;
-        same_length(OP, "x", x.len() / n.max(1) * n, x.len())?;
-        same_length(OP, "out", x.len() * self.width, out)?;
+        check_len(OP, "bias", self.bias.len(), layers * self.width)?;
+        check_len(OP, "weight", self.weight.len(), layers * 2 * self.n_frequencies * self.width)?;
+        check_len(OP, "x", x.len(), x.len() / n.max(1) * n)?;
+        check_len(OP, "out", out, x.len() * self.width)?;
         Ok((n, layers))
     }
 

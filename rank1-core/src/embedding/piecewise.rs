@@ -3,7 +3,8 @@
 //! The code of a number in bin t is one for every bin before, its place in bin t, and zero after. Its product with a matrix
 //! is a sum of rows; sums of the first rows are made once, so that a number costs one row and not one for each bin.
 
-use super::{Edges, same_length};
+use super::Edges;
+use crate::error::check_len;
 use crate::{Error, Real};
 
 /// Piecewise-linear embeddings without a bias: `out[b, f] = code(x[b, f]) weight[f]`.
@@ -44,9 +45,9 @@ impl<F: Real> PiecewiseLinear<'_, F> {
     fn check(&self, x: &[F], out: usize) -> Result<usize, Error> {
         const OP: &str = "embedding::PiecewiseLinear";
         let n = self.edges.n_features();
-        same_length(OP, "weight", self.edges.n_bins() * self.width, self.weight.len())?;
-        same_length(OP, "x", x.len() / n.max(1) * n, x.len())?;
-        same_length(OP, "out", x.len() * self.width, out)?;
+        check_len(OP, "weight", self.weight.len(), self.edges.n_bins() * self.width)?;
+        check_len(OP, "x", x.len(), x.len() / n.max(1) * n)?;
+        check_len(OP, "out", out, x.len() * self.width)?;
         Ok(n)
     }
 

@@ -78,6 +78,13 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
             "a rank1 method whose posterior has trained scales beside this key",
             m.label(),
         );
+        let searches = r.search.as_ref().is_some_and(|search| !search.is_empty());
+        v.need(
+            !searches,
+            key,
+            "no [search] beside this key: its winner is trained on the validation rows too",
+            "one",
+        );
         v.need(t.early_stopping.is_some(), key, "train.early_stopping beside this key", "none");
         v.need(t.choose_spread.iter().all(|s| *s > 0.0 && s.is_finite()), key, "numbers above 0", got);
     }

@@ -122,7 +122,8 @@ fn known_keys_are_those_of_the_types() {
         ("data", "test_file", "t.csv"),
         ("train", "choose_spread", "[0.1, 0.3]"),
     ] {
-        let set = [table, &format!("{section}.{key}={value}")].map(|o| o.parse::<Override>().unwrap());
+        let set =
+            [table, "search={}", &format!("{section}.{key}={value}")].map(|o| o.parse::<Override>().unwrap());
         let more: Table = parse(FULL, &set).unwrap().to_toml().parse().unwrap();
         let value =
             more[section].get(key).unwrap_or_else(|| panic!("{section}.{key} is not written")).clone();
@@ -143,25 +144,33 @@ fn known_keys_are_those_of_the_types() {
 fn entropies_averages_and_rows_of_shifts_have_their_ranges() {
     for (sets, expected) in [
         (
-            ["method={ kind = \"deterministic\" }", "train.entropy_weight=0.1"],
+            &["method={ kind = \"deterministic\" }", "train.entropy_weight=0.1"][..],
             "train.entropy_weight: expected 0 for a method without a posterior, got 0.1",
         ),
         (
-            ["train.entropy_weight=-1.0", "seed=1"],
+            &["train.entropy_weight=-1.0", "seed=1"],
             "train.entropy_weight: expected a finite number, at least 0, got -1",
         ),
-        (["train.average_from=1.0", "seed=1"], "train.average_from: expected a fraction in [0, 1), got 1"),
+        (&["train.average_from=1.0", "seed=1"], "train.average_from: expected a fraction in [0, 1), got 1"),
         (
-            ["method={ kind = \"rank1\" }", "train.choose_spread=[0.1, 0.0]"],
+            &["method={ kind = \"rank1\" }", "train.choose_spread=[0.1]"],
+            "train.choose_spread: expected no [search] beside this key: its winner is trained on the validation rows too, got one",
+        ),
+        (
+            &["search={}", "train.choose_spread=[0.1, 0.0]"],
             "train.choose_spread: expected numbers above 0, got [0.1, 0.0]",
         ),
         (
-            ["method={ kind = \"rank1\", posterior = \"point_mass\" }", "train.choose_spread=[0.1]"],
+            &[
+                "method={ kind = \"rank1\", posterior = \"point_mass\" }",
+                "train={ steps = 9, choose_spread = [0.1], early_stopping = { patience = 2 } }",
+                "search={}",
+            ],
             "train.choose_spread: expected a rank1 method whose posterior has trained scales beside this key, got rank-1 point_mass",
         ),
-        (["evaluate.shift_rows=0", "seed=1"], "evaluate.shift_rows: expected at least 1, got 0"),
+        (&["evaluate.shift_rows=0", "seed=1"], "evaluate.shift_rows: expected at least 1, got 0"),
     ] {
-        assert_eq!(problems(FULL, &sets), [expected]);
+        assert_eq!(problems(FULL, sets), [expected]);
     }
 }
 
