@@ -16,8 +16,8 @@ use toml::{Table, Value};
 
 use crate::source::{self, Source};
 
-/// Scales of the factors that are tried on validation rows.
-const SPREADS: [f64; 7] = [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4];
+/// Steps in which the scales of the posterior are trained, after all others.
+const SCALE_STEPS: u64 = 200;
 
 /// Most passes over the training rows.
 const PASSES: u64 = 100;
@@ -50,7 +50,7 @@ pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Meas
         ("posterior", "normal".into()),
         ("prior", Value::Table(prior)),
         ("granularity", "per_batch".into()),
-        ("dropout_rate", 1e-6.into()),
+        ("dropout_rate", 0.01.into()),
     ]);
     let optimizer =
         table(&[("kind", "adam".into()), ("learning_rate", 0.002.into()), ("weight_decay", 3e-4.into())]);
@@ -60,8 +60,8 @@ pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Meas
         ("batch_size", 256.into()),
         ("optimizer", Value::Table(optimizer)),
         ("clip_norm", 1.0.into()),
-        ("posterior_temperature", 0.0.into()),
-        ("choose_spread", Value::Array(SPREADS.map(Value::Float).to_vec())),
+        ("posterior_temperature", 0.02.into()),
+        ("scales_after", Value::Table(table(&[("steps", Value::Integer(SCALE_STEPS as i64))]))),
         ("early_stopping", Value::Table(table(&[("patience", 16.into())]))),
     ]);
     recipe.insert("model".into(), Value::Table(model));
@@ -106,6 +106,7 @@ pub fn measure(recipe: &CheckedRecipe, source: &Source, compute: &Compute, secon
     // Predictions of the validation rows after every pass, forward only.
     let judged = source.validation_rows(settings)?.len() as f64 * settings.predict.samples as f64;
     let per_step = step_seconds * (1.0 + judged / (3.0 * fitted.len() as f64));
-    let affordable = (SHARE * seconds / per_step) as u64;
+    // A step with draws is taken for two without.
+    let affordable = ((SHARE * seconds / per_step) as u64).saturating_sub(2 * SCALE_STEPS);
     Ok(Measured { step_seconds, steps: affordable.clamp(pass.min(200), PASSES * pass).max(1) })
 }

@@ -77,6 +77,7 @@ pub struct Model {
     /// Epoch records of every network.
     pub histories: Vec<Vec<EpochRecord>>,
     engines: Vec<Box<dyn Engine>>,
+    compute: Compute,
 }
 
 impl std::fmt::Debug for Model {
@@ -96,7 +97,7 @@ impl Model {
         compute: &Compute,
     ) -> Self {
         let engines = engines(recipe.get(), &networks, compute);
-        Self { document, recipe, networks, histories, engines }
+        Self { document, recipe, networks, histories, engines, compute: compute.clone() }
     }
 
     /// Opens the checkpoint of a finished run, to predict on a device.
@@ -207,6 +208,28 @@ impl Model {
             }
             Part::Streamed { images, .. } => self.predict_normalized(images as &dyn InputStream, samples),
         }
+    }
+
+    /// What the members predict at the locations of their factors, without a distribution around them; none for networks that
+    /// have none, or whose locations are not values of a factor.
+    ///
+    /// # Errors
+    /// As [`Model::predict_part`].
+    pub fn predict_part_at_locations(&mut self, part: &Part) -> Result<Option<Predictive>> {
+        let of_network = |n: &TrainedNetwork| {
+            let network = n.network.at_locations().filter(|points| *points != n.network)?;
+            Some(TrainedNetwork { network, ..n.clone() })
+        };
+        let Some(mut points) = self.networks.iter().map(of_network).collect::<Option<Vec<_>>>() else {
+            return Ok(None);
+        };
+        let mut engines = engines(self.recipe.get(), &points, &self.compute);
+        std::mem::swap(&mut self.networks, &mut points);
+        std::mem::swap(&mut self.engines, &mut engines);
+        let predictive = self.predict_part(part, 1);
+        self.networks = points;
+        self.engines = engines;
+        predictive.map(Some)
     }
 
     /// As [`Model::predict_part`], with the mixture NLL of the first S samples for every S of `steps` below `samples`, from

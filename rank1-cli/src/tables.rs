@@ -19,9 +19,10 @@ pub use network::print_summary;
 pub(crate) use network::bytes;
 
 /// Metrics in reading order, with what they are; others follow by name.
-const NAMES: [(&str, &str); 27] = [
+const NAMES: [(&str, &str); 28] = [
     ("nll", "NLL, mixture (nats)"),
     ("nll_gibbs", "NLL, average over draws (nats)"),
+    ("nll_at_locations", "NLL without the posterior's spread"),
     ("accuracy", "accuracy"),
     ("ece", "ECE, 15 bins"),
     ("mce", "MCE, 15 bins"),

@@ -11,7 +11,7 @@ mod scores;
 pub use gaussian_mixture::{GaussianMixturePredictive, Interval};
 pub use scores::ClassScores;
 
-use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, ArrayView4, ArrayViewMut1, Axis, concatenate};
+use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, ArrayView4, Axis, concatenate};
 
 use crate::metrics::checks;
 use crate::{Error, Real};
@@ -154,6 +154,9 @@ impl ClassPredictive {
 #[derive(Debug, Clone)]
 pub struct PredictiveAccumulator {
     n_samples: usize,
+    /// Sum of probabilities over all samples but the first.
+    member_sum: Array3<f64>,
+    /// Logarithm of the sum of the first and of those that are too small to be summed as they are.
     member_log_sum: Array3<f64>,
     log_prob_sum: Array2<f64>,
     entropy_sum: Array1<f64>,
@@ -180,6 +183,7 @@ impl PredictiveAccumulator {
         }
         Ok(Self {
             n_samples: 0,
+            member_sum: Array3::zeros((n_members, n_examples, n_classes)),
             member_log_sum: Array3::from_elem((n_members, n_examples, n_classes), f64::NEG_INFINITY),
             log_prob_sum: Array2::zeros((n_examples, n_classes)),
             entropy_sum: Array1::zeros(n_examples),
@@ -275,6 +279,7 @@ impl PredictiveAccumulator {
     pub fn select(&self, rows: &[usize]) -> Self {
         Self {
             n_samples: self.n_samples,
+            member_sum: self.member_sum.select(Axis(1), rows),
             member_log_sum: self.member_log_sum.select(Axis(1), rows),
             log_prob_sum: self.log_prob_sum.select(Axis(0), rows),
             entropy_sum: self.entropy_sum.select(Axis(0), rows),
@@ -297,7 +302,9 @@ impl PredictiveAccumulator {
         }
         let samples = self.n_samples as f64;
         let (k, n, c) = self.member_log_sum.dim();
-        let member_log_probs = self.member_log_sum.mapv(|v| v - samples.ln());
+        let mut member_log_probs = self.member_sum.mapv(f64::ln);
+        member_log_probs
+            .zip_mut_with(&self.member_log_sum, |sum, v| *sum = log_add_exp(*sum, *v) - samples.ln());
         let mut log_probs = Array2::from_elem((n, c), f64::NEG_INFINITY);
         for member in member_log_probs.outer_iter() {
             log_probs.zip_mut_with(&member, |sum, v| *sum = log_add_exp(*sum, *v));
@@ -313,37 +320,46 @@ impl PredictiveAccumulator {
         })
     }
 
-    /// Normalizes the rows in place and adds them to every running sum.
+    /// Normalizes the rows and adds them to every running sum.
     fn add_rows(&mut self, mut rows: Array3<f64>) {
-        for (k, mut member) in rows.outer_iter_mut().enumerate() {
-            for (n, mut row) in member.outer_iter_mut().enumerate() {
-                self.entropy_sum[n] += log_softmax_in_place(&mut row);
-                for (c, log_prob) in row.iter().enumerate() {
-                    self.log_prob_sum[[n, c]] += log_prob;
-                    let sum = &mut self.member_log_sum[[k, n, c]];
-                    *sum = log_add_exp(*sum, *log_prob);
+        let (n_examples, first) = (self.entropy_sum.len(), self.n_samples == 0);
+        let mut exponentials = vec![0.0; rows.len_of(Axis(2))];
+        let sums = self.member_sum.rows_mut().into_iter().zip(self.member_log_sum.rows_mut());
+        for (i, (mut row, (mut sum, mut log_sum))) in rows.rows_mut().into_iter().zip(sums).enumerate() {
+            let example = i % n_examples;
+            // The maximum goes first: logits near 1e6 keep their small differences.
+            let max = row.fold(f64::NEG_INFINITY, |a, b| a.max(*b));
+            let mut total = 0.0;
+            for (v, e) in row.iter_mut().zip(&mut exponentials) {
+                *v -= max;
+                *e = v.exp();
+                total += *e;
+            }
+            let (log_total, mut entropy) = (total.ln(), 0.0);
+            let mut means = self.log_prob_sum.row_mut(example);
+            let sums = means.iter_mut().zip(sum.iter_mut().zip(log_sum.iter_mut()));
+            for ((v, e), (mean, (sum, log_sum))) in row.iter().zip(&exponentials).zip(sums) {
+                let log_prob = v - log_total;
+                *mean += log_prob;
+                let prob = e / total;
+                if prob > 0.0 {
+                    entropy -= prob * log_prob;
+                }
+                // The first sample is kept to the bit.
+                if log_prob > SMALL && !first {
+                    *sum += prob;
+                } else {
+                    *log_sum = log_add_exp(*log_sum, log_prob);
                 }
             }
+            self.entropy_sum[example] += entropy;
         }
         self.n_samples += 1;
     }
 }
 
-/// Normalizes one row of log-weights and returns its entropy.
-fn log_softmax_in_place(row: &mut ArrayViewMut1<'_, f64>) -> f64 {
-    let max = row.fold(f64::NEG_INFINITY, |a, b| a.max(*b));
-    // The maximum goes first: logits near 1e6 keep their small differences.
-    row.mapv_inplace(|v| v - max);
-    let log_total = row.fold(0.0, |sum, v| sum + v.exp()).ln();
-    let mut entropy = 0.0;
-    for v in row.iter_mut() {
-        *v -= log_total;
-        if *v > f64::NEG_INFINITY {
-            entropy -= v.exp() * *v;
-        }
-    }
-    entropy
-}
+/// Log-probabilities from here down are summed as logarithms.
+const SMALL: f64 = -600.0;
 
 /// `ln(exp(a) + exp(b))`, with minus infinity as the neutral element.
 fn log_add_exp(a: f64, b: f64) -> f64 {

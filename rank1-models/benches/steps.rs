@@ -1,10 +1,11 @@
-//! Whole training steps of six small settings, and one prediction: median, least time and memory of each.
+//! Whole training steps of small settings, and predictions: median, least time and memory of each.
 //!
 //! Arguments: names of cases (default all), `--json` (one object a line), `--overhead` (beside each step that of the
 //! deterministic network on as many rows), `--profile` (one step by kind of layer instead), `--seconds N` (time per case,
 //! default 5). A step draws for every row, takes the
-//! average likelihood and the KL divergence over N, their gradient, and moves by SGD with Nesterov momentum. Every case runs
-//! in a process of its own, so that its memory is its own, on 2 threads unless `RAYON_NUM_THREADS` says otherwise.
+//! average likelihood and the KL divergence over N, their gradient, and moves by SGD with Nesterov momentum. Steps of a TabM
+//! are those of its package: AdamW, and draws, where it has some, for the batch. Every case runs in a process of its own, so
+//! that its memory is its own, on 2 threads unless `RAYON_NUM_THREADS` says otherwise.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -16,7 +17,7 @@ use rank1_core::likelihood::Likelihood;
 use rank1_models::device::Compute;
 use rank1_models::engine::Batch;
 use rank1_models::network::{InputShape, Network, NetworkShape};
-use rank1_models::predict::{TrainedNetwork, predict};
+use rank1_models::predict::{TrainedNetwork, engines, predict};
 use rank1_models::recipe::{self, Recipe};
 use rank1_models::train::{Stepper, TrainState};
 use serde_json::{Value, json};
@@ -40,13 +41,31 @@ struct Case {
     n: usize,
     /// Draws of each member for a prediction; none where the case is a training step.
     samples: Option<usize>,
+    setup: Setup,
 }
 
-const MEMBERS: usize = 4;
+/// How a case is trained.
+struct Setup {
+    method: &'static str,
+    members: usize,
+    optimizer: &'static str,
+}
+
+const FACTORS: Setup = Setup { method: RANK1, members: 4, optimizer: SGD };
+const TABM_FACTORS: Setup = Setup { method: RANK1_TABM, members: 32, optimizer: ADAMW };
+const TABM: Setup =
+    Setup { method: r#"kind = "batch_ensemble", members = 32"#, members: 32, optimizer: ADAMW };
+
+const SGD: &str = r#"kind = "sgd", learning_rate = 0.001, momentum = 0.9, nesterov = true"#;
+const ADAMW: &str = r#"kind = "adam", learning_rate = 0.002, weight_decay = 0.0003"#;
+
 const IMAGE: InputShape = InputShape::Image { height: 32, width: 32, channels: 3 };
 const MLP: &str = r#"kind = "mlp", hidden = [512, 512], activation = "relu""#;
 
-const CASES: [Case; 6] = [
+const TABM512: &str = r#"kind = "tabm", width = 512, blocks = 3, embedding = "none""#;
+const TWENTY: InputShape = InputShape::Columns { width: 20 };
+
+const CASES: [Case; 10] = [
     Case {
         name: "uci50",
         input: InputShape::Columns { width: 13 },
@@ -56,6 +75,7 @@ const CASES: [Case; 6] = [
         batch: 32,
         n: 455,
         samples: None,
+        setup: FACTORS,
     },
     Case {
         name: "mlp784",
@@ -66,6 +86,7 @@ const CASES: [Case; 6] = [
         batch: 32,
         n: 60_000,
         samples: None,
+        setup: FACTORS,
     },
     Case {
         name: "lstm48",
@@ -76,6 +97,7 @@ const CASES: [Case; 6] = [
         batch: 16,
         n: 4_000,
         samples: None,
+        setup: FACTORS,
     },
     Case {
         name: "resnet20",
@@ -86,6 +108,7 @@ const CASES: [Case; 6] = [
         batch: 32,
         n: 50_000,
         samples: None,
+        setup: FACTORS,
     },
     Case {
         name: "wrn16_2",
@@ -96,6 +119,7 @@ const CASES: [Case; 6] = [
         batch: 16,
         n: 50_000,
         samples: None,
+        setup: FACTORS,
     },
     Case {
         name: "predict1_mlp784",
@@ -106,10 +130,56 @@ const CASES: [Case; 6] = [
         batch: 1,
         n: 60_000,
         samples: Some(8),
+        setup: FACTORS,
+    },
+    Case {
+        name: "tabm512",
+        input: TWENTY,
+        model: TABM512,
+        likelihood: "categorical",
+        outputs: 10,
+        batch: 256,
+        n: 14_000,
+        samples: None,
+        setup: TABM,
+    },
+    Case {
+        name: "tabm512_rank1",
+        input: TWENTY,
+        model: TABM512,
+        likelihood: "categorical",
+        outputs: 10,
+        batch: 256,
+        n: 14_000,
+        samples: None,
+        setup: TABM_FACTORS,
+    },
+    Case {
+        name: "predict_tabm512",
+        input: TWENTY,
+        model: TABM512,
+        likelihood: "categorical",
+        outputs: 10,
+        batch: 4096,
+        n: 14_000,
+        samples: Some(1),
+        setup: TABM,
+    },
+    Case {
+        name: "predict64_mlp128",
+        input: TWENTY,
+        model: r#"kind = "mlp", hidden = [128, 128], activation = "relu""#,
+        likelihood: "categorical",
+        outputs: 10,
+        batch: 4096,
+        n: 14_000,
+        samples: Some(16),
+        setup: FACTORS,
     },
 ];
 
 const RANK1: &str = r#"kind = "rank1", members = 4, posterior = "normal", prior = { family = "normal", mean = 1.0, std = 0.1 }, sign_init = -0.5, dropout_rate = 0.01, member_kl = "sum""#;
+const RANK1_TABM: &str = r#"kind = "rank1", members = 32, posterior = "normal", prior = { family = "normal", mean = 1.0, std = 0.3 }, granularity = "per_batch", dropout_rate = 0.01"#;
 
 impl Case {
     fn find(name: &str) -> Outcome<&'static Self> {
@@ -119,9 +189,9 @@ impl Case {
     }
 
     fn recipe(&self, method: &str) -> Outcome<Recipe> {
-        let Self { name, model, likelihood, batch, .. } = self;
+        let Self { name, model, likelihood, batch, setup: Setup { optimizer, .. }, .. } = self;
         let set = if matches!(self.input, InputShape::Sequence { .. }) { "physionet2012" } else { "cifar10" };
-        let set = if model.starts_with(r#"kind = "mlp""#) { "boston" } else { set };
+        let set = if matches!(self.input, InputShape::Columns { .. }) { "boston" } else { set };
         let text = format!(
             r#"
 name = "bench/{name}"
@@ -131,7 +201,7 @@ method = {{ {method} }}
 [train]
 epochs = 1000
 batch_size = {batch}
-optimizer = {{ kind = "sgd", learning_rate = 0.001, momentum = 0.9, nesterov = true }}
+optimizer = {{ {optimizer} }}
 objective = "average_nll"
 kl_annealing = 0.5
 "#
@@ -152,7 +222,7 @@ kl_annealing = 0.5
 
     /// Prints where the time of one step goes, after some to warm up.
     fn profile(&self) -> Outcome<()> {
-        let recipe = self.recipe(RANK1)?;
+        let recipe = self.recipe(self.setup.method)?;
         let network = self.network(&recipe)?;
         let (inputs, targets) = random_batch(&network.shape, self.batch);
         let mut state = TrainState::start(&network, &recipe, recipe.seed)?;
@@ -166,7 +236,7 @@ kl_annealing = 0.5
         }
         let kinds = by_kind(&network, stepper.engine().operation_times());
         println!("-- {}", self.name);
-        print_table(whole, stepper.times(), &kinds, (self.batch * MEMBERS) as f64);
+        print_table(whole, stepper.times(), &kinds, (self.batch * self.setup.members) as f64);
         Ok(())
     }
 
@@ -180,7 +250,7 @@ kl_annealing = 0.5
         if let Some(samples) = self.samples {
             let parameters = state.parameters.as_slice().into();
             let trained = [TrainedNetwork { network: network.clone(), parameters, seed: recipe.seed }];
-            let mut engines = [Compute::default().engine(recipe.train.engine, &network)];
+            let mut engines = engines(&recipe, &trained, &Compute::default());
             return repeat(seconds, || {
                 black_box(predict(&trained, &mut engines, inputs.view(), samples, 4096)?);
                 Ok(())
@@ -215,9 +285,9 @@ fn repeat(seconds: usize, mut work: impl FnMut() -> Outcome<()>) -> Outcome<Vec<
 fn measured(name: &str, deterministic: bool, seconds: usize) -> Outcome<Value> {
     let case = Case::find(name)?;
     let (method, examples) = if deterministic {
-        (r#"kind = "deterministic""#, case.batch * MEMBERS * case.samples.unwrap_or(1))
+        (r#"kind = "deterministic""#, case.batch * case.setup.members * case.samples.unwrap_or(1))
     } else {
-        (RANK1, case.batch)
+        (case.setup.method, case.batch)
     };
     // As training runs: on a thread of the pool.
     let times = rayon::join(|| case.times(method, examples, seconds).map_err(|e| e.to_string()), || ()).0?;

@@ -259,6 +259,10 @@ impl Observer for Saver<'_> {
         }
     }
 
+    fn between(&mut self) -> Result<(), Error> {
+        interrupted(self.stop)
+    }
+
     fn spike(&mut self, spike: Spike) {
         (self.progress)(Progress::Spike { network: self.index, spike });
     }
@@ -274,7 +278,7 @@ fn fit_network<'a>(
     sets: TrainingSets<'a>,
     index: usize,
     slot: Option<Slot>,
-    options: FitOptions<'_>,
+    options: FitOptions<'a>,
     stop: &AtomicBool,
 ) -> Result<TrainState, Error> {
     interrupted(stop)?;

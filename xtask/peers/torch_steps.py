@@ -4,7 +4,7 @@ Usage: torch_steps.py CASE [--compile] [--seconds N] [--threads N]
 
 Written as a PyTorch user who wants speed would: one draw per row by the reparameterisation trick, members folded into the
 batch, channels-last images, the fused SGD of the CPU where there is one, zero_grad(set_to_none=True), inference mode for
-predictions.
+predictions. TabM is its published package, with the optimizer of its example.
 """
 
 import argparse
@@ -200,6 +200,12 @@ def setting(name):
         return Images(Wide, 2, (32, 64, 128)), image(16), classes(16), 50_000
     if name == "predict1_mlp784":
         return Mlp(784, 512, 512, 10), torch.randn(1, 784), None, 60_000
+    if name in ("tabm512", "predict_tabm512"):
+        import tabm
+
+        net = tabm.TabM.make(n_num_features=20, d_out=10, k=32, d_block=512, n_blocks=3, dropout=0.1)
+        rows = 256 if name == "tabm512" else 4096
+        return net, torch.randn(rows, 20), classes(rows), 14_000
     sys.exit(f"no case is called {name}")
 
 
@@ -210,6 +216,10 @@ def tile(x, times):
 def build(name, compiled):
     net, inputs, targets, n = setting(name)
     factors = [module for module in net.modules() if isinstance(module, Factor)]
+    if name == "tabm512":
+        return tabm_step(net, inputs, targets, compiled)
+    if name == "predict_tabm512":
+        return tabm_prediction(net, inputs, compiled)
     if name.startswith("predict"):
         samples = 8
         net.eval()
@@ -249,6 +259,41 @@ def build(name, compiled):
         loss = work(inputs, targets)
         loss.backward()
         optimizer.step()
+
+    return run
+
+
+def tabm_step(net, inputs, targets, compiled):
+    """The mean of the members' losses and AdamW."""
+
+    def objective(x, y):
+        out = net(x)
+        return F.cross_entropy(out.flatten(0, 1), y.repeat_interleave(out.shape[1]))
+
+    work = torch.compile(objective) if compiled else objective
+    parameters = list(net.parameters())
+    try:
+        optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=3e-4, fused=True)
+    except (RuntimeError, TypeError):
+        optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=3e-4)
+
+    def run():
+        optimizer.zero_grad(set_to_none=True)
+        work(inputs, targets).backward()
+        optimizer.step()
+
+    return run
+
+
+def tabm_prediction(net, inputs, compiled):
+    """The mean of the members' probabilities."""
+    net.eval()
+    predict = lambda x: torch.softmax(net(x), -1).mean(1)
+    work = torch.compile(predict) if compiled else predict
+
+    def run():
+        with torch.inference_mode():
+            work(inputs)
 
     return run
 

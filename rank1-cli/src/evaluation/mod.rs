@@ -113,6 +113,9 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
     };
     let event = request.event.or_else(|| model.event());
     measure(&predictive, part.targets(), event, &mut evaluation)?;
+    if let Some(points) = model.predict_part_at_locations(part)? {
+        evaluation.metrics.insert("nll_at_locations".into(), points.nll(part.targets())?);
+    }
     evaluation.event = event.and_then(|class| model.document.class_names.get(class).cloned());
     evaluation.constant = metrics(&model.document.constant.predictive(part.len())?, part.targets(), event)?;
     evaluation.baselines.extend(baseline(model, part, event)?);

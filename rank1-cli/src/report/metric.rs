@@ -40,6 +40,7 @@ pub(crate) const METRICS: &[Metric] = &[
     metric(&["rmse"], "RMSE", "target unit", Lower, true),
     NLL,
     metric(&["nll_gibbs", "nll_average"], "NLL, Gibbs", "nats", Lower, true),
+    metric(&["nll_at_locations"], "NLL without the posterior's spread", "nats", Lower, false),
     Metric {
         keys: &["accuracy"],
         label: "Accuracy",

@@ -69,6 +69,11 @@ fn each<D: Dimension>(
     if values.is_empty() {
         return Err(Error::Empty { op, argument });
     }
+    // Places are looked for only where there is one.
+    let holds = |&value: &f64| is_number(value) && (low..=high).contains(&value);
+    if values.iter().all(holds) {
+        return Ok(());
+    }
     for (index, &value) in values.into_dyn().indexed_iter() {
         if !is_number(value) {
             return Err(Error::NotFinite { op, argument, index: index.as_array_view().to_vec() });

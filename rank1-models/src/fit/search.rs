@@ -132,4 +132,8 @@ impl Observer for Stoppable<'_> {
     fn event(&mut self, _: &TrainState, _: bool) -> Result<(), Error> {
         Ok(())
     }
+
+    fn between(&mut self) -> Result<(), Error> {
+        interrupted(self.0)
+    }
 }

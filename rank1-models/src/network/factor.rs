@@ -1,7 +1,7 @@
 //! What a factor of a layer is: nothing, a dropout mask, or trained vectors that are points or distributions.
 
 use rank1_core::factor::ClipBounds;
-use rank1_priors::{LocationDomain, PosteriorFamily, PriorSpec};
+use rank1_priors::{Link, LocationDomain, PosteriorFamily, PriorSpec};
 
 use crate::method::{Granularity, SignInit};
 use crate::params::ParamId;
@@ -83,6 +83,15 @@ impl FactorPlan {
         }
     }
 
+    /// The factor without its distribution; none if it is a mask, or if its location is not a value of it.
+    pub(super) fn at_location(&self) -> Option<Self> {
+        match self {
+            Self::Absent => Some(Self::Absent),
+            Self::Dropout { .. } => None,
+            Self::Trained(factor) => Some(Self::Trained(factor.at_location()?)),
+        }
+    }
+
     /// Probability of a zero, if this is a dropout mask.
     #[must_use]
     pub fn dropout_rate(&self) -> Option<f64> {
@@ -103,6 +112,12 @@ impl FactorPlan {
 }
 
 impl TrainedFactor {
+    /// This factor as a point at its location, with the same parameters; none if the location is not a value of the factor.
+    fn at_location(&self) -> Option<Self> {
+        let point = Self { family: PosteriorFamily::PointMass, scale: None, clip: None, ..self.clone() };
+        (self.family.law().link == Link::Identity && point.domain() == self.domain()).then_some(point)
+    }
+
     /// Which locations the factor can have: those of a distribution lie in the support of posterior and prior.
     #[must_use]
     pub fn domain(&self) -> LocationDomain {

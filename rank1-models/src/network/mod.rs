@@ -92,6 +92,21 @@ impl Network {
         }
     }
 
+    /// This network with every factor at its location, of the same parameters; none if a weight is drawn too, or if a factor is
+    /// a mask or has a location that is not a value of it, such as that of a log-normal one.
+    #[must_use]
+    pub fn at_locations(&self) -> Option<Self> {
+        let mut points = self.clone();
+        for layer in &mut points.layers {
+            if layer.weight_plan != WeightPlan::Point {
+                return None;
+            }
+            layer.input_factor = layer.input_factor.at_location()?;
+            layer.output_factor = layer.output_factor.at_location()?;
+        }
+        Some(points)
+    }
+
     /// Number of trainable scalars.
     #[must_use]
     pub fn n_parameters(&self) -> usize {

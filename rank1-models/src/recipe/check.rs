@@ -66,28 +66,7 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
             t.entropy_weight,
         );
     }
-    if let (Some(m), Some(t)) = (&r.method, &r.train)
-        && !t.choose_spread.is_empty()
-    {
-        let key = "train.choose_spread";
-        let has_scales = matches!(m.network(), Method::Rank1(m) if m.posterior.n_scales(1) == 1);
-        let got = format!("{:?}", t.choose_spread);
-        v.need(
-            has_scales,
-            key,
-            "a rank1 method whose posterior has trained scales beside this key",
-            m.label(),
-        );
-        let searches = r.search.as_ref().is_some_and(|search| !search.is_empty());
-        v.need(
-            !searches,
-            key,
-            "no [search] beside this key: its winner is trained on the validation rows too",
-            "one",
-        );
-        v.need(t.early_stopping.is_some(), key, "train.early_stopping beside this key", "none");
-        v.need(t.choose_spread.iter().all(|s| *s > 0.0 && s.is_finite()), key, "numbers above 0", got);
-    }
+    scales_after(r, &mut v);
     if let (Some(d), Some(t)) = (&r.data, &r.train)
         && t.early_stopping.is_some()
     {
@@ -98,6 +77,25 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
             d.validation,
         );
     }
+}
+
+/// Scales that are trained last need some, and rows that judge them.
+fn scales_after(r: &Sections, v: &mut Values<'_>) {
+    let (Some(m), Some(t)) = (&r.method, &r.train) else { return };
+    let Some(after) = &t.scales_after else { return };
+    let key = "train.scales_after";
+    let has_scales = matches!(m.network(), Method::Rank1(m) if m.posterior.n_scales(1) == 1);
+    v.need(has_scales, key, "a rank1 method whose posterior has trained scales beside this key", m.label());
+    let searches = r.search.as_ref().is_some_and(|search| !search.is_empty());
+    let rule = "no [search] beside this key: its winner is trained on the validation rows too";
+    v.need(!searches, key, rule, "one");
+    v.need(t.early_stopping.is_some(), key, "train.early_stopping beside this key", "none");
+    v.need(after.steps > 0, "train.scales_after.steps", "at least 1", after.steps);
+    let rate = after.learning_rate;
+    v.need(rate > 0.0 && rate.is_finite(), "train.scales_after.learning_rate", "a number above 0", rate);
+    let all = after.multiples.iter().all(|m| *m > 0.0 && m.is_finite());
+    let got = format!("{:?}", after.multiples);
+    v.need(all, "train.scales_after.multiples", "numbers above 0", got);
 }
 
 /// What an architecture cannot have.

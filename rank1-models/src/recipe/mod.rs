@@ -123,9 +123,9 @@ pub struct TrainRecipe {
     /// Fraction of the run after which every step enters the mean of the parameters that is predicted with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average_from: Option<f64>,
-    /// Scales of all factors that are tried on the validation rows after training; the best is kept. None are tried if empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub choose_spread: Vec<f64>,
+    /// Trains factors as points first, and the scales of their posterior afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scales_after: Option<ScalesAfter>,
     /// L2 penalty: this times the sum of squares of weights and biases, not divided by N.
     #[serde(default)]
     pub l2: f64,
@@ -190,7 +190,7 @@ impl TrainRecipe {
             posterior_temperature: 1.0,
             entropy_weight: 0.0,
             average_from: None,
-            choose_spread: Vec::new(),
+            scales_after: None,
             l2: 0.0,
             l2_norms: true,
             clip_norm: None,
@@ -199,6 +199,31 @@ impl TrainRecipe {
             engine: EngineKind::default(),
         }
     }
+}
+
+/// How the scales of a posterior are trained once everything else is.
+///
+/// Until then factors are points at their locations and have no divergence. Then the scales alone minimize the objective, from
+/// their start, with the KL divergence as [`TrainRecipe::posterior_temperature`] weighs it; of their multiples, and none, the one
+/// with the lowest validation NLL is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScalesAfter {
+    /// Steps in which only scales move.
+    pub steps: u64,
+    /// Learning rate of Adam in these steps.
+    #[serde(default = "default_scales_rate")]
+    pub learning_rate: f64,
+    /// Multiples of the trained scales that validation rows choose from, beside none.
+    #[serde(default = "default_multiples")]
+    pub multiples: Vec<f64>,
+}
+
+fn default_scales_rate() -> f64 {
+    0.05
+}
+
+fn default_multiples() -> Vec<f64> {
+    vec![0.5, 1.0, 2.0]
 }
 
 /// When to stop: the parameters of the best validation are kept.

@@ -120,7 +120,7 @@ fn known_keys_are_those_of_the_types() {
         ("data", "rows_file", "r.json"),
         ("data", "validation_file", "v.csv"),
         ("data", "test_file", "t.csv"),
-        ("train", "choose_spread", "[0.1, 0.3]"),
+        ("train", "scales_after", "{ steps = 7, learning_rate = 0.1, multiples = [0.1, 0.3] }"),
     ] {
         let set =
             [table, "search={}", &format!("{section}.{key}={value}")].map(|o| o.parse::<Override>().unwrap());
@@ -153,20 +153,20 @@ fn entropies_averages_and_rows_of_shifts_have_their_ranges() {
         ),
         (&["train.average_from=1.0", "seed=1"], "train.average_from: expected a fraction in [0, 1), got 1"),
         (
-            &["method={ kind = \"rank1\" }", "train.choose_spread=[0.1]"],
-            "train.choose_spread: expected no [search] beside this key: its winner is trained on the validation rows too, got one",
+            &["method={ kind = \"rank1\" }", "train.scales_after.steps=9"],
+            "train.scales_after: expected no [search] beside this key: its winner is trained on the validation rows too, got one",
         ),
         (
-            &["search={}", "train.choose_spread=[0.1, 0.0]"],
-            "train.choose_spread: expected numbers above 0, got [0.1, 0.0]",
+            &["search={}", "train.scales_after={ steps = 9, multiples = [0.1, 0.0] }"],
+            "train.scales_after.multiples: expected numbers above 0, got [0.1, 0.0]",
         ),
         (
             &[
                 "method={ kind = \"rank1\", posterior = \"point_mass\" }",
-                "train={ steps = 9, choose_spread = [0.1], early_stopping = { patience = 2 } }",
+                "train={ steps = 9, scales_after = { steps = 9 }, early_stopping = { patience = 2 } }",
                 "search={}",
             ],
-            "train.choose_spread: expected a rank1 method whose posterior has trained scales beside this key, got rank-1 point_mass",
+            "train.scales_after: expected a rank1 method whose posterior has trained scales beside this key, got rank-1 point_mass",
         ),
         (&["evaluate.shift_rows=0", "seed=1"], "evaluate.shift_rows: expected at least 1, got 0"),
     ] {

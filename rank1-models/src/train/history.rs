@@ -39,6 +39,11 @@ impl EpochRecord {
         self.kl_by_layer = penalty.kl_by_layer().to_vec();
         self.kl = self.kl_by_layer.iter().sum();
         self.kl_per_example = self.kl / n as f64;
+        self.describe_spread(network, parameters, penalty);
+    }
+
+    /// The spread of these parameters, where it was chosen after training.
+    pub(super) fn describe_spread(&mut self, network: &Network, parameters: &[f32], penalty: &Penalty) {
         let spread = |plan: &FactorPlan| penalty.mean_scale(plan, parameters);
         self.input_spread = network.layers.iter().map(|l| spread(&l.input_factor)).collect();
         self.output_spread = network.layers.iter().map(|l| spread(&l.output_factor)).collect();

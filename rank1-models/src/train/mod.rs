@@ -6,8 +6,8 @@ mod average;
 mod batches;
 mod feed;
 mod history;
+mod scales;
 mod spike;
-mod spread;
 mod state;
 mod step;
 
@@ -21,8 +21,8 @@ use ndarray::ArrayView2;
 use rank1_core::targets::Targets;
 
 use crate::device::Compute;
-use crate::engine::Batch;
 use crate::engine::analytic::fits;
+use crate::engine::{Batch, Engine};
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::network::Network;
@@ -98,6 +98,14 @@ pub trait Observer {
     /// Whatever keeps the caller from going on, a full disk for one.
     fn event(&mut self, state: &TrainState, save: bool) -> Result<(), Error>;
 
+    /// Asked between steps after which nothing can be stored; the run then goes on from the event before.
+    ///
+    /// # Errors
+    /// Whatever keeps the caller from going on.
+    fn between(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Told once of a run, of the first spike.
     fn spike(&mut self, _: Spike) {}
 }
@@ -123,7 +131,7 @@ impl Observer for Silent {
 pub fn train<'a>(
     network: &'a Network,
     recipe: &'a Recipe,
-    compute: &Compute,
+    compute: &'a Compute,
     sets: TrainingSets<'a>,
     mut state: TrainState,
     observer: &mut dyn Observer,
@@ -180,16 +188,20 @@ struct Run<'a> {
     recipe: &'a Recipe,
     sets: TrainingSets<'a>,
     stepper: Stepper<'a>,
+    /// The network that is stepped and judged while it trains, where that is another.
+    points: Option<Network>,
+    compute: &'a Compute,
     lengths: Lengths,
     spikes: SpikeWatch,
 }
 
 impl<'a> Run<'a> {
-    fn new(network: &'a Network, recipe: &'a Recipe, compute: &Compute, sets: TrainingSets<'a>) -> Self {
+    fn new(network: &'a Network, recipe: &'a Recipe, compute: &'a Compute, sets: TrainingSets<'a>) -> Self {
         let n = sets.train.inputs.n_rows();
         let lengths = recipe.train.lengths(n, &recipe.method);
         let stepper = Stepper::new(network, recipe, compute, n);
-        Self { network, recipe, sets, stepper, lengths, spikes: SpikeWatch::default() }
+        let points = scales::trained_at_locations(network, recipe);
+        Self { network, recipe, sets, stepper, points, compute, lengths, spikes: SpikeWatch::default() }
     }
 
     /// What is left of the pass over the rows that the state is in.
@@ -209,7 +221,7 @@ impl<'a> Run<'a> {
                 observer.spike(spike);
             }
             if lengths.is_event(state.step()) {
-                self.event(state, record)?;
+                self.event(state, record, observer)?;
                 observer.event(state, lengths.is_save(state.step()) || state.finished)?;
             }
             observer.step(state, StepProgress { step: state.step(), of: lengths.end })?;
@@ -239,7 +251,12 @@ impl<'a> Run<'a> {
         Ok(record)
     }
 
-    fn event(&mut self, state: &mut TrainState, step: StepRecord) -> Result<(), Error> {
+    fn event(
+        &mut self,
+        state: &mut TrainState,
+        step: StepRecord,
+        observer: &mut dyn Observer,
+    ) -> Result<(), Error> {
         // The last update is followed by no objective that would show it.
         if let Some(&value) = state.parameters.iter().find(|v| !v.is_finite()) {
             let (step, value) = (state.step() - 1, f64::from(value));
@@ -262,8 +279,8 @@ impl<'a> Run<'a> {
         }
         state.history.push(record);
         state.finished = state.step() >= self.lengths.end || self.exhausted(state);
-        if state.finished && !self.recipe.train.choose_spread.is_empty() {
-            self.choose_spread(state)?;
+        if state.finished && self.recipe.train.scales_after.is_some() {
+            self.add_scales(state, observer)?;
         }
         Ok(())
     }
@@ -291,15 +308,14 @@ impl<'a> Run<'a> {
     }
 
     fn validation_nll(&mut self, parameters: &[f32], seed: u64, rows: Rows<'_>) -> Result<f64, Error> {
-        let trained = TrainedNetwork { network: self.network.clone(), parameters: parameters.into(), seed };
-        let predictive = predict(
-            std::slice::from_ref(&trained),
-            std::slice::from_mut(self.stepper.engine()),
-            rows.inputs,
-            self.recipe.method.n_samples(self.recipe.predict.samples.min(JUDGED_SAMPLES)),
-            self.recipe.predict.chunk_rows,
-        )?;
-        predictive.nll(rows.targets)
+        let samples = if self.points.is_some() { 1 } else { self.judged_samples() };
+        let network = self.points.as_ref().unwrap_or(self.network).clone();
+        let trained = TrainedNetwork { network, parameters: parameters.into(), seed };
+        judge(self.recipe, &trained, self.stepper.engine(), rows, samples)
+    }
+
+    fn judged_samples(&self) -> usize {
+        self.recipe.method.n_samples(self.recipe.predict.samples.min(JUDGED_SAMPLES))
     }
 
     /// Whether early stopping has run out of patience.
@@ -309,4 +325,16 @@ impl<'a> Run<'a> {
         };
         state.best.as_ref().is_some_and(|best| state.step() - best.step >= stopping.patience as u64 * every)
     }
+}
+
+/// Mean NLL of a network's predictions of held-out rows, nats.
+fn judge(
+    recipe: &Recipe,
+    trained: &TrainedNetwork,
+    engine: &mut Box<dyn Engine>,
+    rows: Rows<'_>,
+    samples: usize,
+) -> Result<f64, Error> {
+    let (networks, engines) = (std::slice::from_ref(trained), std::slice::from_mut(engine));
+    predict(networks, engines, rows.inputs, samples, recipe.predict.chunk_rows)?.nll(rows.targets)
 }

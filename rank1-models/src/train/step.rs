@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rank1_core::objective::KlAnnealing;
 
-use super::TrainState;
+use super::{TrainState, scales};
 use crate::device::Compute;
 use crate::engine::{Batch, DrawKey, Engine, NllRequest};
 use crate::error::Error;
@@ -46,6 +46,8 @@ pub struct Stepper<'a> {
     network: &'a Network,
     recipe: &'a Recipe,
     engine: Box<dyn Engine>,
+    /// Whether factors are points for now, which have no divergence.
+    at_locations: bool,
     penalty: Penalty,
     gradient: Vec<f32>,
     annealing: KlAnnealing,
@@ -65,10 +67,12 @@ impl<'a> Stepper<'a> {
     #[must_use]
     pub fn new(network: &'a Network, recipe: &'a Recipe, compute: &Compute, n_rows: usize) -> Self {
         let lengths = recipe.train.lengths(n_rows, &recipe.method);
+        let points = scales::trained_at_locations(network, recipe);
         Self {
             network,
             recipe,
-            engine: compute.engine(recipe.train.engine, network),
+            engine: compute.engine(recipe.train.engine, points.as_ref().unwrap_or(network)),
+            at_locations: points.is_some(),
             penalty: Penalty::new(network),
             gradient: vec![0.0; network.layout.len()],
             annealing: KlAnnealing { steps: lengths.annealing },
@@ -115,7 +119,7 @@ impl<'a> Stepper<'a> {
             .nll(&state.parameters, &mut self.gradient, batch, key, request)
             .map_err(|e| e.of_training(step, self.epoch_of(step)))?;
         let passed = Instant::now();
-        let kl_weight = self.annealing.kl_weight(step);
+        let kl_weight = if self.at_locations { 0.0 } else { self.annealing.kl_weight(step) };
         let weights = PenaltyWeights {
             kl: kl_weight * t.posterior_temperature / self.n_rows as f64,
             entropy: t.entropy_weight,

@@ -17,13 +17,14 @@ use crate::process::{cargo, executable};
 use crate::workspace::Workspace;
 
 const SCRIPT: &str = "xtask/peers/torch_steps.py";
-const CASES: [&str; 6] = ["uci50", "mlp784", "lstm48", "resnet20", "wrn16_2", "predict1_mlp784"];
+const CASES: [&str; 8] =
+    ["uci50", "mlp784", "lstm48", "resnet20", "wrn16_2", "predict1_mlp784", "tabm512", "predict_tabm512"];
 const HOW_TO_GET: &str = "\
 no Python with PyTorch was found (looked at RANK1_PYTHON, python3 and python). To get one:
   python3 -m venv .venv
   .venv/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu
   RANK1_PYTHON=.venv/bin/python cargo xtask bench peers
-Its compiled mode needs a C++ compiler as well.";
+Its compiled mode needs a C++ compiler as well, and the cases of TabM `pip install tabm`.";
 
 /// What either side prints for one case.
 #[derive(Debug, Clone, Copy, Deserialize)]

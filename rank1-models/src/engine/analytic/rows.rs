@@ -131,6 +131,16 @@ impl<'a, F> Source<'a, F> {
     }
 }
 
+impl<'a, F> Source<'a, F> {
+    /// The rows of one draw, of which `first` is the first.
+    pub(crate) fn block(self, first: usize, examples: usize, width: usize) -> &'a [F] {
+        match self {
+            Self::Rows(flat) => &flat[first * width..(first + examples) * width],
+            Self::Examples(inputs) => inputs.to_slice().expect("batches are contiguous by construction"),
+        }
+    }
+}
+
 /// Values below which splitting work over threads costs more than it saves.
 pub(crate) const PARALLEL_VALUES: usize = 1 << 16;
 

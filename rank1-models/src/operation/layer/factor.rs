@@ -257,6 +257,16 @@ impl<F: Real> FactorBuffers<F> {
         }
     }
 
+    /// Whether the rows of a member and sample share their draw.
+    pub(in crate::operation) fn is_shared(&self) -> bool {
+        self.rows_per_draw != RowsPerDraw::One
+    }
+
+    /// The factor of one row; nothing where there is none.
+    pub(in crate::operation) fn of_row(&self, plan: &FactorPlan, rows: Rows, row: usize) -> Option<&[F]> {
+        (!plan.is_absent()).then(|| self.row(self.draw_index(rows, row)))
+    }
+
     /// The factor of every row, `[S K B, D]`; nothing where there is none.
     pub(in crate::operation) fn rows_into(&self, plan: &FactorPlan, rows: Rows, out: &mut Vec<F>) {
         out.clear();

@@ -17,6 +17,9 @@ use crate::error::Error;
 use crate::network::{Activation, FactorPlan, Network};
 use crate::operation::activation;
 
+/// Entries of the largest weight that is multiplied by its factors, once for each draw, to spare the rows that.
+const MATRIX: usize = 1 << 16;
+
 /// What the backward pass of a layer needs from its forward pass.
 #[derive(Debug)]
 pub(in crate::operation) struct LayerBuffers<F> {
@@ -32,6 +35,8 @@ pub(in crate::operation) struct LayerBuffers<F> {
     pre: Vec<F>,
     products: ProductBuffers<F>,
     mean_field: MeanFieldBuffers<F>,
+    /// Weight of one draw with its factors in it.
+    drawn_weight: Vec<F>,
 }
 
 impl<F: Real> LayerBuffers<F> {
@@ -45,6 +50,7 @@ impl<F: Real> LayerBuffers<F> {
             pre: Vec::new(),
             products: ProductBuffers::new(),
             mean_field: MeanFieldBuffers::new(),
+            drawn_weight: Vec::new(),
         }
     }
 
@@ -73,6 +79,9 @@ impl<F: Real> LayerBuffers<F> {
         let Pass { network, parameters, rows, .. } = pass;
         let layer = &network.layers[index];
         self.draw(pass, index);
+        if self.draws_are_matrices(pass, layer) {
+            return self.forward_matrices(pass, layer, source, out);
+        }
         if folds(layer, source) {
             self.input_factor.rows_into(&layer.input_factor, rows, &mut self.folded);
         } else if unperturbed(layer, source).is_none() {
@@ -132,6 +141,63 @@ impl<F: Real> LayerBuffers<F> {
             self.pre.clear();
             self.pre.extend_from_slice(out);
             activation::apply(layer.activation, out);
+        }
+        Ok(())
+    }
+
+    /// Whether a prediction multiplies the factors of a draw into the weight. Whatever the number of rows: a row has the same
+    /// bits in any company.
+    fn draws_are_matrices(&self, pass: Pass<'_, F>, layer: &LayerPlan) -> bool {
+        let shared = |plan: &FactorPlan, factor: &FactorBuffers<F>| plan.is_absent() || factor.is_shared();
+        !pass.training
+            && layer.product == Product::Linear
+            && matches!(layer.weight_plan, WeightPlan::Point)
+            && layer.perturbation == Perturbation::Multiplicative
+            && !(layer.input_factor.is_absent() && layer.output_factor.is_absent())
+            && shared(&layer.input_factor, &self.input_factor)
+            && shared(&layer.output_factor, &self.output_factor)
+            && layer.d_in * layer.d_out <= MATRIX
+    }
+
+    /// The forward pass with one matrix for each draw.
+    fn forward_matrices(
+        &mut self,
+        pass: Pass<'_, F>,
+        layer: &LayerPlan,
+        source: Source<'_, F>,
+        out: &mut Vec<F>,
+    ) -> Result<(), Error> {
+        let Pass { network, parameters, rows, .. } = pass;
+        let (d_in, d_out) = (layer.d_in, layer.d_out);
+        let weight = network.layout.slice(parameters, layer.weight);
+        let bias = layer.bias.map(|id| network.layout.slice(parameters, id));
+        resize(out, rows.len() * d_out);
+        resize(&mut self.drawn_weight, weight.len());
+        for (block, out) in out.chunks_exact_mut(rows.examples * d_out).enumerate() {
+            let first = block * rows.examples;
+            let input = self.input_factor.of_row(&layer.input_factor, rows, first);
+            let output = self.output_factor.of_row(&layer.output_factor, rows, first);
+            let drawn = &mut self.drawn_weight[..];
+            vectorized(
+                #[inline(always)]
+                || multiply_in(weight, input, output, d_out, drawn),
+            );
+            let x = source.block(first, rows.examples, d_in);
+            self.products.forward_other(layer, x, drawn, out)?;
+            let member = bias.map(|bias| {
+                if bias.len() == d_out { bias } else { &bias[rows.member(first) * d_out..][..d_out] }
+            });
+            for_chunks(
+                if member.is_some() || layer.activation != Activation::Linear { out } else { &mut [] },
+                d_out,
+                #[inline(always)]
+                |_, out| {
+                    if let Some(bias) = member {
+                        add_bias(bias, out);
+                    }
+                    activation::apply_here(layer.activation, out);
+                },
+            );
         }
         Ok(())
     }
@@ -198,6 +264,27 @@ impl<F: Real> LayerBuffers<F> {
         self.input_factor.backward(&layer.input_factor, layer.perturbation, rows, source, below, sink);
         self.input_factor.finish(&layer.input_factor, network, parameters, gradient);
         Ok(())
+    }
+}
+
+/// `out = diag(input) W diag(output)`; a factor that is absent is one.
+#[inline(always)]
+fn multiply_in<F: Real>(
+    weight: &[F],
+    input: Option<&[F]>,
+    output: Option<&[F]>,
+    d_out: usize,
+    out: &mut [F],
+) {
+    for (i, (out, weight)) in out.chunks_exact_mut(d_out).zip(weight.chunks_exact(d_out)).enumerate() {
+        let input = input.map_or(F::one(), |input| input[i]);
+        match output {
+            Some(output) => {
+                let all = out.iter_mut().zip(weight).zip(output);
+                all.for_each(|((o, &w), &r)| *o = input * w * r);
+            }
+            None => out.iter_mut().zip(weight).for_each(|(o, &w)| *o = input * w),
+        }
     }
 }
 

@@ -54,6 +54,17 @@ impl<F: Real> ProductBuffers<F> {
         }
     }
 
+    /// `out = x W` with another weight than the layer's.
+    pub(in crate::operation) fn forward_other(
+        &mut self,
+        layer: &LayerPlan,
+        x: &[F],
+        weight: &[F],
+        out: &mut [F],
+    ) -> Result<(), Error> {
+        dense::forward(dense_shape(layer), x, weight, out, &mut self.dense)
+    }
+
     /// `d_x = d_out Wᵀ`, row by row.
     pub(in crate::operation) fn input_gradient(
         &mut self,
