@@ -5,6 +5,7 @@
 
 pub mod conv;
 pub mod diversity;
+pub mod drift;
 pub mod embedding;
 pub mod error;
 pub mod factor;
