@@ -15,6 +15,7 @@ use rank1_models::predict::Predictive;
 use rank1_models::recipe::Recipe;
 
 use crate::baseline::LinearBaseline;
+use crate::calibration::Artefact;
 use crate::model::Model;
 use crate::part::Part;
 use crate::report::input::{EntropyHistogram, Evaluation, Metrics, ShiftPoint};
@@ -53,6 +54,8 @@ pub struct Request<'a> {
     pub event: Option<usize>,
     /// Seed of random shifts.
     pub seed: u64,
+    /// The run's calibration, measured beside the predictive as it is.
+    pub calibration: Option<&'a Artefact>,
 }
 
 /// Refuses what a recipe wants measured and the rows do not allow, before anything is trained.
@@ -116,6 +119,9 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
     evaluation.event = event.and_then(|class| model.document.class_names.get(class).cloned());
     evaluation.constant = metrics(&model.document.constant.predictive(part.len())?, part.targets(), event)?;
     evaluation.baselines.extend(baseline(model, part, event)?);
+    if let Some(calibration) = request.calibration {
+        evaluation.calibrated = Some(calibration.measure(&predictive, part.targets())?);
+    }
     if request.table {
         evaluation.table = table::describe(model, part, &predictive, request)?;
     }

@@ -51,7 +51,7 @@ pub use decode::{Channels, Picture, decode_image};
 pub use draws::example_key;
 pub use error::ImageError;
 pub use folder::{FolderOptions, OnBadImage, load_image_folder, read_class_folders, read_image_folder};
-pub use folder_split::{IndexedImages, TestShare, index_own_images, read_own_images};
+pub use folder_split::{IndexedImages, TestShare, index_labeled_images, index_own_images, read_own_images};
 pub use imagenet::{ImageNetC, imagenet_train, imagenet_val};
 pub use imagenet_labels::ValLabels;
 pub use imagenet_set::ImageNet;
