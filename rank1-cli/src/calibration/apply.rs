@@ -224,3 +224,7 @@ pub(super) fn interval(
         }
     })
 }
+
+#[cfg(test)]
+#[path = "apply_tests.rs"]
+mod tests;

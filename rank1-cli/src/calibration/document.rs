@@ -1,20 +1,9 @@
-//! What `calibration.json` holds, how it is read and written, and to which model it belongs.
+//! What `calibration.json` holds.
+//!
+//! Not for reading and writing it; see `file.rs` beside this file.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
-
-use anyhow::{Context, Result, anyhow, bail};
 use rank1_core::conformal::ClassScore;
-use rank1_models::checkpoint::{FORMAT, PROGRAM, read_sealed, write_sealed};
-use rank1_models::recipe::hex;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-
-use crate::model::checkpoint_folder;
-
-/// Its name in the run folder.
-const FILE: &str = "calibration.json";
 
 /// The whole document. Numbers keep all their digits, because a threshold is one of the scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -214,79 +203,4 @@ pub struct InSample {
     pub nll: [f64; 2],
     /// ECE of 15 bins for classes, quantile calibration error for values.
     pub calibration_error: [f64; 2],
-}
-
-impl Artefact {
-    /// A document of this program for the model of a run.
-    ///
-    /// # Errors
-    /// A checkpoint that cannot be read.
-    pub fn of_run(run: &Path, rows: Rows, conformal: Conformal, in_sample: InSample) -> Result<Self> {
-        Ok(Self {
-            format: FORMAT,
-            program: PROGRAM.into(),
-            model: model_digest(run)?,
-            rows,
-            samples: 0,
-            draws: String::new(),
-            class_names: Vec::new(),
-            adjustment: None,
-            conformal,
-            in_sample,
-        })
-    }
-
-    /// The calibration of a run; none if it has none.
-    ///
-    /// # Errors
-    /// A file that was changed or belongs to another model, with the command that replaces it.
-    pub fn open(run: &Path) -> Result<Option<Self>> {
-        let path = run.join(FILE);
-        match fs::metadata(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            found => drop(found.with_context(|| format!("cannot read {}", path.display()))?),
-        }
-        let advice =
-            || format!("make it anew with `rank1 calibrate {} --data FILE`, or remove it", run.display());
-        let artefact: Self =
-            read_sealed(&path).map_err(|error| anyhow!("{:#}; {}", anyhow!(error), advice()))?;
-        if artefact.model != model_digest(run)? {
-            bail!("{}: was made for another model than the run's; {}", path.display(), advice());
-        }
-        Ok(Some(artefact))
-    }
-
-    /// Writes it in one piece.
-    ///
-    /// # Errors
-    /// A folder that cannot be written.
-    pub fn write(&self, run: &Path) -> Result<()> {
-        Ok(write_sealed(&run.join(FILE), self)?)
-    }
-
-    /// One sentence if predictions are made otherwise than those that were calibrated.
-    #[must_use]
-    pub fn difference(&self, samples: usize, draws: &str) -> Option<String> {
-        let now = format!("{samples} samples and {draws} draws");
-        let then = format!("{} samples and {} draws", self.samples, self.draws);
-        (now != then)
-            .then(|| format!("{FILE} was made with {then}, not with {now}: its coverage is not guaranteed"))
-    }
-}
-
-/// What tells one trained model from another.
-fn model_digest(run: &Path) -> Result<String> {
-    let root = checkpoint_folder(run);
-    let unreadable = || format!("cannot read {}", root.display());
-    let mut files = vec![root.join("model.json")];
-    for entry in fs::read_dir(&root).with_context(unreadable)? {
-        let manifest = entry.with_context(unreadable)?.path().join("manifest.json");
-        files.extend(manifest.is_file().then_some(manifest));
-    }
-    files.sort();
-    let mut sum = Sha256::new();
-    for file in files {
-        sum.update(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
-    }
-    Ok(hex(&sum.finalize()))
 }

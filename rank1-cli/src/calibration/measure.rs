@@ -14,7 +14,7 @@ use rank1_core::targets::Targets;
 use rank1_models::predict::Predictive;
 
 use super::apply::{Adjusted, interval, thresholds};
-use super::document::{Adjustment, Artefact, InSample, Level, Method, RowsKind};
+use super::document::{Adjustment, Artefact, InSample, Level, Method};
 use crate::report::input::Metrics;
 use crate::report::table_document::{CalibratedDocument, CalibratedLevel};
 
@@ -67,9 +67,9 @@ pub(super) fn in_sample(
 ) -> Result<InSample> {
     let of = |adjusted: &Adjusted| -> Result<[f64; 2]> {
         let metrics = metrics(adjusted, targets)?;
-        let get =
-            |keys: [&str; 2]| keys.iter().find_map(|key| metrics.get(*key)).copied().unwrap_or(f64::NAN);
-        Ok([get(["nll", "nll"]), get(["ece", "quantile_calibration_error"])])
+        let get = |key: &str| metrics.get(key).copied();
+        let error = get("ece").or_else(|| get("quantile_calibration_error"));
+        Ok([get("nll").unwrap_or(f64::NAN), error.unwrap_or(f64::NAN)])
     };
     let before = of(&Adjusted::of(predictive, None)?)?;
     let after = of(&Adjusted::of(predictive, adjustment)?)?;
@@ -93,7 +93,6 @@ fn metrics(adjusted: &Adjusted, targets: &Targets) -> Result<Metrics> {
             let pit = mixture.cdf(values.view())?;
             Ok(Metrics::from([
                 ("nll".into(), density_nll(mixture, values.view())?),
-                ("crps".into(), crps(mixture, values.view())?),
                 ("quantile_calibration_error".into(), quantile_calibration_error(pit.view(), levels.view())?),
             ]))
         }
@@ -107,7 +106,11 @@ impl Artefact {
     /// # Errors
     /// Targets or predictions of the other kind.
     pub fn measure(&self, predictive: &Predictive, targets: &Targets) -> Result<CalibratedDocument> {
-        let metrics = metrics(&self.adjust(predictive)?, targets)?;
+        let adjusted = self.adjust(predictive)?;
+        let mut metrics = metrics(&adjusted, targets)?;
+        if let (Adjusted::Values { mixture, .. }, Targets::Values(values)) = (&adjusted, targets) {
+            metrics.insert("crps".into(), crps(mixture, values.view())?);
+        }
         let level = |level: &Level| -> Result<CalibratedLevel> {
             let (observed, size, n_empty) = match (predictive, targets) {
                 (Predictive::Classes(p), Targets::Classes { labels, .. }) => {
@@ -129,7 +132,7 @@ impl Artefact {
         Ok(CalibratedDocument {
             rows: self.rows.name.clone(),
             n_rows: self.rows.n,
-            same_as_test: self.rows.kind == RowsKind::Test,
+            in_sample: false,
             map: self.adjustment.as_ref().map(ToString::to_string),
             method: self.conformal.method.name().into(),
             per_class: self.conformal.per_class,

@@ -5,6 +5,7 @@
 
 mod apply;
 mod document;
+mod file;
 mod fit;
 mod measure;
 

@@ -54,7 +54,9 @@ fn rows(args: &CalibrateArgs, model: &Model) -> Result<(Part, RowsKind, String)>
                 overrides: &args.overrides,
             };
             let part = labelled::read(model, "--data", &args.data, &also)?;
-            return Ok((part, RowsKind::File, args.data.display().to_string()));
+            let name = args.data.display().to_string();
+            let set = args.stays.map(|letter| format!("{name} {}", SplitName::Set(letter)));
+            return Ok((part, RowsKind::File, set.unwrap_or(name)));
         }
     };
     if args.labels.is_some() || args.stays.is_some() || !args.overrides.is_empty() {

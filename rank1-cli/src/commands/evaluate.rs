@@ -121,6 +121,9 @@ fn evaluate_file(
     event: Option<usize>,
     calibration: Option<&Artefact>,
 ) -> Result<()> {
+    if model.document.scaler.is_some() {
+        bail!("--input: clinical stays are measured by --data DIR --split set-X");
+    }
     let reading = LabelledFile { labels: args.labels.as_deref(), stays: None, overrides: &args.overrides };
     let mut part = labelled::read(model, "--input", file, &reading)?;
     let recipe = model.recipe.get().clone();

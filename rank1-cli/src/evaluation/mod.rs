@@ -16,10 +16,11 @@ use rank1_models::recipe::Recipe;
 
 use crate::baseline::LinearBaseline;
 use crate::calibration::Artefact;
+use crate::labelled;
 use crate::model::Model;
 use crate::part::Part;
 use crate::report::input::{EntropyHistogram, Evaluation, Metrics, ShiftPoint};
-use crate::report::table_document::BaselineDocument;
+use crate::report::table_document::{BaselineDocument, CalibratedDocument};
 use crate::shift::{InputShift, Rows};
 use crate::source::Source;
 
@@ -120,7 +121,9 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
     evaluation.constant = metrics(&model.document.constant.predictive(part.len())?, part.targets(), event)?;
     evaluation.baselines.extend(baseline(model, part, event)?);
     if let Some(calibration) = request.calibration {
-        evaluation.calibrated = Some(calibration.measure(&predictive, part.targets())?);
+        let found = calibration.measure(&predictive, part.targets())?;
+        let in_sample = part.len() == found.n_rows && labelled::digest(part)? == calibration.rows.sha256;
+        evaluation.calibrated = Some(CalibratedDocument { in_sample, ..found });
     }
     if request.table {
         evaluation.table = table::describe(model, part, &predictive, request)?;

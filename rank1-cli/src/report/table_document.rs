@@ -140,9 +140,9 @@ pub struct CalibratedDocument {
     pub rows: String,
     /// How many.
     pub n_rows: usize,
-    /// Whether those are the run's test rows, so that numbers of the test rows are in-sample.
+    /// Whether the evaluated rows are those very rows, so that the numbers below are in-sample.
     #[serde(default)]
-    pub same_as_test: bool,
+    pub in_sample: bool,
     /// The map of the predictive; none where it is left as it is.
     #[serde(default)]
     pub map: Option<String>,

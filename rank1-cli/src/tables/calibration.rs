@@ -57,7 +57,7 @@ fn class_rows(level: &Level, table: &mut comfy_table::Table) {
 /// A stdout that takes no more.
 pub(super) fn print_calibrated(found: &CalibratedDocument, classes: bool) -> Result<()> {
     let map = found.map.as_deref().unwrap_or("no map");
-    let in_sample = if found.same_as_test { "; test rows are in-sample" } else { "" };
+    let in_sample = if found.in_sample { "; these very rows, so in-sample" } else { "" };
     say(&format!("calibrated on {} rows of {}: {map}{in_sample}", found.n_rows, found.rows))?;
     let mut table = plain(&["metric", "calibrated"]);
     for (key, name) in super::NAMES.iter().filter(|(key, _)| found.metrics.contains_key(*key)) {

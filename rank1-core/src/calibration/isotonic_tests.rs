@@ -1,3 +1,4 @@
+//! Isotonic regression by hand, and what makes it the nearest monotone function.
 #![allow(clippy::unwrap_used)]
 
 use approx::assert_relative_eq;

@@ -1,3 +1,4 @@
+//! Conformal intervals by hand, nested in coverage, in any unit.
 #![allow(clippy::unwrap_used)]
 
 use ndarray::{Array1, array};

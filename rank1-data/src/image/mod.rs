@@ -7,7 +7,7 @@
 //! | sets in memory, bytes | [`Images`], [`ImageSet`] |
 //! | CIFAR-10 and CIFAR-100 as published | [`Cifar::read`] |
 //! | CIFAR-10-C, CIFAR-100-C, MNIST-C | [`CifarC`], [`MnistC`] |
-//! | class sub-folders or their archive | [`read_image_folder`], [`read_class_folders`], [`read_own_images`], [`index_own_images`] |
+//! | class sub-folders or their archive | [`read_image_folder`], [`read_class_folders`], [`read_own_images`], [`index_own_images`], [`index_labeled_images`] |
 //! | ImageNet and ImageNet-C, decoded when needed | [`ImageNet`], [`ImageNetC`], [`ImageIndex`] |
 //! | crops and flips | [`Augment`], [`Preprocess`], [`example_key`] |
 //! | batches prepared ahead | [`Prefetch`] |
