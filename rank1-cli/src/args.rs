@@ -1,5 +1,6 @@
 //! The command line as it is typed; nothing is read or decided here.
 
+mod calibrate;
 mod fit;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use rank1_data::CorruptionKind;
 use rank1_models::device::DeviceNames;
 use rank1_models::recipe::{Draws, Override};
 
+pub use calibrate::{AdjustName, CalibrateArgs, MethodName};
 pub use fit::{FitArgs, TaskName};
 
 /// Rank-1 Bayesian neural networks: train, evaluate, predict, report.
@@ -31,6 +33,8 @@ pub enum Command {
     Info(InfoArgs),
     /// Measure a finished run on a split, optionally under a shift.
     Evaluate(EvaluateArgs),
+    /// Calibrate a finished run on labelled rows it has never seen: probabilities, and intervals or sets of stated coverage.
+    Calibrate(CalibrateArgs),
     /// Predict rows of a CSV table, or images: files, folders of them, or an IDX file.
     Predict(PredictArgs),
     /// Write one self-contained HTML page about finished runs.
@@ -107,9 +111,13 @@ pub struct EvaluateArgs {
     /// Split: test, train, validation, or set-X for a lettered set of clinical stays.
     #[arg(long, default_value = "test", value_name = "SPLIT")]
     pub split: SplitName,
-    /// Measure on this table instead of a split: any file with the columns of the training table and its target.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["split", "data", "corrupted"])]
+    /// Measure on these rows instead of a split: a table with the columns of the training table and its target; for images a folder
+    /// with a sub-folder per class, or an IDX file with --labels.
+    #[arg(long, value_name = "FILE|DIR", conflicts_with_all = ["split", "data", "corrupted"])]
     pub input: Option<PathBuf>,
+    /// With --input FILE of IDX images: the IDX file of their labels.
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub labels: Option<PathBuf>,
     /// With --input: read the table otherwise than the training table: data.unknown=missing, data.missing_tokens,
     /// data.delimiter or data.decimal; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "input")]

@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod baseline;
+pub mod calibration;
 pub mod clinical;
 pub mod commands;
 pub mod constant;
@@ -14,6 +15,7 @@ pub mod evaluation;
 pub mod image_source;
 pub mod image_stream;
 pub mod json;
+pub mod labelled;
 pub mod left_out;
 pub mod memory;
 pub mod model;
@@ -26,6 +28,7 @@ pub mod recipe_file;
 pub mod report;
 pub mod run_folder;
 pub mod run_lock;
+pub mod run_split;
 pub mod run_start;
 pub mod shift;
 pub mod source;

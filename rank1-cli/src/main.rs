@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Evaluate(args) => commands::evaluate::run(args),
+        Command::Calibrate(args) => commands::calibrate::run(args),
         Command::Predict(args) => commands::predict::run(args),
         Command::Report(args) => commands::report::run(args),
         Command::Data { command } => commands::data::run(command),

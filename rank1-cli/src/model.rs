@@ -17,7 +17,7 @@ use rank1_models::predict::{
     AdaptivePredictive, AdaptiveSampling, Predictive, TrainedNetwork, engines, predict, predict_adaptively,
     predict_in_steps,
 };
-use rank1_models::recipe::{self, CheckedRecipe, Override};
+use rank1_models::recipe::{self, CheckedRecipe, Draws, Override};
 use rank1_models::train::EpochRecord;
 use serde::{Deserialize, Serialize};
 
@@ -185,6 +185,15 @@ impl Model {
     pub fn n_samples(&self, asked: Option<u32>) -> usize {
         let recipe = self.recipe.get();
         recipe.method.n_samples(asked.map_or(recipe.predict.samples, |s| s as usize))
+    }
+
+    /// Whether rows share their draws (`shared`) or have their own (`per_row`).
+    #[must_use]
+    pub fn draws(&self) -> &'static str {
+        match self.recipe.get().predict.draws {
+            Draws::Shared => "shared",
+            Draws::PerRow => "per_row",
+        }
     }
 
     /// Predicts raw rows `[N, D]`; values come out in the target's own unit.

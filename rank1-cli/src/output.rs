@@ -19,7 +19,8 @@ pub const DASH: &str = "-";
 const MOST_LINKS: usize = 40;
 
 /// Files of a run folder, beside its checkpoint, that no output may replace.
-const RUN_FILES: [&str; 5] = ["recipe.toml", "start.json", "run.json", "metrics.csv", "evaluation.json"];
+const RUN_FILES: [&str; 6] =
+    ["recipe.toml", "start.json", "run.json", "metrics.csv", "evaluation.json", "calibration.json"];
 
 /// A place to write to, as it was typed and as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

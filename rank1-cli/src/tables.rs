@@ -1,4 +1,5 @@
 //! What the command prints: tables and JSON on stdout, notes on stderr. The only place that prints.
+mod calibration;
 mod download;
 mod network;
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 use crate::json;
 use crate::report::input::{Evaluation, Metrics};
 
+pub use calibration::print_calibration;
 pub use download::print_fetched;
 pub use network::print_summary;
 
@@ -118,6 +120,9 @@ pub fn print_evaluation(e: &Evaluation) -> Result<()> {
         if let Some(reason) = &baseline.left_out {
             say(&format!("{} was left out: {reason}", baseline.label().to_lowercase()))?;
         }
+    }
+    if let Some(found) = &e.calibrated {
+        calibration::print_calibrated(found, e.metrics.contains_key("accuracy"))?;
     }
     print_many("shift", e.shifts.iter().map(|s| (format!("{} {}", s.kind, s.severity), &s.metrics)))?;
     print_many("member", e.member_metrics.iter().enumerate().map(|(k, m)| (k.to_string(), m)))

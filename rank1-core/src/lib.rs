@@ -3,6 +3,8 @@
 //! Pure functions, generic over `f32` and `f64`: no random state, no input or output, no tensor framework.
 #![forbid(unsafe_code)]
 
+pub mod calibration;
+pub mod conformal;
 pub mod conv;
 pub mod diversity;
 pub mod drift;

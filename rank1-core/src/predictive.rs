@@ -8,6 +8,7 @@ pub mod gaussian_mixture;
 mod quantile;
 mod scores;
 
+pub(crate) use density::mean_absolute;
 pub use gaussian_mixture::{GaussianMixturePredictive, Interval};
 pub use scores::ClassScores;
 

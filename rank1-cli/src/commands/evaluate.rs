@@ -9,13 +9,13 @@ use rank1_models::device::Compute;
 use rank1_models::recipe::Recipe;
 
 use crate::args::{EvaluateArgs, SplitName};
-use crate::data_file::{self, Places};
+use crate::calibration::Artefact;
 use crate::evaluation::{self, Request};
+use crate::labelled::{self, LabelledFile};
 use crate::model::Model;
-use crate::part::Part;
 use crate::report::input::Evaluation;
 use crate::shift::{InputShift, Rows};
-use crate::{clinical, own_table, run_folder, run_start, source, tables};
+use crate::{clinical, run_folder, run_split, tables};
 
 /// Evaluates and prints; the plain evaluation of the test split is also stored in the run folder.
 ///
@@ -27,8 +27,13 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let event =
         args.event.as_deref().map(|event| evaluation::event_class(event, &model.document.class_names));
     let event = event.transpose().context("--event")?;
+    let calibration = Artefact::open(&args.run)?;
+    let calibration = calibration.as_ref();
+    if let Some(note) = calibration.and_then(|c| c.difference(model.n_samples(args.samples), model.draws())) {
+        tables::note(&format!("note: {note}"));
+    }
     if let Some(file) = &args.input {
-        return evaluate_file(args, &mut model, file, event);
+        return evaluate_file(args, &mut model, file, event, calibration);
     }
     if let Some(copies) = &args.corrupted {
         let samples = model.n_samples(args.samples);
@@ -42,46 +47,13 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         };
     }
     if let Some(scaler) = model.document.scaler.clone() {
-        return evaluate_stays(args, &mut model, &recipe, &scaler, event);
+        return evaluate_stays(args, &mut model, &recipe, &scaler, event, calibration);
     }
     if let SplitName::Set(_) = args.split {
         bail!("--split {}: only runs on clinical stays have lettered sets", args.split);
     }
-    let before = run_start::data_file(&args.run);
-    let places = Places { data: args.data.as_deref(), folder: Some(&args.run), before: before.as_ref() };
-    let (located, now) =
-        data_file::locate(&recipe, places).with_context(|| args.run.display().to_string())?;
-    let mut source = source::open(&located, args.data.as_deref(), args.json)?;
-    source.train = source::training_rows(&recipe, source.train)?;
-    let same = match (&source.schema, &model.document.schema) {
-        (Some(now), Some(then)) => now.has_columns_of(then),
-        (now, then) => now.is_none() && then.is_none(),
-    };
-    if !same {
-        bail!(
-            "{}: {} has other columns, levels or values than when the model was trained",
-            args.run.display(),
-            recipe.data.file.as_deref().unwrap_or(&recipe.data.set)
-        );
-    }
-    if source.class_names != model.document.class_names {
-        bail!(
-            "{}: {} has {} classes, other than the {} the model was trained on",
-            args.run.display(),
-            source.provenance,
-            source.class_names.len(),
-            model.document.class_names.len()
-        );
-    }
-    if let (Some(before), Some(now)) = (&before, &now)
-        && before.has_changed_to(now)
-    {
-        tables::note(&format!(
-            "note: {} is not as it was when the model was trained (its SHA-256 is another)",
-            now.path().display()
-        ));
-    }
-    let mut split = pick(args.split, &source.train, &source.test, || source.validation_rows(&recipe))?;
+    let source = run_split::open(&model, &args.run, args.data.as_deref(), args.json)?;
+    let mut split = run_split::pick(args.split, &source, &recipe)?;
     if let Some(text) = &args.shift {
         split = split.shifted(text.parse::<InputShift>()?, source.rows(), recipe.seed)?;
     }
@@ -106,6 +78,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         table: plain,
         event,
         seed: recipe.seed,
+        calibration,
     };
     let evaluation = evaluation::evaluate(&mut model, &split, &request)?;
     if args.json {
@@ -140,19 +113,19 @@ fn asked_severities(given: &[u8]) -> Result<Option<Vec<u8>>> {
     Ok((!given.is_empty()).then(|| given.to_vec()))
 }
 
-/// Any labelled table with the columns of the training table; nothing is stored.
-fn evaluate_file(args: &EvaluateArgs, model: &mut Model, file: &Path, event: Option<usize>) -> Result<()> {
-    let Some(schema) = model.document.schema.clone() else {
-        bail!("--input: only runs on tables are measured on a file, {} is none", args.run.display());
-    };
-    let schema = schema.with_reading(&own_table::changes(&args.overrides)?);
-    if !file.is_file() {
-        // It is read twice, for its notes and for its rows.
-        let reason = if file.exists() { "expected a file" } else { "no such file" };
-        bail!("--input {}: {reason}", file.display());
+/// Any labelled rows that the model can read; nothing is stored.
+fn evaluate_file(
+    args: &EvaluateArgs,
+    model: &mut Model,
+    file: &Path,
+    event: Option<usize>,
+    calibration: Option<&Artefact>,
+) -> Result<()> {
+    if model.document.scaler.is_some() {
+        bail!("--input: clinical stays are measured by --data DIR --split set-X");
     }
-    let mut part = Part::from(schema.read(file)?);
-    schema.read_inputs(file)?.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
+    let reading = LabelledFile { labels: args.labels.as_deref(), stays: None, overrides: &args.overrides };
+    let mut part = labelled::read(model, "--input", file, &reading)?;
     let recipe = model.recipe.get().clone();
     if let Some(text) = &args.shift {
         let rows = Rows { image: model.document.image, layout: model.document.layout };
@@ -168,6 +141,7 @@ fn evaluate_file(args: &EvaluateArgs, model: &mut Model, file: &Path, event: Opt
         table: args.json,
         event,
         seed: recipe.seed,
+        calibration,
         ..Request::default()
     };
     let evaluation = evaluation::evaluate(model, &part, &request)?;
@@ -181,21 +155,12 @@ fn evaluate_stays(
     recipe: &Recipe,
     scaler: &PhysionetScaler,
     event: Option<usize>,
+    calibration: Option<&Artefact>,
 ) -> Result<()> {
     if args.shift.is_some() {
         bail!("--shift: no shift is defined for clinical sequences");
     }
-    let root = args.data.as_deref();
-    let split = match args.split {
-        SplitName::Test => clinical::stays(root, None, scaler)?.into(),
-        SplitName::Set(set) => clinical::stays(root, Some(set), scaler)?.into(),
-        SplitName::Train | SplitName::Validation => {
-            let train = source::training_rows(recipe, clinical::stays(root, Some('a'), scaler)?.into())?;
-            pick(args.split, &train, &train, || {
-                source::validation_rows(&recipe.data, recipe.seed, train.len())
-            })?
-        }
-    };
+    let split = run_split::stays(args.data.as_deref(), args.split, recipe, scaler)?;
     let split_name = args.split.to_string();
     let request = Request {
         set: clinical::PHYSIONET,
@@ -204,27 +169,9 @@ fn evaluate_stays(
         curves: args.split == SplitName::Test && args.samples.is_none(),
         event,
         seed: recipe.seed,
+        calibration,
         ..Request::default()
     };
     let evaluation = evaluation::evaluate(model, &split, &request)?;
     if args.json { tables::print_json(&evaluation) } else { tables::print_evaluation(&evaluation) }
-}
-
-fn pick(
-    name: SplitName,
-    train: &Part,
-    test: &Part,
-    validation: impl FnOnce() -> Result<Vec<usize>>,
-) -> Result<Part> {
-    match name {
-        SplitName::Test | SplitName::Set(_) => Ok(test.clone()),
-        SplitName::Train => Ok(train.clone()),
-        SplitName::Validation => {
-            let rows = validation()?;
-            if rows.is_empty() {
-                bail!("--split validation: the recipe has data.validation = 0, no row is held out");
-            }
-            Ok(train.select(&rows))
-        }
-    }
 }

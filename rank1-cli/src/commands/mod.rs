@@ -1,5 +1,6 @@
 //! The verbs of the command line, one file each: arguments as typed become work on the building blocks.
 
+pub mod calibrate;
 pub mod corrupt;
 pub mod data;
 pub mod evaluate;

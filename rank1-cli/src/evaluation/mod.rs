@@ -15,10 +15,12 @@ use rank1_models::predict::Predictive;
 use rank1_models::recipe::Recipe;
 
 use crate::baseline::LinearBaseline;
+use crate::calibration::Artefact;
+use crate::labelled;
 use crate::model::Model;
 use crate::part::Part;
 use crate::report::input::{EntropyHistogram, Evaluation, Metrics, ShiftPoint};
-use crate::report::table_document::BaselineDocument;
+use crate::report::table_document::{BaselineDocument, CalibratedDocument};
 use crate::shift::{InputShift, Rows};
 use crate::source::Source;
 
@@ -53,6 +55,8 @@ pub struct Request<'a> {
     pub event: Option<usize>,
     /// Seed of random shifts.
     pub seed: u64,
+    /// The run's calibration, measured beside the predictive as it is.
+    pub calibration: Option<&'a Artefact>,
 }
 
 /// Refuses what a recipe wants measured and the rows do not allow, before anything is trained.
@@ -119,6 +123,11 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
     evaluation.event = event.and_then(|class| model.document.class_names.get(class).cloned());
     evaluation.constant = metrics(&model.document.constant.predictive(part.len())?, part.targets(), event)?;
     evaluation.baselines.extend(baseline(model, part, event)?);
+    if let Some(calibration) = request.calibration {
+        let found = calibration.measure(&predictive, part.targets())?;
+        let in_sample = part.len() == found.n_rows && labelled::digest(part)? == calibration.rows.sha256;
+        evaluation.calibrated = Some(CalibratedDocument { in_sample, ..found });
+    }
     if request.table {
         evaluation.table = table::describe(model, part, &predictive, request)?;
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::comparison::Claim;
 use super::error::ReportError;
 use super::history::{HistoryRow, parse_history};
-use super::table_document::{BaselineDocument, TableDocument};
+use super::table_document::{BaselineDocument, CalibratedDocument, TableDocument};
 
 /// Named numbers; a JSON `null` (how JSON spells a number that is not finite) reads as NaN.
 pub type Metrics = BTreeMap<String, f64>;
@@ -134,6 +134,9 @@ pub struct Evaluation {
     /// What was found out about the rows and columns of a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<TableDocument>,
+    /// What the run's calibration makes of the same rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated: Option<CalibratedDocument>,
 }
 
 /// One bin `[lower, upper)` of confidence.

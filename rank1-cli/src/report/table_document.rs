@@ -132,3 +132,42 @@ impl BaselineDocument {
         }
     }
 }
+
+/// What the calibration of a run makes of the evaluated rows, beside what is without it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CalibratedDocument {
+    /// The rows that the calibration was fitted to.
+    pub rows: String,
+    /// How many.
+    pub n_rows: usize,
+    /// Whether the evaluated rows are those very rows, so that the numbers below are in-sample.
+    #[serde(default)]
+    pub in_sample: bool,
+    /// The map of the predictive; none where it is left as it is.
+    #[serde(default)]
+    pub map: Option<String>,
+    /// How intervals or sets are made.
+    pub method: String,
+    /// Whether every class has its own threshold.
+    #[serde(default)]
+    pub per_class: bool,
+    /// Metrics after the map.
+    #[serde(deserialize_with = "nullable_metrics")]
+    pub metrics: Metrics,
+    /// Intervals or sets of every coverage.
+    pub levels: Vec<CalibratedLevel>,
+}
+
+/// Intervals or sets of one coverage.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CalibratedLevel {
+    /// The coverage asked for.
+    pub coverage: f64,
+    /// Share of the rows that are covered.
+    pub observed: f64,
+    /// Mean width of intervals, or mean number of classes in sets.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub size: f64,
+    /// Intervals or sets that are empty.
+    pub n_empty: usize,
+}

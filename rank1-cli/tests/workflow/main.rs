@@ -1,6 +1,7 @@
 //! What a user does: train on a table, evaluate, predict, report, look at data sets.
 #![allow(clippy::unwrap_used)]
 
+mod calibrate;
 mod classification;
 mod corruption;
 mod data;

@@ -23,6 +23,9 @@
 //! | [`density_nll`], [`gibbs_density_nll`] | mixture and average log density | [`regression`] |
 //! | [`crps`] | closed form for Gaussian mixtures | [`regression`] |
 //! | [`coverage`], [`mean_width`], [`interval_score`] | PICP, MPIW, Winkler score | [`regression`] |
+//! | [`pinball()`] | loss of stated quantiles | [`pinball`](mod@pinball) |
+//! | [`crps_weighted_gaussians`], [`crps_weighted_samples`] | CRPS of weighted predictives | [`sample_crps`] |
+//! | [`crps_above_threshold`] | CRPS of values above a threshold | [`sample_crps`] |
 //! | [`equal_mass_bins`] | what happened among examples of similar statement | [`equal_mass`] |
 //! | [`entropy`], [`decompose`] | total, aleatoric, epistemic, in nats | [`uncertainty`] |
 //! | [`decompose_variance`] | the same as variances | [`uncertainty`] |
@@ -39,9 +42,11 @@ pub mod corruption;
 pub mod equal_mass;
 pub mod general_calibration;
 pub mod ood;
+pub mod pinball;
 pub mod quantile_calibration;
 pub mod ranking;
 pub mod regression;
+pub mod sample_crps;
 pub mod selective;
 pub mod threshold_auc;
 pub mod uncertainty;
@@ -58,12 +63,16 @@ pub use corruption::{
 pub use equal_mass::{MassBin, equal_mass_bins};
 pub use general_calibration::{CalibrationFamily, general_calibration_error};
 pub use ood::{OodMetrics, OodScore, ood_metrics};
+pub use pinball::pinball;
 pub use quantile_calibration::{QuantilePoint, quantile_calibration, quantile_calibration_error};
 pub use ranking::{
     PrecisionRecallCurve, RocCurve, auc_pr_trapezoid, auroc, average_precision, fpr_at_tpr, fpr95,
     precision_recall_curve, roc_curve,
 };
-pub use regression::{coverage, crps, density_nll, gibbs_density_nll, interval_score, mae, mean_width, rmse};
+pub use regression::{
+    coverage, crps, density_nll, gibbs_density_nll, interval_score, interval_scores, mae, mean_width, rmse,
+};
+pub use sample_crps::{crps_above_threshold, crps_weighted_gaussians, crps_weighted_samples};
 pub use selective::{RiskCoverage, risk_coverage};
 pub use threshold_auc::{KERAS_THRESHOLDS, keras_auc_pr, keras_auc_roc};
 pub use uncertainty::{Uncertainty, decompose, decompose_predictive, decompose_variance, entropy};

@@ -3,7 +3,7 @@
 //! Everything in the target's own unit unless stated; quantile calibration is in
 //! [`quantile_calibration`](mod@super::quantile_calibration).
 
-use ndarray::{ArrayView1, Axis, Zip};
+use ndarray::{Array1, ArrayView1, Axis, Zip};
 
 use super::checks;
 use crate::Error;
@@ -120,7 +120,7 @@ pub fn mean_width(interval: &Interval) -> Result<f64, Error> {
     Ok((&interval.upper - &interval.lower).sum() / interval.lower.len() as f64)
 }
 
-/// Interval (Winkler) score: width, plus `2 / (1 - level)` times the distance of a target left outside.
+/// Interval (Winkler) score, mean over examples of [`interval_scores`].
 ///
 /// # Shapes
 /// Ends and `targets` `[N]`.
@@ -129,18 +129,34 @@ pub fn mean_width(interval: &Interval) -> Result<f64, Error> {
 /// As [`coverage`]; [`Error::OutOfRange`] unless `0 < level < 1`.
 ///
 /// # Source
-/// Gneiting and Raftery 2007, doi:10.1198/016214506000001437, equation 43, mean over examples.
+/// As [`interval_scores`].
 pub fn interval_score(interval: &Interval, targets: ArrayView1<'_, f64>, level: f64) -> Result<f64, Error> {
+    Ok(interval_scores(interval, targets, level)?.sum() / targets.len() as f64)
+}
+
+/// Interval (Winkler) score: width, plus `2 / (1 - level)` times the distance of a target left outside.
+///
+/// # Shapes
+/// Ends and `targets` `[N]`; returns `[N]`.
+///
+/// # Errors
+/// As [`interval_score`].
+///
+/// # Source
+/// Gneiting and Raftery 2007, doi:10.1198/016214506000001437, equation 43.
+pub fn interval_scores(
+    interval: &Interval,
+    targets: ArrayView1<'_, f64>,
+    level: f64,
+) -> Result<Array1<f64>, Error> {
     checks::open_unit("interval_score", "level", level)?;
     check_interval("interval_score", interval)?;
     check_pair("interval_score", "interval", interval.lower.view(), targets)?;
     let rate = 2.0 / (1.0 - level);
-    let total =
-        Zip::from(&interval.lower).and(&interval.upper).and(targets).fold(0.0, |sum, low, high, y| {
-            let outside = (low - y).max(y - high).max(0.0);
-            sum + (high - low) + rate * outside
-        });
-    Ok(total / targets.len() as f64)
+    Ok(Zip::from(&interval.lower).and(&interval.upper).and(targets).map_collect(|low, high, y| {
+        let outside = (low - y).max(y - high).max(0.0);
+        (high - low) + rate * outside
+    }))
 }
 
 fn check_pair(
@@ -171,7 +187,7 @@ fn check_interval(op: &'static str, interval: &Interval) -> Result<(), Error> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use approx::assert_relative_eq;
-    use ndarray::{Array1, Array2, array};
+    use ndarray::{Array2, array};
     use proptest::prelude::*;
 
     use super::*;

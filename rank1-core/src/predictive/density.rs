@@ -148,7 +148,7 @@ impl GaussianMixturePredictive {
 }
 
 /// `E|X|` of a normal variable.
-fn mean_absolute(mean: f64, sd: f64) -> f64 {
+pub(crate) fn mean_absolute(mean: f64, sd: f64) -> f64 {
     let z = mean / sd;
     2.0 * sd * normal_pdf(z) + mean * (2.0 * normal_cdf(z) - 1.0)
 }

@@ -97,6 +97,26 @@ pub fn index_own_images(
     Ok(IndexedImages { train, test, left_out })
 }
 
+/// Lists labelled images without decoding or dividing them: `<class>/<image>` of a folder, with what was left out. Which files
+/// are images is decided as for [`index_own_images`].
+///
+/// # Errors
+/// [`ImageError::NotFound`] for what is no folder, for one without class folders, and for one with parts of its own;
+/// [`ImageError::BadImage`] for a file that is no image by its name (unless they are skipped), [`ImageError::EmptyClass`],
+/// [`ImageError::NestedImages`], [`Error::Io`].
+pub fn index_labeled_images(path: &Path, options: &FolderOptions) -> Result<(ImageIndex, LeftOut), Error> {
+    if !fs::metadata(path).map_err(Error::io(path))?.is_dir() {
+        return Err(missing(path, "folder with `<class>/<image>`").into());
+    }
+    let arranged = arrange(path, options.formats)?;
+    if arranged.divided {
+        return Err(missing(path, "`<class>/<image>`: name one of its parts").into());
+    }
+    arranged.left_out.check(options.on_bad)?;
+    let [all, ..] = arranged.parts;
+    Ok((ImageIndex::from_classes(path, all)?, arranged.left_out))
+}
+
 #[cfg(test)]
 #[path = "folder_split_tests.rs"]
 mod tests;

@@ -149,3 +149,27 @@ fn files_to_predict_that_cannot_be_used_are_found_before_anything_depends_on_the
     assert_eq!(skipped[1].problem, "5 pixels wide");
     assert!(kept.name(3).ends_with("oak/04.png"));
 }
+
+#[test]
+fn labeled_images_are_listed_whole_and_only_where_nothing_divides_them() {
+    let root = undivided();
+    let options = FolderOptions::default();
+    let (index, left_out) = index_labeled_images(root.path(), &options).unwrap();
+    assert_eq!(
+        (index.len(), index.class_names(), left_out),
+        (30, &["oak", "rose"].map(String::from)[..], LeftOut::default())
+    );
+    put(root.path(), "oak/notes.txt", b"no image");
+    let refused = index_labeled_images(root.path(), &options).unwrap_err().to_string();
+    assert!(refused.contains("notes.txt"), "{refused}");
+    let skip = FolderOptions { on_bad: OnBadImage::Skip, ..options.clone() };
+    let (index, left_out) = index_labeled_images(root.path(), &skip).unwrap();
+    assert_eq!((index.len(), left_out.bad.len()), (30, 1));
+    let divided = tempfile::tempdir().unwrap();
+    put(divided.path(), "train/oak/1.png", &photo(1));
+    put(divided.path(), "test/oak/1.png", &photo(2));
+    for path in [divided.path().to_path_buf(), root.path().join("rose/00.png")] {
+        let refused = index_labeled_images(&path, &options).unwrap_err().to_string();
+        assert!(refused.contains("<class>/<image>"), "{refused}");
+    }
+}

@@ -7,7 +7,7 @@
 //! | sets in memory, bytes | [`Images`], [`ImageSet`] |
 //! | CIFAR-10 and CIFAR-100 as published | [`Cifar::read`] |
 //! | CIFAR-10-C, CIFAR-100-C, MNIST-C | [`CifarC`], [`MnistC`] |
-//! | class sub-folders or their archive | [`read_image_folder`], [`read_class_folders`], [`read_own_images`], [`index_own_images`] |
+//! | class sub-folders or their archive | [`read_image_folder`], [`read_class_folders`], [`read_own_images`], [`index_own_images`], [`index_labeled_images`] |
 //! | ImageNet and ImageNet-C, decoded when needed | [`ImageNet`], [`ImageNetC`], [`ImageIndex`] |
 //! | crops and flips | [`Augment`], [`Preprocess`], [`example_key`] |
 //! | batches prepared ahead | [`Prefetch`] |
@@ -51,7 +51,7 @@ pub use decode::{Channels, Picture, decode_image};
 pub use draws::example_key;
 pub use error::ImageError;
 pub use folder::{FolderOptions, OnBadImage, load_image_folder, read_class_folders, read_image_folder};
-pub use folder_split::{IndexedImages, TestShare, index_own_images, read_own_images};
+pub use folder_split::{IndexedImages, TestShare, index_labeled_images, index_own_images, read_own_images};
 pub use imagenet::{ImageNetC, imagenet_train, imagenet_val};
 pub use imagenet_labels::ValLabels;
 pub use imagenet_set::ImageNet;

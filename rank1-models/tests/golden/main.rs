@@ -13,6 +13,7 @@ mod bins;
 mod burn_conv;
 mod burn_dense;
 mod burn_lstm;
+mod conformal;
 mod conv;
 mod conv_trainable;
 mod dense;
@@ -35,6 +36,7 @@ mod tabm_layer;
 mod tabm_model;
 mod tabm_parameters;
 mod tabm_start;
+mod tabular_scores;
 mod trainable;
 mod wrn;
 
@@ -75,6 +77,8 @@ fn known(name: &str) -> Known {
         "num_embeddings.json" => Known::Checked(number_embedding::check),
         "tabm_linear_batch_ensemble.json" => Known::Checked(tabm_layer::check),
         "tabm_model.json" | "tabm_model_embeddings.json" => Known::Checked(tabm_model::check),
+        "conformal.json" => Known::Checked(conformal::check),
+        "tabular_scores.json" => Known::Checked(tabular_scores::check),
         "quantile_normal.json" => Known::Checked(quantile_normal::check),
         "param_counts.json" => Known::Checked(param_counts::check),
         _ if name.starts_with("wrn") => Known::Checked(wrn::check),

@@ -1,0 +1,91 @@
+//! `calibration.json` on disk: read and written as a whole, and bound to the model that it was made for.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use rank1_models::checkpoint::{FORMAT, PROGRAM, read_sealed, write_sealed};
+use rank1_models::recipe::hex;
+use sha2::{Digest, Sha256};
+
+use super::document::{Artefact, Conformal, InSample, Rows};
+use crate::model::checkpoint_folder;
+
+/// Its name in the run folder.
+const FILE: &str = "calibration.json";
+
+impl Artefact {
+    /// A document of this program for the model of a run.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be read.
+    pub fn of_run(run: &Path, rows: Rows, conformal: Conformal, in_sample: InSample) -> Result<Self> {
+        Ok(Self {
+            format: FORMAT,
+            program: PROGRAM.into(),
+            model: model_digest(run)?,
+            rows,
+            samples: 0,
+            draws: String::new(),
+            class_names: Vec::new(),
+            adjustment: None,
+            conformal,
+            in_sample,
+        })
+    }
+
+    /// The calibration of a run; none if it has none.
+    ///
+    /// # Errors
+    /// A file that was changed or belongs to another model, with the command that replaces it.
+    pub fn open(run: &Path) -> Result<Option<Self>> {
+        let path = run.join(FILE);
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            found => drop(found.with_context(|| format!("cannot read {}", path.display()))?),
+        }
+        let advice =
+            || format!("make it anew with `rank1 calibrate {} --data FILE`, or remove it", run.display());
+        let artefact: Self =
+            read_sealed(&path).map_err(|error| anyhow!("{:#}; {}", anyhow!(error), advice()))?;
+        if artefact.model != model_digest(run)? {
+            bail!("{}: was made for another model than the run's; {}", path.display(), advice());
+        }
+        Ok(Some(artefact))
+    }
+
+    /// Writes it in one piece.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn write(&self, run: &Path) -> Result<()> {
+        Ok(write_sealed(&run.join(FILE), self)?)
+    }
+
+    /// One sentence if predictions are made otherwise than those that were calibrated.
+    #[must_use]
+    pub fn difference(&self, samples: usize, draws: &str) -> Option<String> {
+        let now = format!("{samples} samples and {draws} draws");
+        let then = format!("{} samples and {} draws", self.samples, self.draws);
+        (now != then)
+            .then(|| format!("{FILE} was made with {then}, not with {now}: its coverage is not guaranteed"))
+    }
+}
+
+/// What tells one trained model from another.
+fn model_digest(run: &Path) -> Result<String> {
+    let root = checkpoint_folder(run);
+    let unreadable = || format!("cannot read {}", root.display());
+    let mut files = vec![root.join("model.json")];
+    for entry in fs::read_dir(&root).with_context(unreadable)? {
+        let manifest = entry.with_context(unreadable)?.path().join("manifest.json");
+        files.extend(manifest.is_file().then_some(manifest));
+    }
+    files.sort();
+    let mut sum = Sha256::new();
+    for file in files {
+        sum.update(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
+    }
+    Ok(hex(&sum.finalize()))
+}

@@ -1,0 +1,17 @@
+//! `calibration.json` of a run: how its predictions are calibrated, an artefact of its own beside a posterior that never changes.
+//!
+//! [`Artefact::open`] reads it, [`Artefact::block`] says what it makes of a block of predictions, [`fit()`] makes it. Maps and
+//! thresholds are rank1-core's.
+
+mod apply;
+mod document;
+mod file;
+mod fit;
+mod measure;
+
+pub use apply::{Adjusted, Block, Cells, Column};
+pub use document::{
+    Adjustment, Artefact, ClassLevel, Conformal, InSample, IsotonicKnots, Level, Method, Rows, RowsKind,
+};
+pub use fit::{Settings, check_rows, fit};
+pub use measure::percent;
