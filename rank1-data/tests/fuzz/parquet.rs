@@ -8,7 +8,7 @@ use crate::place::{Place, text};
 use crate::writing::{Column, Values, column, doubles, file_of, texts};
 
 /// What a small file may take: its decoder reserves what the header of a page announces, up to 2 GiB, before it looks at the page.
-const MOST: usize = 5 << 30;
+const MOST: usize = 3 << 30;
 
 fn columns() -> Vec<Column> {
     let days = [19_753, 19_754, 19_760, 19_800, 20_000, 20_100, 20_200, 20_300];
