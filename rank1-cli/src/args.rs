@@ -35,7 +35,7 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Calibrate a finished run on labelled rows it has never seen: probabilities, and intervals or sets of stated coverage.
     Calibrate(CalibrateArgs),
-    /// Predict rows of a CSV table, or images: files, folders of them, or an IDX file.
+    /// Predict rows of a table (CSV or Parquet), or images: files, folders of them, or an IDX file.
     Predict(PredictArgs),
     /// Write one self-contained HTML page about finished runs.
     Report(ReportArgs),
@@ -222,13 +222,24 @@ impl std::str::FromStr for DrawsName {
 pub struct PredictArgs {
     /// Run folder.
     pub run: PathBuf,
-    /// CSV table with the training table's feature columns, - for standard input; for a model of images an image file, a folder
-    /// of them, or an IDX file of gray images.
+    /// Table (CSV or Parquet) with the training table's feature columns, - for standard input; for a model of images an image
+    /// file, a folder of them, or an IDX file of gray images. Any number of rows takes the memory of a block of them.
     #[arg(long, value_name = "FILE|DIR")]
     pub input: PathBuf,
-    /// CSV file to write, - for standard output.
+    /// File to write, - for standard output. It has its name only when all rows are there.
     #[arg(long, value_name = "FILE")]
     pub output: PathBuf,
+    /// How rows are written: csv, jsonl (one JSON object a line) or parquet [default: by the ending of --output: .jsonl and
+    /// .ndjson, .parquet, otherwise csv].
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<FormatName>,
+    /// Write this column of the input too, as text and behind the number of the row; it need not be an input of the model. May
+    /// be repeated.
+    #[arg(long, value_name = "COLUMN")]
+    pub keep: Vec<String>,
+    /// Rows that are read, predicted and written at a time; bounds the memory and changes no byte of the output.
+    #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rows_per_block: u32,
     /// What to do with images that cannot be used: stop before anything is predicted, or skip, name and count them [default: as
     /// data.bad_images of the recipe, which is stop if absent].
     #[arg(long, value_name = "stop|skip")]
@@ -258,6 +269,25 @@ pub struct PredictArgs {
     /// Gaussian; of several, mean and standard deviation are those of their mixture.
     #[arg(long)]
     pub members: bool,
+}
+
+impl PredictArgs {
+    /// Rows of a block.
+    #[must_use]
+    pub fn rows_per_block(&self) -> usize {
+        self.rows_per_block as usize
+    }
+}
+
+/// How rows of predictions are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum FormatName {
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+    /// A Parquet file.
+    Parquet,
 }
 
 /// What to do with unusable images.

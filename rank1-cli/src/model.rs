@@ -14,8 +14,8 @@ use rank1_models::fit;
 use rank1_models::inputs::{InputStream, Inputs};
 use rank1_models::network::{Network, NetworkShape};
 use rank1_models::predict::{
-    AdaptivePredictive, AdaptiveSampling, Predictive, TrainedNetwork, engines, predict, predict_adaptively,
-    predict_in_steps,
+    AdaptivePredictive, AdaptiveSampling, Predictive, TrainedNetwork, engines, predict, predict_block,
+    predict_block_adaptively, predict_in_steps,
 };
 use rank1_models::recipe::{self, CheckedRecipe, Draws, Override};
 use rank1_models::train::EpochRecord;
@@ -292,21 +292,39 @@ impl Model {
         Ok(predictive.in_target_unit(self.document.normalizer.target())?)
     }
 
-    /// As [`Model::predict_normalized`], with up to `most` samples: each row until its standard error, in the target's own
-    /// unit, is within the bound.
+    /// Predicts a block of normalized rows that stand behind `before` others, whose draws are those that the rows have among
+    /// all of them.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn predict_block<'a>(
+        &mut self,
+        inputs: impl Into<Inputs<'a>>,
+        before: usize,
+        samples: usize,
+    ) -> Result<Predictive> {
+        let chunk = self.recipe.get().predict.chunk_rows;
+        let predictive = predict_block(&self.networks, &mut self.engines, inputs, before, samples, chunk)?;
+        Ok(predictive.in_target_unit(self.document.normalizer.target())?)
+    }
+
+    /// As [`Model::predict_block`], with up to `most` samples: each row until its standard error, in the target's own unit, is
+    /// within the bound.
     ///
     /// # Errors
     /// As [`Model::predict`], and a bound that is not above 0.
-    pub fn predict_adaptively<'a>(
+    pub fn predict_block_adaptively<'a>(
         &mut self,
         inputs: impl Into<Inputs<'a>>,
+        before: usize,
         standard_error: f64,
         most: usize,
     ) -> Result<AdaptivePredictive> {
         let chunk = self.recipe.get().predict.chunk_rows;
         let unit = self.document.normalizer.target().map_or(1.0, |scale| scale.std);
         let sampling = AdaptiveSampling { standard_error: standard_error / unit, most };
-        let found = predict_adaptively(&self.networks, &mut self.engines, inputs, sampling, chunk)?;
+        let found =
+            predict_block_adaptively(&self.networks, &mut self.engines, inputs, before, sampling, chunk)?;
         let AdaptivePredictive { predictive, samples } = found;
         Ok(AdaptivePredictive {
             predictive: predictive.in_target_unit(self.document.normalizer.target())?,

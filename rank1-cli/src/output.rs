@@ -2,8 +2,10 @@
 //!
 //! Not for the files of a run folder; see [`crate::run_folder`].
 
+mod stream;
+
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use rank1_models::Error as ModelError;
 use rank1_models::checkpoint::write_synced;
+
+pub use stream::OutputStream;
 
 /// The word that stands for standard input or output.
 pub const DASH: &str = "-";
@@ -78,6 +82,26 @@ impl Output {
             bail!("cannot write {}: it is a part of the run; choose another --output", self.typed.display());
         }
         Ok(())
+    }
+
+    /// Begins to write piece by piece; a file has its name only when the stream is committed.
+    ///
+    /// # Errors
+    /// A place that cannot be written.
+    pub fn begin(&self) -> Result<OutputStream> {
+        OutputStream::to(&self.place).with_context(|| self.cannot_write())
+    }
+
+    /// What an error of writing begins with.
+    #[must_use]
+    pub fn cannot_write(&self) -> String {
+        format!("cannot write {}", self.typed.display())
+    }
+
+    /// Whether it is standard output, and that is a terminal.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.place == Place::Stdout && io::stdout().is_terminal()
     }
 
     /// Writes everything: a file at once under its name, what is no file as it comes.

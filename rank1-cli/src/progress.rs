@@ -321,6 +321,20 @@ pub fn bytes(quiet: bool) -> ProgressBar {
     bar
 }
 
+/// A bar over rows, of which there may be any number; hidden where rows are written on the terminal.
+#[must_use]
+pub fn rows(length: Option<usize>, hidden: bool) -> ProgressBar {
+    let template = match length {
+        Some(_) => "{bar:30} {pos}/{len} rows {per_sec} left {eta}",
+        None => "{spinner} {pos} rows {per_sec}",
+    };
+    let bar = styled(length.map(|length| length as u64), template);
+    if hidden {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar
+}
+
 fn styled(length: Option<u64>, template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template(template) {

@@ -78,9 +78,9 @@ pub use normalize::{
 pub use shift::{Shift, ShiftKind, gaussian_noise, rotate};
 pub use split::{holdout_indices, permutation, stratified_holdout, validation_split};
 pub use table::{
-    Column, ColumnKind, ColumnSummary, CsvOptions, CsvSchema, DateColumn, DateFormat, Dates, InputGroup,
-    InputKind, LoadedParts, LoadedTable, MISSING_TOKENS, Missing, MissingPlace, PartError, PartRows, Places,
-    ReadingChanges, RowPlace, Shares, TableInputs, TableNote, TableParts, TargetKind, TestPart, TruthColumn,
-    UnknownLevels, load_parts, load_table,
+    Column, ColumnKind, ColumnSummary, CsvOptions, CsvSchema, DateColumn, DateFormat, Dates, InputBlock,
+    InputBlocks, InputGroup, InputKind, LoadedParts, LoadedTable, MISSING_TOKENS, Missing, MissingPlace,
+    ParquetError, PartError, PartRows, Places, ReadingChanges, RowPlace, Shares, TableInputs, TableNote,
+    TableParts, TargetKind, TestPart, TruthColumn, UnknownLevels, load_parts, load_table,
 };
 pub use uci::UciSet;

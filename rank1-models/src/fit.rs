@@ -278,7 +278,7 @@ fn fit_network<'a>(
     sets: TrainingSets<'a>,
     index: usize,
     slot: Option<Slot>,
-    options: FitOptions<'a>,
+    options: FitOptions<'_>,
     stop: &AtomicBool,
 ) -> Result<TrainState, Error> {
     interrupted(stop)?;

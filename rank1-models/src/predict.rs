@@ -2,7 +2,7 @@
 
 mod adaptive;
 
-pub use adaptive::{AdaptivePredictive, AdaptiveSampling, predict_adaptively};
+pub use adaptive::{AdaptivePredictive, AdaptiveSampling, predict_adaptively, predict_block_adaptively};
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -155,7 +155,23 @@ pub fn predict<'a>(
     n_samples: usize,
     chunk_rows: usize,
 ) -> Result<Predictive, Error> {
-    predict_in_steps(networks, engines, inputs, n_samples, chunk_rows, &[], &mut |_, _, _| Ok(()))
+    predict_block(networks, engines, inputs, 0, n_samples, chunk_rows)
+}
+
+/// As [`predict`], for `inputs` that stand behind `before` other rows: they draw as they do among all of them, so that the
+/// predictives of blocks are those of the whole.
+///
+/// # Errors
+/// As [`predict`].
+pub fn predict_block<'a>(
+    networks: &[TrainedNetwork],
+    engines: &mut [Box<dyn Engine>],
+    inputs: impl Into<Inputs<'a>>,
+    before: usize,
+    n_samples: usize,
+    chunk_rows: usize,
+) -> Result<Predictive, Error> {
+    predict_rows(networks, engines, inputs.into(), before, n_samples, chunk_rows, &[], &mut |_, _, _| Ok(()))
 }
 
 /// As [`predict`]; on the way `seen` is told the predictive of the first S samples of some rows, for every S of `steps` below
@@ -172,7 +188,19 @@ pub fn predict_in_steps<'a>(
     steps: &[usize],
     seen: &mut dyn FnMut(Range<usize>, usize, Predictive) -> Result<(), Error>,
 ) -> Result<Predictive, Error> {
-    let inputs = inputs.into();
+    predict_rows(networks, engines, inputs.into(), 0, n_samples, chunk_rows, steps, seen)
+}
+
+fn predict_rows(
+    networks: &[TrainedNetwork],
+    engines: &mut [Box<dyn Engine>],
+    inputs: Inputs<'_>,
+    before: usize,
+    n_samples: usize,
+    chunk_rows: usize,
+    steps: &[usize],
+    seen: &mut dyn FnMut(Range<usize>, usize, Predictive) -> Result<(), Error>,
+) -> Result<Predictive, Error> {
     let Some(first) = networks.first() else {
         return Err(Error::Mismatch { what: "number of networks", expected: 1, got: 0 });
     };
@@ -183,7 +211,7 @@ pub fn predict_in_steps<'a>(
     let chunk_rows = inputs.rows_at_once(rows_within_memory(&first.network, chunk_rows));
     let classes = first.network.shape.likelihood.is_classification();
     let mut parts = Vec::new();
-    let mut start = 0;
+    let mut start = before;
     for rows in inputs.chunks((chunk_rows / n_members).clamp(1, inputs.n_rows()))? {
         let rows = rows?;
         let at_once = (chunk_rows / (n_members * rows.nrows())).clamp(1, n_samples.max(1));

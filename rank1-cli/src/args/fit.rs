@@ -8,7 +8,7 @@ use rank1_models::recipe::Override;
 /// `rank1 fit`.
 #[derive(Debug, Args)]
 pub struct FitArgs {
-    /// Table with a header: CSV with any separator, plain or packed by gzip, xz or zstd.
+    /// Table: CSV with a header and any separator, plain or packed by gzip, xz or zstd, or a Parquet file.
     pub table: PathBuf,
     /// Column to predict.
     #[arg(long, value_name = "COLUMN")]

@@ -7,6 +7,8 @@ mod corruption;
 mod data;
 mod download;
 mod fit;
+#[cfg(feature = "parquet")]
+mod formats;
 mod imagenet;
 mod info;
 mod labelled_files;

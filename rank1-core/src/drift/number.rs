@@ -71,7 +71,8 @@ impl NumberReference {
     /// Whether a value is below the smallest or above the largest of the sample.
     #[must_use]
     pub fn is_outside(&self, value: f64) -> bool {
-        self.values.first().is_none_or(|&low| value < low) || self.values.last().is_none_or(|&high| value > high)
+        self.values.first().is_none_or(|&low| value < low)
+            || self.values.last().is_none_or(|&high| value > high)
     }
 
     /// The smallest value that at least this share of the sample does not exceed; `share` in (0, 1].

@@ -4,7 +4,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -12,8 +12,14 @@ use super::error::TableError;
 use super::unpack::unpacked;
 use crate::Error;
 
+/// The byte order mark of UTF-8.
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// How far a file that is no text is looked into for NUL bytes.
 const LOOKED_AT: usize = 1024;
+
+/// The first bytes of a Parquet file.
+pub(super) const PARQUET: &[u8] = b"PAR1";
 
 /// The first bytes of files that are often taken for tables.
 const OTHER_FORMATS: [(&[u8], &str); 9] = [
@@ -21,17 +27,19 @@ const OTHER_FORMATS: [(&[u8], &str); 9] = [
     (b"\xfe\xff", "UTF-16 text"),
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
-    (b"PAR1", "a Parquet file"),
+    (PARQUET, "a Parquet file that was packed; unpack it"),
     (b"BZh", "a bzip2 file"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"\x89HDF", "an HDF5 file"),
     (b"SQLite format 3", "an SQLite database"),
 ];
 
-/// The text of a table and the SHA-256 of it.
+/// The text of a table, or its Parquet file, and the SHA-256 of it.
 pub(super) struct Content {
     /// Without a byte order mark.
-    pub(super) text: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
+    /// Whether the bytes are those of a Parquet file.
+    pub(super) parquet: bool,
     /// Of the unpacked bytes, in hexadecimal digits.
     pub(super) digest: String,
 }
@@ -59,13 +67,51 @@ impl Content {
     }
 
     pub(super) fn of_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, Error> {
-        let text = unpacked(bytes, path)?;
-        let digest = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
-        let text = text.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(text);
-        if let Some(what) = other_format(&text) {
-            return Err(TableError::NotText { path: path.into(), what }.into());
+        let parquet = bytes.starts_with(PARQUET);
+        let bytes = if parquet { bytes } else { unpacked(bytes, path)? };
+        let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if parquet {
+            return Ok(Self { bytes, parquet, digest });
         }
-        Ok(Self { text, digest })
+        check_text(&bytes, path)?;
+        let bytes = bytes.strip_prefix(MARK).map(<[u8]>::to_vec).unwrap_or(bytes);
+        Ok(Self { bytes, parquet, digest })
+    }
+}
+
+/// Whether the first bytes may be those of a text.
+pub(super) fn check_text(start: &[u8], path: &Path) -> Result<(), TableError> {
+    let start = start.strip_prefix(MARK).unwrap_or(start);
+    match other_format(start) {
+        Some(what) => Err(TableError::NotText { path: path.into(), what }),
+        None => Ok(()),
+    }
+}
+
+/// A regular file and how it was when it was opened.
+#[derive(Debug)]
+pub(super) struct Watched {
+    file: File,
+    before: Metadata,
+    path: PathBuf,
+}
+
+impl Watched {
+    /// Watches a file; `None` for what is no regular file.
+    pub(super) fn of(file: &File, path: &Path) -> Result<Option<Self>, Error> {
+        let before = file.metadata().map_err(Error::io(path))?;
+        if !before.is_file() {
+            return Ok(None);
+        }
+        let file = file.try_clone().map_err(Error::io(path))?;
+        Ok(Some(Self { file, before, path: path.into() }))
+    }
+
+    /// Whether the file is as it was, behind the last row.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let after = self.file.metadata().map_err(Error::io(&self.path))?;
+        let now = std::fs::metadata(&self.path).map_err(Error::io(&self.path))?;
+        check_unchanged(&self.path, &self.before, after.len(), [&after, &now])
     }
 }
 

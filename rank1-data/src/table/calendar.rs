@@ -21,6 +21,27 @@ impl Day {
         exists.then_some(Self { year, month, day })
     }
 
+    /// The day so many days after 1970-01-01, if its year has at most four digits.
+    #[cfg(feature = "parquet")]
+    pub(super) fn at(since_1970: i64) -> Option<Self> {
+        let since_first = since_1970.checked_add(days_before_year(1970))?;
+        if !(0..days_before_year(10_000)).contains(&since_first) {
+            return None;
+        }
+        // Never too late a year, and hardly too early.
+        let mut year = (since_first * 400 / 146_097).max(1);
+        while days_before_year(year + 1) <= since_first {
+            year += 1;
+        }
+        let mut day = since_first - days_before_year(year);
+        let mut month = 1;
+        while day >= month_length(year, month) {
+            day -= month_length(year, month);
+            month += 1;
+        }
+        Some(Self { year, month, day: day + 1 })
+    }
+
     /// Days since 1970-01-01, negative before it.
     pub(super) fn since_1970(self) -> i64 {
         days_before_year(self.year) - days_before_year(1970) + self.of_year()
@@ -64,6 +85,19 @@ fn days_before_year(year: i64) -> i64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn every_day_is_found_by_its_number() {
+        for since in (-719_162..2_932_897).step_by(1).filter(|day| day % 97 == 0 || day % 365 < 2) {
+            let day = Day::at(since).unwrap();
+            assert_eq!(day.since_1970(), since);
+            assert_eq!(Day::new(day.year, day.month, day.day), Some(day));
+        }
+        assert_eq!(Day::at(-719_162).map(|day| (day.year, day.month, day.day)), Some((1, 1, 1)));
+        assert_eq!(Day::at(2_932_896).map(|day| (day.year, day.month, day.day)), Some((9999, 12, 31)));
+        assert_eq!([Day::at(-719_163), Day::at(2_932_897), Day::at(i64::MAX)], [None; 3]);
+    }
 
     #[test]
     fn days_are_counted_and_named_as_in_the_calendar() {

@@ -16,13 +16,20 @@ const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const LOOKED_AT: usize = 200;
 
 /// The separator of a text and where its header starts: after a line `sep=;`, which some programs write first.
-pub(super) fn separator(text: &[u8], path: &Path, given: Option<char>) -> Result<(u8, usize), TableError> {
+///
+/// `whole` tells whether the text is all there is; otherwise its last record may be cut and does not count.
+pub(super) fn separator(
+    text: &[u8],
+    path: &Path,
+    given: Option<char>,
+    whole: bool,
+) -> Result<(u8, usize), TableError> {
     let (announced, start) = announced(text);
     if let Some(delimiter) = given.or(announced.map(char::from)) {
         return Ok((checked(delimiter)?, start));
     }
     let text = &text[start..];
-    let shapes: Vec<Shape> = SEPARATORS.iter().map(|&separator| shape(text, separator)).collect();
+    let shapes: Vec<Shape> = SEPARATORS.iter().map(|&separator| shape(text, separator, whole)).collect();
     let of = |wanted: fn(&Shape) -> bool| {
         SEPARATORS.iter().zip(&shapes).filter(move |(_, shape)| wanted(shape)).map(|(&byte, _)| byte)
     };
@@ -51,8 +58,16 @@ pub(super) fn separator(text: &[u8], path: &Path, given: Option<char>) -> Result
     Ok((found.unwrap_or(b','), start))
 }
 
+/// Whether a text that goes on tells the separator as the whole does.
+pub(super) fn tells_separator(text: &[u8]) -> bool {
+    let text = &text[announced(text).1..];
+    SEPARATORS.iter().all(|&separator| shape(text, separator, false).rows > LOOKED_AT)
+}
+
 /// How a text looks when it is divided by one separator.
 struct Shape {
+    /// Records that were looked at, the header among them.
+    rows: usize,
     /// Fields of the header.
     columns: usize,
     /// Whether the first rows have as many.
@@ -62,7 +77,7 @@ struct Shape {
     numbers: usize,
 }
 
-fn shape(text: &[u8], separator: u8) -> Shape {
+fn shape(text: &[u8], separator: u8, whole: bool) -> Shape {
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -70,10 +85,15 @@ fn shape(text: &[u8], separator: u8) -> Shape {
         .delimiter(separator)
         .from_reader(text);
     let mut record = ByteRecord::new();
-    let (mut columns, mut cells, mut numbers) = (0, 0, 0);
+    let (mut rows, mut columns, mut cells, mut numbers) = (0, 0, 0, 0);
     let mut regular = true;
     for row in 0..=LOOKED_AT {
-        match reader.read_byte_record(&mut record) {
+        let there = reader.read_byte_record(&mut record);
+        if !whole && reader.position().byte() >= text.len() as u64 {
+            break;
+        }
+        rows += usize::from(matches!(there, Ok(true)));
+        match there {
             Ok(true) if row == 0 => columns = record.len(),
             Ok(true) => {
                 regular &= record.len() == columns;
@@ -83,7 +103,7 @@ fn shape(text: &[u8], separator: u8) -> Shape {
             Ok(false) | Err(_) => break,
         }
     }
-    Shape { columns, regular: regular && columns > 0, cells, numbers }
+    Shape { rows, columns, regular: regular && columns > 0, cells, numbers }
 }
 
 fn is_number(cell: &[u8]) -> bool {
@@ -107,35 +127,13 @@ fn checked(delimiter: char) -> Result<u8, TableError> {
         .ok_or(TableError::Delimiter { delimiter })
 }
 
-/// Position at which a quote was opened that is never closed.
-pub(super) fn unclosed_quote(text: &[u8], separator: u8) -> Option<usize> {
-    let (mut position, mut field_starts) = (0, true);
-    while let Some(&byte) = text.get(position) {
-        if field_starts && byte == b'"' {
-            let opened = position;
-            position += 1;
-            loop {
-                match (text.get(position), text.get(position + 1)) {
-                    (None, _) => return Some(opened),
-                    (Some(b'"'), Some(b'"')) => position += 2,
-                    (Some(b'"'), _) => break,
-                    _ => position += 1,
-                }
-            }
-        }
-        field_starts = byte == separator || matches!(byte, b'\n' | b'\r');
-        position += 1;
-    }
-    None
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     fn found(text: &str) -> (char, usize) {
-        let (separator, start) = separator(text.as_bytes(), Path::new("t.csv"), None).unwrap();
+        let (separator, start) = separator(text.as_bytes(), Path::new("t.csv"), None, true).unwrap();
         (char::from(separator), start)
     }
 
@@ -162,24 +160,8 @@ mod tests {
 
     #[test]
     fn two_separators_that_both_fit_are_refused() {
-        let got = separator(b"a,b;c\nx,y;z\n", Path::new("t.csv"), None);
+        let got = separator(b"a,b;c\nx,y;z\n", Path::new("t.csv"), None, true);
         assert!(matches!(got, Err(TableError::AmbiguousSeparator { first: ',', second: ';', .. })));
-        assert_eq!(separator(b"a,b;c\nx,y;z\n", Path::new("t.csv"), Some(';')).unwrap().0, b';');
-    }
-
-    #[test]
-    fn a_quote_that_is_never_closed_is_found() {
-        for (text, expected) in [
-            ("a,b\n1,\"x\n2,3\n", Some(6)),
-            ("a,b\n1,\"x\"\n2,3\n", None),
-            ("a,b\n1,\"x\"\"y\"\n", None),
-            ("a,b\n1,\"x\"\"\n", Some(6)),
-            ("a,b\n1,x\"y\n", None),
-            ("\"", Some(0)),
-            ("\"\"", None),
-            ("a,\"", Some(2)),
-        ] {
-            assert_eq!(unclosed_quote(text.as_bytes(), b','), expected, "{text:?}");
-        }
+        assert_eq!(separator(b"a,b;c\nx,y;z\n", Path::new("t.csv"), Some(';'), true).unwrap().0, b';');
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Not for learning anything from that file; an unseen level or a missing column is an error or the fitted fallback.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
@@ -49,7 +50,7 @@ impl CsvSchema {
     /// # Errors
     /// As [`CsvSchema::read`], without those about targets.
     pub fn read_inputs(&self, path: &Path) -> Result<TableInputs, Error> {
-        self.inputs_with_notes(&self.table_of(|reading| Table::read(path, reading))?)
+        self.inputs_with_notes(&Table::read(path, &self.reading(&[]))?)
     }
 
     /// As [`CsvSchema::read_inputs`], from a stream such as the standard input, which messages call `name`.
@@ -60,7 +61,7 @@ impl CsvSchema {
     /// # Errors
     /// As [`CsvSchema::read_inputs`].
     pub fn read_inputs_from(&self, reader: impl Read, name: &Path) -> Result<TableInputs, Error> {
-        self.inputs_with_notes(&self.table_of(|reading| Table::from_reader(reader, name, reading))?)
+        self.inputs_with_notes(&Table::from_reader(reader, name, &self.reading(&[]))?)
     }
 
     fn inputs_with_notes(&self, table: &Table) -> Result<TableInputs, Error> {
@@ -77,15 +78,32 @@ impl CsvSchema {
     }
 
     fn inputs_of(&self, table: &Table) -> Result<(Array2<f64>, Vec<TableNote>), TableError> {
+        let mut told = Told::default();
+        let positions = self.positions_in(table, &[])?;
+        let inputs = self.encode(table, &positions, &mut told)?;
+        Ok((inputs, told.notes(self, &table.path)))
+    }
+
+    /// Where the feature columns stand in a table, which may have no others but the target, ignored and `kept` ones.
+    pub(super) fn positions_in(&self, table: &Table, kept: &[String]) -> Result<Vec<usize>, TableError> {
         let positions =
             self.columns.iter().map(|column| table.position(&column.name)).collect::<Result<Vec<_>, _>>()?;
-        self.check_extra_columns(table)?;
+        self.check_extra_columns(table, kept)?;
+        Ok(positions)
+    }
+
+    /// The inputs of all rows, `[N, D]`; `positions` are those of [`CsvSchema::positions_in`].
+    pub(super) fn encode(
+        &self,
+        table: &Table,
+        positions: &[usize],
+        told: &mut Told,
+    ) -> Result<Array2<f64>, TableError> {
         let tokens = self.tokens();
         let mut inputs = Array2::zeros((table.n_rows(), self.n_features()));
-        let mut told = Told::default();
         let mut first = 0;
-        for (column, &position) in self.columns.iter().zip(&positions) {
-            told.column.clone_from(&column.name);
+        for (number, (column, &position)) in self.columns.iter().zip(positions).enumerate() {
+            told.column = number;
             let cells = table.column(position);
             let width = column.kind.width();
             let out = inputs.slice_axis_mut(Axis(1), Slice::from(first..first + width));
@@ -101,13 +119,13 @@ impl CsvSchema {
                 ColumnKind::Categorical { levels, impute } => {
                     let missing = impute.map_or(MissingPlace::Refuse, MissingPlace::Level);
                     let places = Places { levels: levels.clone(), other: false, missing };
-                    places.encode(cells, tokens, self.unknown_levels, out, &mut told)?;
+                    places.encode(cells, tokens, self.unknown_levels, out, told)?;
                 }
                 ColumnKind::Places(places) => {
-                    places.encode(cells, tokens, self.unknown_levels, out, &mut told)?;
+                    places.encode(cells, tokens, self.unknown_levels, out, told)?;
                 }
                 ColumnKind::Truth(truth) => {
-                    truth.encode(cells, tokens, self.unknown_levels, out, &mut told)?;
+                    truth.encode(cells, tokens, self.unknown_levels, out, told)?;
                 }
                 ColumnKind::Date(date) => {
                     let n_filled = date.encode(cells, tokens, out)?;
@@ -116,7 +134,7 @@ impl CsvSchema {
             }
             first += width;
         }
-        Ok((inputs, told.notes(&table.path)))
+        Ok(inputs)
     }
 
     fn targets_of(&self, table: &Table) -> Result<Targets, TableError> {
@@ -143,10 +161,11 @@ impl CsvSchema {
     }
 
     /// Columns that are neither features nor target nor declared as ignored.
-    fn check_extra_columns(&self, table: &Table) -> Result<(), TableError> {
+    fn check_extra_columns(&self, table: &Table, kept: &[String]) -> Result<(), TableError> {
         let is_known = |name: &String| {
             *name == self.target
                 || self.ignore.contains(name)
+                || kept.contains(name)
                 || self.columns.iter().any(|column| column.name == *name)
         };
         let unexpected: Vec<String> = table.header.iter().filter(|name| !is_known(name)).cloned().collect();
@@ -159,36 +178,40 @@ impl CsvSchema {
     }
 }
 
-/// What is to be told about the cells of the columns of a table.
+/// What is to be told about the cells of the columns of a table, of all its blocks together.
 #[derive(Default)]
 pub(super) struct Told {
-    /// The column that is read.
-    column: String,
-    filled: Vec<(String, usize, String)>,
-    unknown: Vec<(String, usize, String)>,
-    other: Vec<(String, usize, String)>,
+    /// Number of the column that is read.
+    column: usize,
+    filled: BTreeMap<usize, (usize, String)>,
+    unknown: BTreeMap<usize, (usize, String)>,
+    other: BTreeMap<usize, (usize, String)>,
 }
 
 impl Told {
     /// So many cells were missing and became this.
     pub(super) fn filled(&mut self, n: usize, value: String) {
         if n > 0 {
-            self.filled.push((self.column.clone(), n, value));
+            self.filled.entry(self.column).or_insert((0, value)).0 += n;
         }
     }
 
     /// So many cells are levels that nothing stands for; `first` is the first of them.
     pub(super) fn unknown(&mut self, n: usize, first: String) {
-        self.unknown.push((self.column.clone(), n, first));
+        self.unknown.entry(self.column).or_insert((0, first)).0 += n;
     }
 
     /// So many cells have the place of other levels; `first` is the first of them.
     pub(super) fn other(&mut self, n: usize, first: String) {
-        self.other.push((self.column.clone(), n, first));
+        self.other.entry(self.column).or_insert((0, first)).0 += n;
     }
 
-    fn notes(self, path: &Path) -> Vec<TableNote> {
-        let Self { filled, unknown, other, .. } = self;
+    pub(super) fn notes(self, schema: &CsvSchema, path: &Path) -> Vec<TableNote> {
+        let listed = |cells: BTreeMap<usize, (usize, String)>| -> Vec<(String, usize, String)> {
+            let name = |column: usize| schema.columns[column].name.clone();
+            cells.into_iter().map(|(column, (n, text))| (name(column), n, text)).collect()
+        };
+        let [filled, unknown, other] = [self.filled, self.unknown, self.other].map(listed);
         let path = || path.to_path_buf();
         let mut notes = Vec::new();
         if !filled.is_empty() {

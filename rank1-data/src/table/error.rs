@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use thiserror::Error as ThisError;
 
 pub use super::named::{KnownLevels, NamedCell};
+use super::parquet::ParquetError;
 use super::parts::PartError;
 use super::place::{RowPlace, shown_list};
+use super::rows::LONGEST_ROW;
 use crate::error::hint_text;
 
 /// A refused table, row, column or cell.
@@ -62,7 +64,7 @@ pub enum TableError {
         separator: char,
     },
     /// The file is no UTF-8 text at all.
-    #[error("{}: is {what}; expected a table as UTF-8 text, plain or packed by gzip, xz or zstd", path.display())]
+    #[error("{}: is {what}; expected a table as UTF-8 text, plain or packed by gzip, xz or zstd, or a Parquet file", path.display())]
     NotText {
         /// The file.
         path: PathBuf,
@@ -97,6 +99,17 @@ pub enum TableError {
         /// 1-based line.
         line: usize,
     },
+    /// A row is too long to be read in blocks.
+    #[error("{}: {row} is longer than {} MiB; a quote that is opened there may never be closed", path.display(), LONGEST_ROW >> 20)]
+    LongRow {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        row: RowPlace,
+    },
+    /// A Parquet file that is not read.
+    #[error(transparent)]
+    Parquet(#[from] ParquetError),
     /// Two separators divide header and rows into equal numbers of fields.
     #[error("{}: cells may be separated by {first:?} or by {second:?}; say which with data.delimiter", path.display())]
     AmbiguousSeparator {
@@ -138,7 +151,7 @@ pub enum TableError {
         position: usize,
     },
     /// A column is not in the header.
-    #[error("{}: no column `{column}`{}; columns: {}{}", path.display(), hint_text(hint), shown_list(available).join(", "), one_column(available))]
+    #[error("{}: no column `{column}`{}; columns: {}{}", path.display(), hint_text(hint), shown_list(available).join(", "), super::named::one_column(available))]
     MissingColumn {
         /// The file.
         path: PathBuf,
@@ -384,9 +397,4 @@ pub enum TableError {
         /// The separator.
         delimiter: char,
     },
-}
-
-/// What a table of one column without the wanted one suggests.
-fn one_column(available: &[String]) -> &'static str {
-    if available.len() == 1 { "; one column only, so data.delimiter may be another" } else { "" }
 }

@@ -81,6 +81,8 @@ pub(super) fn reading(options: &CsvOptions) -> Reading<'_> {
         tokens: Tokens(options.missing_tokens.as_deref()),
         categorical: &options.categorical,
         numeric: None,
+        needed: None,
+        kept: &[],
     }
 }
 

@@ -1,4 +1,4 @@
-//! A user's own table: a delimited text file with a header, numeric and categorical columns, and a target named by the user.
+//! A user's own table: a delimited text file with a header, or a Parquet file, numeric and categorical columns, and a target named by the user.
 //!
 //! Not for headerless number files (see [`crate::UciSet`]) and not for normalization (see [`crate::Normalizer`]).
 //!
@@ -12,10 +12,12 @@
 //!   calendar parts of them; numbers with thousands separators or units are refused rather than read as text.
 //! - In columns of numbers the cells of [`MISSING_TOKENS`] are missing, in columns of text only empty cells are.
 //! - Numbers are read in double precision and standardized before they are rounded to single precision.
+//! - The values of a Parquet file become the cells that the CSV of the same table has.
 //! - Columns are found by name; their order in later files does not matter.
 //! - What was guessed or filled is returned as [`TableNote`]s.
 
 mod assemble;
+mod blocks;
 mod bytes;
 mod calendar;
 mod carries;
@@ -35,11 +37,15 @@ mod named;
 mod notes;
 mod numeric;
 mod options;
+mod parquet;
 mod parts;
 mod place;
 mod places;
+mod quotes;
 mod read;
+mod rows;
 mod schema;
+mod stream;
 mod target;
 mod truth;
 mod unpack;
@@ -47,6 +53,7 @@ mod useless;
 mod written;
 
 pub use assemble::{LoadedTable, TestPart, load_table};
+pub use blocks::{InputBlock, InputBlocks};
 pub use date_column::DateColumn;
 pub use date_format::DateFormat;
 pub use describe::ColumnSummary;
@@ -56,6 +63,7 @@ pub use groups::{InputGroup, InputKind};
 pub use missing::MISSING_TOKENS;
 pub use notes::TableNote;
 pub use options::{CsvOptions, Dates, Missing, ReadingChanges, UnknownLevels};
+pub use parquet::ParquetError;
 pub use parts::{LoadedParts, PartError, PartRows, Shares, TableParts, load_parts};
 pub use place::RowPlace;
 pub use places::{MissingPlace, Places};

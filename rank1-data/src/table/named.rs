@@ -31,3 +31,8 @@ pub struct KnownLevels {
     /// All of them.
     pub levels: Vec<String>,
 }
+
+/// What a table of one column without the wanted one suggests.
+pub(super) fn one_column(available: &[String]) -> &'static str {
+    if available.len() == 1 { "; one column only, so data.delimiter may be another" } else { "" }
+}

@@ -16,12 +16,13 @@ const MOST_NAMES: usize = 10;
 /// use rank1_data::RowPlace;
 /// assert_eq!(RowPlace { row: 2, line: 3 }.to_string(), "row 2 (line 3)");
 /// assert_eq!(RowPlace { row: 0, line: 1 }.to_string(), "the header (line 1)");
+/// assert_eq!(RowPlace { row: 2, line: 0 }.to_string(), "row 2");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowPlace {
     /// Rows are counted from 1, the header is 0 and blank lines do not count.
     pub row: usize,
-    /// 1-based line of the file on which the row starts.
+    /// 1-based line of the file on which the row starts; 0 in files without lines, such as Parquet.
     pub line: usize,
 }
 
@@ -29,6 +30,7 @@ impl fmt::Display for RowPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.row {
             0 => write!(f, "the header (line {})", self.line),
+            row if self.line == 0 => write!(f, "row {row}"),
             row => write!(f, "row {row} (line {})", self.line),
         }
     }

@@ -1,4 +1,4 @@
-//! A delimited text file as rows of trimmed text cells, with everything about its form checked.
+//! A table as rows of trimmed text cells, with everything about its form checked.
 //!
 //! Not for the meaning of cells; see [`super::fit`] and [`super::encode`].
 
@@ -6,15 +6,17 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use csv::{ByteRecord, ReaderBuilder, StringRecord, Trim};
+use csv::StringRecord;
 
 use super::bytes::Content;
 use super::decimal::decimal_mark;
-use super::dialect::{separator, unclosed_quote};
+use super::dialect::separator;
 use super::error::{NamedCell, TableError};
 use super::missing::Tokens;
 use super::notes::TableNote;
+use super::parquet;
 use super::place::{RowPlace, shown};
+use super::rows::{Opened, Rows};
 use super::written::{Written, number, written};
 use crate::Error;
 use crate::nearest::nearest;
@@ -35,6 +37,10 @@ pub(super) struct Reading<'a> {
     pub(super) categorical: &'a [String],
     /// The columns of numbers, where they are known already.
     pub(super) numeric: Option<Vec<&'a str>>,
+    /// The columns whose cells are needed, where they are known already; typed files leave all others unread.
+    pub(super) needed: Option<Vec<&'a str>>,
+    /// Columns that are given back as text, whether ignored or not.
+    pub(super) kept: &'a [String],
 }
 
 impl Reading<'_> {
@@ -58,6 +64,8 @@ pub(super) struct Table {
     pub(super) decimal: char,
     /// SHA-256 of the unpacked content.
     pub(super) digest: String,
+    /// Rows of the file before these.
+    before: usize,
     rows: Vec<StringRecord>,
     /// Number of each row in the file, from 1.
     numbers: Vec<usize>,
@@ -68,103 +76,94 @@ pub(super) struct Table {
 impl Table {
     /// Reads and checks a whole file: packing, encoding, header, equal number of fields.
     pub(super) fn read(path: &Path, reading: &Reading<'_>) -> Result<Self, Error> {
-        Self::of_content(&Content::of_file(path)?, path, reading)
+        Self::of_content(Content::of_file(path)?, path, reading)
     }
 
     /// As [`Table::read`], from a stream that messages call `name`.
     pub(super) fn from_reader(reader: impl Read, name: &Path, reading: &Reading<'_>) -> Result<Self, Error> {
-        Self::of_content(&Content::of_reader(reader, name)?, name, reading)
+        Self::of_content(Content::of_reader(reader, name)?, name, reading)
     }
 
-    fn of_content(content: &Content, path: &Path, reading: &Reading<'_>) -> Result<Self, Error> {
-        let mut table = Self::parse(content, path, reading)?;
-        table.check_header(reading.ignore)?;
+    fn of_content(content: Content, path: &Path, reading: &Reading<'_>) -> Result<Self, Error> {
+        let mut table = match content.parquet {
+            true => parquet::table(content, path, reading)?,
+            false => Self::parse(&content, path, reading)?,
+        };
+        check_header(&table.header, path, reading)?;
+        if table.rows.is_empty() {
+            return Err(TableError::HeaderOnly { path: path.into(), columns: table.header.len() }.into());
+        }
         table.decimal = match reading.decimal {
             Some(mark) => mark,
-            None => {
-                let numbers = |position: &usize| reading.may_be_numbers(&table.header[*position]);
-                let positions = (0..table.header.len()).filter(numbers);
-                decimal_mark(&table, positions, reading.tokens, reading.expected_decimal)?
-            }
+            None => table.found_decimal(reading)?,
         };
         Ok(table)
     }
 
-    fn parse(content: &Content, path: &Path, reading: &Reading<'_>) -> Result<Self, Error> {
-        let (separator, start) = separator(&content.text, path, reading.delimiter)?;
-        let bytes = &content.text[start..];
-        let mut reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(Trim::All)
-            .delimiter(separator)
-            .from_reader(bytes);
-        let mut lines = LineCounter { bytes, position: 0, line: 1 + usize::from(start > 0) };
-        if let Some(position) = unclosed_quote(bytes, separator) {
-            let line = LineCounter { ..lines }.line_at(position);
-            return Err(TableError::UnclosedQuote { path: path.into(), line }.into());
-        }
-        let separator = char::from(separator);
-        let mut header: Option<Vec<String>> = None;
-        let mut ignored: Vec<usize> = Vec::new();
-        let (mut rows, mut row_lines) = (Vec::new(), Vec::new());
-        let mut record = ByteRecord::new();
-        while reader.read_byte_record(&mut record).map_err(|error| Error::io(path)(error.into()))? {
-            let begin = record.position().map_or(0, csv::Position::byte);
-            let line = lines.line_at(usize::try_from(begin).unwrap_or(usize::MAX));
-            let row = RowPlace { row: rows.len() + usize::from(header.is_some()), line };
-            if !ignored.is_empty() {
-                record = blanked(&record, &ignored);
-            }
-            let text = StringRecord::from_byte_record(record.clone()).map_err(|error| {
-                let field = error.utf8_error().field() + 1;
-                TableError::NotUtf8 { path: path.into(), row, field }
-            })?;
-            let Some(names) = &header else {
-                let names: Vec<String> = text.iter().map(str::to_owned).collect();
-                ignored = (0..names.len()).filter(|&i| reading.ignore.contains(&names[i])).collect();
-                header = Some(names);
-                continue;
-            };
-            if text.len() != names.len() {
-                let (expected, got) = (names.len(), text.len());
-                return Err(TableError::RaggedRow { path: path.into(), row, expected, got, separator }.into());
-            }
-            rows.push(text);
-            row_lines.push(line);
-        }
-        let header = header.ok_or_else(|| TableError::Empty { path: path.into() })?;
-        if header.iter().all(|name| name.is_empty()) {
-            return Err(TableError::Empty { path: path.into() }.into());
-        }
-        let (path, digest) = (path.into(), content.digest.clone());
-        let numbers = (1..=rows.len()).collect();
-        Ok(Self { path, header, separator, decimal: '.', digest, rows, numbers, lines: row_lines })
+    /// The decimal mark that the cells tell.
+    pub(super) fn found_decimal(&self, reading: &Reading<'_>) -> Result<char, TableError> {
+        let numbers = |position: &usize| reading.may_be_numbers(&self.header[*position]);
+        let positions = (0..self.header.len()).filter(numbers);
+        decimal_mark(self, positions, reading.tokens, reading.expected_decimal)
     }
 
-    fn check_header(&self, ignore: &[String]) -> Result<(), TableError> {
-        if let [first, ..] = self.header.as_slice()
-            && self.header.iter().all(|name| number(name, '.').or_else(|| number(name, ',')).is_some())
-        {
-            return Err(TableError::NoHeader { path: self.path.clone(), first: shown(first) });
+    fn parse(content: &Content, path: &Path, reading: &Reading<'_>) -> Result<Self, Error> {
+        let (separator, start) = separator(&content.bytes, path, reading.delimiter, true)?;
+        let opened = Opened {
+            path: path.into(),
+            text: &content.bytes[start..],
+            separator,
+            line: 1 + usize::from(start > 0),
+            packing: None,
+            longest_row: usize::MAX,
+        };
+        let mut read = Rows::open(opened, reading)?;
+        let header = read.header.clone();
+        let mut table = Self::empty(path, header, char::from(separator), content.digest.clone());
+        while let Some(row) = read.next()? {
+            table.push(row.cells, row.line);
         }
-        let mut seen = HashMap::new();
-        for (second, name) in self.header.iter().enumerate() {
-            if let Some(first) = seen.insert(name, second)
-                && !ignore.contains(name)
-            {
-                return Err(TableError::DuplicateColumn {
-                    path: self.path.clone(),
-                    column: shown(name),
-                    first: first + 1,
-                    second: second + 1,
-                });
-            }
+        Ok(table)
+    }
+
+    /// A table without rows, with decimal points.
+    pub(super) fn empty(path: &Path, header: Vec<String>, separator: char, digest: String) -> Self {
+        let (rows, numbers, lines) = (Vec::new(), Vec::new(), Vec::new());
+        Self { path: path.into(), header, separator, decimal: '.', digest, before: 0, rows, numbers, lines }
+    }
+
+    /// Adds a row behind those that are there; `line` is 0 in files without lines.
+    pub(super) fn push(&mut self, cells: StringRecord, line: usize) {
+        self.rows.push(cells);
+        self.numbers.push(self.before + self.rows.len());
+        self.lines.push(line);
+    }
+
+    /// Leaves the rows out; those that follow are numbered as before.
+    pub(super) fn clear(&mut self) {
+        self.before += self.rows.len();
+        self.rows.clear();
+        self.lines.clear();
+        self.numbers.clear();
+    }
+
+    /// What a row takes as CSV, about.
+    #[cfg(feature = "parquet")]
+    pub(super) fn bytes_of(&self, row: usize) -> usize {
+        self.rows[row].as_slice().len() + self.header.len()
+    }
+
+    /// One row alone.
+    pub(super) fn row(&self, place: usize) -> Self {
+        Self {
+            path: self.path.clone(),
+            header: self.header.clone(),
+            digest: self.digest.clone(),
+            rows: vec![self.rows[place].clone()],
+            numbers: vec![self.numbers[place]],
+            lines: vec![self.lines[place]],
+            ..*self
         }
-        if self.rows.is_empty() {
-            return Err(TableError::HeaderOnly { path: self.path.clone(), columns: self.header.len() });
-        }
-        Ok(())
     }
 
     /// What should be said about a separator and a decimal mark that were found out.
@@ -280,36 +279,27 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// A record without the content of ignored columns, which need not even be text.
-fn blanked(record: &ByteRecord, ignored: &[usize]) -> ByteRecord {
-    let field = |(i, field)| if ignored.contains(&i) { &b""[..] } else { field };
-    record.iter().enumerate().map(field).collect()
-}
-
-/// Turns growing byte positions of record starts into line numbers.
-///
-/// The parser's own line count is not used: it places a record on the line end before it when lines end in `\r\n` and on
-/// the first of the blank lines that it skips.
-struct LineCounter<'a> {
-    bytes: &'a [u8],
-    position: usize,
-    line: usize,
-}
-
-impl LineCounter<'_> {
-    fn line_at(&mut self, start: usize) -> usize {
-        while let Some(&byte) = self.bytes.get(self.position) {
-            if self.position >= start && !matches!(byte, b'\r' | b'\n') {
-                break;
-            }
-            let next = self.bytes.get(self.position + 1);
-            if byte == b'\n' || (byte == b'\r' && next != Some(&b'\n')) {
-                self.line += 1;
-            }
-            self.position += 1;
-        }
-        self.line
+/// Refuses a first row of numbers and names that occur twice.
+pub(super) fn check_header(header: &[String], path: &Path, reading: &Reading<'_>) -> Result<(), TableError> {
+    if let [first, ..] = header
+        && header.iter().all(|name| number(name, '.').or_else(|| number(name, ',')).is_some())
+    {
+        return Err(TableError::NoHeader { path: path.into(), first: shown(first) });
     }
+    let mut seen = HashMap::new();
+    for (second, name) in header.iter().enumerate() {
+        if let Some(first) = seen.insert(name, second)
+            && (!reading.ignore.contains(name) || reading.kept.contains(name))
+        {
+            return Err(TableError::DuplicateColumn {
+                path: path.into(),
+                column: shown(name),
+                first: first + 1,
+                second: second + 1,
+            });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -334,6 +324,8 @@ mod tests {
             tokens: Tokens(None),
             categorical: &[],
             numeric: None,
+            needed: None,
+            kept: &[],
         };
         Table::from_reader(text.as_bytes(), Path::new("t.csv"), &reading)
     }

@@ -154,15 +154,25 @@ impl CsvSchema {
         Tokens(self.missing_tokens.as_deref())
     }
 
-    /// How a file with these columns is read.
+    /// How a file with these columns and the target is read.
     pub(super) fn table_of<T>(
         &self,
         read: impl FnOnce(&Reading<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let mut reading = self.reading(&[]);
+        if let Some(needed) = &mut reading.needed {
+            needed.push(&self.target);
+        }
+        read(&reading)
+    }
+
+    /// How a file with these columns is read for its inputs; `kept` columns are given back as text.
+    pub(super) fn reading<'a>(&'a self, kept: &'a [String]) -> Reading<'a> {
         let numeric = |column: &&Column| column.kind.is_number();
         let target = matches!(self.target_kind, TargetKind::Value).then_some(self.target.as_str());
         let numeric = self.columns.iter().filter(numeric).map(|column| column.name.as_str()).chain(target);
-        read(&Reading {
+        let needed = self.columns.iter().map(|column| &column.name).chain(kept);
+        Reading {
             delimiter: self.delimiter,
             decimal: self.decimal,
             expected_decimal: self.fitted_decimal,
@@ -170,7 +180,9 @@ impl CsvSchema {
             tokens: self.tokens(),
             categorical: &[],
             numeric: Some(numeric.collect()),
-        })
+            needed: Some(needed.map(String::as_str).collect()),
+            kept,
+        }
     }
 
     /// Name of the target column.

@@ -2,13 +2,13 @@
 //!
 //! Not for archives of several files; see [`crate::archive`].
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
-use ruzstd::decoding::StreamingDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::error::TableError;
 use crate::Error;
@@ -47,14 +47,7 @@ pub(super) fn unpacked(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
 fn unpacked_within(bytes: Vec<u8>, path: &Path, bound: u64) -> Result<Vec<u8>, Error> {
     let Some(format) = packing(&bytes) else { return Ok(bytes) };
     let mut out = Vec::new();
-    let read = match format {
-        "gzip" => MultiGzDecoder::new(bytes.as_slice()).take(bound + 1).read_to_end(&mut out).map(|_| ()),
-        "xz" => XzReader::new_mem_limit(BufReader::new(bytes.as_slice()), true, (WINDOW >> 10) as u32)
-            .take(bound + 1)
-            .read_to_end(&mut out)
-            .map(|_| ()),
-        _ => zstd_frames(&bytes, bound, &mut out),
-    };
+    let read = unpacking(bytes.as_slice(), format).take(bound + 1).read_to_end(&mut out);
     read.map_err(|source| Error::Compressed { path: path.into(), format, source })?;
     if out.len() as u64 > bound {
         return Err(TableError::UnpacksTooLarge { path: path.into(), format, bound }.into());
@@ -62,31 +55,84 @@ fn unpacked_within(bytes: Vec<u8>, path: &Path, bound: u64) -> Result<Vec<u8>, E
     Ok(out)
 }
 
+/// The content of packed bytes as a stream; `format` is what [`packing`] tells.
+///
+/// Reading fails where the bytes are truncated or corrupt. No bound but that of windows: what is not kept needs none.
+pub(super) fn unpacking<'a>(packed: impl BufRead + Send + 'a, format: &str) -> Box<dyn Read + Send + 'a> {
+    match format {
+        "gzip" => Box::new(MultiGzDecoder::new(packed)),
+        "xz" => Box::new(XzReader::new_mem_limit(packed, true, (WINDOW >> 10) as u32)),
+        _ => Box::new(ZstdFrames::new(packed)),
+    }
+}
+
 /// All frames of a Zstandard file, one after the other, with their checksums where they have some.
-fn zstd_frames(mut rest: &[u8], bound: u64, out: &mut Vec<u8>) -> io::Result<()> {
-    while !rest.is_empty() && out.len() as u64 <= bound {
-        let mut frame = match StreamingDecoder::new_with_max_window_size(&mut rest, WINDOW) {
-            Ok(frame) => frame,
+struct ZstdFrames<R> {
+    packed: R,
+    decoder: FrameDecoder,
+    within: bool,
+}
+
+impl<R: BufRead> ZstdFrames<R> {
+    fn new(packed: R) -> Self {
+        let mut decoder = FrameDecoder::new();
+        decoder.set_max_window_size(WINDOW);
+        Self { packed, decoder, within: false }
+    }
+
+    /// Begins a frame; frames that decoders skip are skipped.
+    fn begin(&mut self) -> io::Result<()> {
+        match self.decoder.init(&mut self.packed) {
+            Ok(()) => self.within = true,
             Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
                 length, ..
             })) => {
-                let length = length as usize;
-                rest = rest.get(length..).ok_or(io::ErrorKind::UnexpectedEof)?;
-                continue;
+                let length = u64::from(length);
+                if io::copy(&mut self.packed.by_ref().take(length), &mut io::sink())? < length {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
             }
             Err(error) => return Err(io::Error::other(error)),
-        };
-        let left = (bound + 1).saturating_sub(out.len() as u64);
-        frame.by_ref().take(left).read_to_end(out)?;
-        let decoder = &frame.decoder;
-        if let (true, Some(stored), Some(computed)) =
-            (decoder.is_finished(), decoder.get_checksum_from_data(), decoder.get_calculated_checksum())
-            && stored != computed
-        {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the checksum does not match"));
+        }
+        Ok(())
+    }
+
+    /// Ends a frame.
+    fn end(&mut self) -> io::Result<()> {
+        self.within = false;
+        let sums = (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
+        match sums {
+            (Some(stored), Some(computed)) if stored != computed => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, "the checksum does not match"))
+            }
+            _ => Ok(()),
         }
     }
-    Ok(())
+}
+
+impl<R: BufRead> Read for ZstdFrames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if !self.within {
+                if self.packed.fill_buf()?.is_empty() {
+                    return Ok(0);
+                }
+                self.begin()?;
+                continue;
+            }
+            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+                let blocks = BlockDecodingStrategy::UptoBlocks(1);
+                self.decoder.decode_blocks(&mut self.packed, blocks).map_err(io::Error::other)?;
+            }
+            if self.decoder.can_collect() > 0 {
+                return self.decoder.read(buffer);
+            }
+            self.end()?;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,9 +11,15 @@ mod corpus;
 #[path = "harness/mod.rs"]
 mod harness;
 mod numbers;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod pictures;
 mod place;
 mod tables;
+#[cfg(feature = "parquet")]
+#[path = "../parquet/writing.rs"]
+#[allow(dead_code)]
+mod writing;
 
 use harness::fuzz;
 use image::ImageFormat;
@@ -47,4 +53,10 @@ readers! {
     imagenet_labels: numbers::imagenet_labels();
     physionet: clinical::physionet();
     mimic: clinical::mimic();
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet() {
+    fuzz(parquet::reader());
 }

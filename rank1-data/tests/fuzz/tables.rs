@@ -174,8 +174,20 @@ pub(crate) fn prediction() -> Reader<'static> {
         mend: None,
         read: Box::new(move |input| {
             let schema = &schemas[(input.variation >> 20) as usize % schemas.len()];
-            let read = schema.read_inputs_from(input.bytes, Path::new("stdin")).map_err(text)?;
+            let name = Path::new("stdin");
+            let whole = schema.read_inputs_from(input.bytes, name);
+            let size = 1 + (input.variation >> 40) as usize % 5;
+            let stream = std::io::Cursor::new(input.bytes.to_vec());
+            let blocks = schema.input_blocks_from(stream, name, &[], size);
+            let blocks = blocks.and_then(|blocks| blocks.collect::<Result<Vec<_>, _>>());
+            let read = whole.map_err(|error| {
+                assert!(blocks.is_err(), "blocks are read where the whole is not: {error}");
+                text(error)
+            })?;
             assert!(read.values.iter().all(|value| value.is_finite()));
+            let blocks = blocks.unwrap_or_else(|error| panic!("no blocks: {error}"));
+            let rows = blocks.iter().flat_map(|block| block.values.outer_iter());
+            assert!(rows.eq(read.values.outer_iter()));
             Ok(())
         }),
     }

@@ -70,6 +70,21 @@ pub fn predict_adaptively<'a>(
     sampling: AdaptiveSampling,
     chunk_rows: usize,
 ) -> Result<AdaptivePredictive, Error> {
+    predict_block_adaptively(networks, engines, inputs, 0, sampling, chunk_rows)
+}
+
+/// As [`predict_adaptively`], for `inputs` that stand behind `before` other rows: they draw as they do among all of them.
+///
+/// # Errors
+/// As [`predict_adaptively`].
+pub fn predict_block_adaptively<'a>(
+    networks: &[TrainedNetwork],
+    engines: &mut [Box<dyn Engine>],
+    inputs: impl Into<Inputs<'a>>,
+    before: usize,
+    sampling: AdaptiveSampling,
+    chunk_rows: usize,
+) -> Result<AdaptivePredictive, Error> {
     let inputs = inputs.into();
     let Some(first) = networks.first() else {
         return Err(Error::Mismatch { what: "number of networks", expected: 1, got: 0 });
@@ -95,7 +110,7 @@ pub fn predict_adaptively<'a>(
     let (mut parts, mut samples) = (Vec::new(), Vec::new());
     for rows in inputs.chunks((chunk_rows / n_members).clamp(1, inputs.n_rows()))? {
         let rows = rows?;
-        let place = (rows.view(), samples.len());
+        let place = (rows.view(), before + samples.len());
         let n_outputs = first.network.shape.outputs;
         let mut open = Open::new(n_outputs, likelihood, noise.as_deref(), n_members, place)?;
         let mut done = Vec::new();

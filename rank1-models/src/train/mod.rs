@@ -131,7 +131,7 @@ impl Observer for Silent {
 pub fn train<'a>(
     network: &'a Network,
     recipe: &'a Recipe,
-    compute: &'a Compute,
+    compute: &Compute,
     sets: TrainingSets<'a>,
     mut state: TrainState,
     observer: &mut dyn Observer,
@@ -190,18 +190,27 @@ struct Run<'a> {
     stepper: Stepper<'a>,
     /// The network that is stepped and judged while it trains, where that is another.
     points: Option<Network>,
-    compute: &'a Compute,
+    compute: Compute,
     lengths: Lengths,
     spikes: SpikeWatch,
 }
 
 impl<'a> Run<'a> {
-    fn new(network: &'a Network, recipe: &'a Recipe, compute: &'a Compute, sets: TrainingSets<'a>) -> Self {
+    fn new(network: &'a Network, recipe: &'a Recipe, compute: &Compute, sets: TrainingSets<'a>) -> Self {
         let n = sets.train.inputs.n_rows();
         let lengths = recipe.train.lengths(n, &recipe.method);
         let stepper = Stepper::new(network, recipe, compute, n);
         let points = scales::trained_at_locations(network, recipe);
-        Self { network, recipe, sets, stepper, points, compute, lengths, spikes: SpikeWatch::default() }
+        Self {
+            network,
+            recipe,
+            sets,
+            stepper,
+            points,
+            compute: compute.clone(),
+            lengths,
+            spikes: SpikeWatch::default(),
+        }
     }
 
     /// What is left of the pass over the rows that the state is in.

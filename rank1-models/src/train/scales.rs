@@ -52,7 +52,7 @@ impl Run<'_> {
         let (network, recipe) = (self.network, self.recipe);
         let mut trained =
             TrainedNetwork { network: network.clone(), parameters: scaled[..].into(), seed: state.seed };
-        let mut engine = engines(recipe, std::slice::from_ref(&trained), self.compute).remove(0);
+        let mut engine = engines(recipe, std::slice::from_ref(&trained), &self.compute).remove(0);
         let mut found = (times(network, &scaled, NONE)?, best.nll);
         for &multiple in &after.multiples {
             observer.between()?;
@@ -88,7 +88,7 @@ impl Run<'_> {
         recipe.train.kl_annealing = Annealing::default();
         (recipe.train.l2, recipe.train.average_from) = (0.0, None);
         let n = self.sets.train.inputs.n_rows();
-        let mut stepper = Stepper::new(self.network, &recipe, self.compute, n);
+        let mut stepper = Stepper::new(self.network, &recipe, &self.compute, n);
         let mut state = TrainState {
             seed: trained.seed,
             parameters: parameters.to_vec(),

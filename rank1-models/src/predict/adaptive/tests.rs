@@ -9,7 +9,7 @@ use crate::device::Compute;
 use crate::init::initialize;
 use crate::method::{Method, Rank1};
 use crate::network::{Activation, Network, NetworkShape};
-use crate::predict::predict;
+use crate::predict::{predict, predict_block};
 use crate::recipe::EngineKind;
 
 const MOST: usize = 32;
@@ -96,6 +96,34 @@ fn chunks_change_nothing_and_a_wide_or_narrow_bound_means_few_or_all_samples() {
     assert!(run(1.0, 64).samples.iter().all(|&s| s == 4));
     // A row of zeros has no factors to draw but the biases' layer: it may be done early even here.
     assert!(run(1e-12, 64).samples[1..].iter().all(|&s| s == MOST));
+}
+
+#[test]
+fn a_block_draws_as_its_rows_do_among_all() {
+    for likelihood in LIKELIHOODS {
+        let (networks, mut engines, inputs) = setting(likelihood, EngineKind::Analytic);
+        let sampling = AdaptiveSampling { standard_error: 0.01, most: MOST };
+        let whole = predict(&networks, &mut engines, inputs.view(), MOST, 64).unwrap();
+        let adaptive = predict_adaptively(&networks, &mut engines, inputs.view(), sampling, 64).unwrap();
+        for size in [1, 4, 10] {
+            let (mut parts, mut samples) = (Vec::new(), Vec::new());
+            let mut own = Vec::new();
+            for (i, block) in inputs.axis_chunks_iter(Axis(0), size).enumerate() {
+                own.push(predict_block(&networks, &mut engines, block, i * size, MOST, 64).unwrap());
+                let block =
+                    predict_block_adaptively(&networks, &mut engines, block, i * size, sampling, 64).unwrap();
+                parts.push(block.predictive);
+                samples.extend(block.samples);
+            }
+            assert_eq!(Predictive::concatenate(own).unwrap(), whole, "{likelihood:?} by {size}");
+            assert_eq!(samples, adaptive.samples, "{likelihood:?} by {size}");
+            assert_eq!(
+                Predictive::concatenate(parts).unwrap(),
+                adaptive.predictive,
+                "{likelihood:?} by {size}"
+            );
+        }
+    }
 }
 
 #[test]
