@@ -114,7 +114,7 @@ impl Pass {
     /// tiled, or for another pass.
     pub fn n_examples(&self, n_rows: usize) -> Result<usize, Error> {
         let slots = self.slots()?;
-        if n_rows == 0 || n_rows % slots != 0 {
+        if n_rows == 0 || !n_rows.is_multiple_of(slots) {
             return Err(Error::OutOfRange {
                 op: OP,
                 argument: "rows",
