@@ -93,6 +93,15 @@ pub enum Error {
         /// The last cause in its own words.
         reason: String,
     },
+    /// Two layers of a network would draw equal noise.
+    #[error(
+        "two layers draw from noise stream {stream}, so that their noise is equal; make all layers of a network by one `LayerStreams`, \
+         and list each once"
+    )]
+    SharedStream {
+        /// Number of the stream.
+        stream: usize,
+    },
     /// A stream of rows could not go on.
     #[error(transparent)]
     Stream(Box<dyn std::error::Error + Send + Sync>),

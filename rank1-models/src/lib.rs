@@ -28,8 +28,13 @@ pub mod summary;
 pub mod train;
 mod zoo;
 
+/// The Burn that the layers are made of: a network with them needs no Burn of its own, `use rank1_models::burn;` is enough for its derives.
+#[cfg(feature = "burn")]
+pub use burn;
 pub use error::Error;
 pub use model::{Model, Setup};
+// What signatures here take of the crates below.
+pub use {rank1_core, rank1_priors};
 
 /// The snippets of the workspace's README, compiled and run.
 #[cfg(doctest)]

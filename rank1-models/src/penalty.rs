@@ -3,7 +3,7 @@
 //! No likelihood here; engines compute that.
 
 use rank1_core::Real as _;
-use rank1_core::noise::At;
+use rank1_core::noise::{At, NoiseStream};
 use rank1_priors::{
     KlKind, KlValue, LocationDomain, NoiseKind, PosteriorFamily, PriorSpec, SCALE_FLOOR, Scales,
     kl_and_grad_into, kl_kind, raw_to_scale,
@@ -223,7 +223,9 @@ impl Term {
         }
         constrain(of(self.scale), &mut buffers.scale);
         constrain(of(self.prior_parameter), &mut buffers.prior_scale);
-        let noise = self.draw(location.len(), weights, &mut buffers.noise)?;
+        let stream = |draw| self.site.stream(weights.seed, self.layer, draw);
+        let (len, noise) = (location.len(), &mut buffers.noise);
+        let noise = monte_carlo_noise(self.family, self.prior, stream, weights.step, len, noise)?;
         let (prior_scale, scale) = (&buffers.prior_scale, &buffers.scale);
         let (family, noise) = (self.family, noise.then_some(&buffers.noise[..]));
         kl_and_grad_into(family, self.prior, prior_scale, location, scale, noise, &mut buffers.kl)?;
@@ -274,23 +276,30 @@ impl Term {
         }
         kl.value * self.factor
     }
+}
 
-    /// Standard noise of a Monte-Carlo divergence: fresh draws, not those of the forward pass, not clipped. Whether there is any.
-    fn draw(&self, len: usize, weights: PenaltyWeights, noise: &mut Vec<f32>) -> Result<bool, Error> {
-        let KlKind::MonteCarlo { draws } = kl_kind(self.family, self.prior)? else { return Ok(false) };
-        noise.clear();
-        noise.resize(len * draws, 0.0);
-        for (draw, out) in noise.chunks_exact_mut(len).enumerate() {
-            let stream = self.site.stream(weights.seed, self.layer, draw as u32);
-            let at = At { step: weights.step, member: 0, example: 0 };
-            match self.family.noise_kind() {
-                NoiseKind::Normal => stream.fill_normal(at, out),
-                NoiseKind::Cauchy => stream.fill_cauchy(at, out),
-                NoiseKind::Unused => {}
-            }
+/// Standard noise of a Monte-Carlo divergence of `len` entries: fresh draws of a step, each from a stream of its own, not those of the
+/// forward pass, not clipped. Whether there is any.
+pub(crate) fn monte_carlo_noise(
+    family: PosteriorFamily,
+    prior: PriorSpec,
+    stream: impl Fn(u32) -> NoiseStream,
+    step: u32,
+    len: usize,
+    noise: &mut Vec<f32>,
+) -> Result<bool, Error> {
+    let KlKind::MonteCarlo { draws } = kl_kind(family, prior)? else { return Ok(false) };
+    noise.clear();
+    noise.resize(len * draws, 0.0);
+    for (draw, out) in noise.chunks_exact_mut(len).enumerate() {
+        let (stream, at) = (stream(draw as u32), At { step, member: 0, example: 0 });
+        match family.noise_kind() {
+            NoiseKind::Normal => stream.fill_normal(at, out),
+            NoiseKind::Cauchy => stream.fill_cauchy(at, out),
+            NoiseKind::Unused => {}
         }
-        Ok(true)
     }
+    Ok(true)
 }
 
 /// [`raw_to_scale`] of a whole slice, into `scale`.

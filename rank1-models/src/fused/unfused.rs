@@ -46,8 +46,17 @@ fn perturb(
         let examples = rows / n_members;
         factor.reshape([n_members, 1, width]).repeat_dim(1, examples).reshape([rows, width])
     };
+    perturb_by(values, factor, perturbation)
+}
+
+/// Multiplies or adds a factor of a shape that broadcasts.
+pub(crate) fn perturb_by<const D: usize>(
+    x: Tensor<D>,
+    factor: Tensor<D>,
+    perturbation: Perturbation,
+) -> Tensor<D> {
     match perturbation {
-        Perturbation::Multiplicative => values * factor,
-        Perturbation::Additive => values + factor,
+        Perturbation::Multiplicative => x * factor,
+        Perturbation::Additive => x + factor,
     }
 }

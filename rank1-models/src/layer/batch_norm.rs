@@ -117,6 +117,25 @@ pub struct BatchStatistics {
 
 /// `y = scale (x - mean) / sqrt(variance + epsilon) + shift`, per set and channel.
 ///
+/// # Shapes
+/// `[S*K*B, C, H, W]` to the same, rows in the order sample, member, example.
+///
+/// # Streams
+/// None: nothing is drawn.
+///
+/// # Example
+/// ```
+/// use rank1_models::burn::tensor::{Device, Tensor};
+/// use rank1_models::layer::{BatchNormMode, MemberBatchNormConfig};
+///
+/// let device = Device::flex();
+/// let norm = MemberBatchNormConfig::per_member(2, 3).init(&device)?;            // 2 channels, 3 members
+/// let x = Tensor::<4>::ones([3 * 4, 2, 5, 5], &device);
+/// let y = norm.forward(x, 1, BatchNormMode::Training)?;                         // of one sample
+/// assert!(y.abs().max().into_scalar::<f32>() < 1e-3);
+/// # Ok::<(), rank1_models::Error>(())
+/// ```
+///
 /// Clones share their moving statistics, as every clone of a Burn module with a running state does; `num_params` counts
 /// them, optimizers do not touch them.
 #[derive(Module, Debug)]

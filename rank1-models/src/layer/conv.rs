@@ -3,15 +3,20 @@
 //! Channels first. Activations and normalization are left to the network; random kernels are in [`super::mean_field_conv`].
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use rank1_core::perturb::Perturbation;
-use rank1_priors::PriorSpec;
+use rank1_priors::WeightInit;
 use serde::{Deserialize, Serialize};
 
 use super::conv_geometry::ConvGeometry;
-use super::{DrawRows, Factor, FactorConfig, FactorNoise, initial, noise_rows};
+use super::kl::factor_terms;
+use super::streams::Start;
+use super::{
+    BayesianLayer, DrawRows, Factor, FactorConfig, FactorNoise, KlTerm, LayerStreams, Pass, initial,
+};
 use crate::engine::Site;
 use crate::error::Error;
+use crate::fused::unfused::perturb_by;
 #[cfg(feature = "cube")]
 use crate::{
     fused::device::{DeviceLayer, LayerFactor},
@@ -41,8 +46,6 @@ pub struct Rank1Conv2dConfig {
     pub bias: bool,
     /// How factors act.
     pub perturbation: Perturbation,
-    /// Seed of the initial values.
-    pub seed: u64,
 }
 
 impl Rank1Conv2dConfig {
@@ -62,15 +65,13 @@ impl Rank1Conv2dConfig {
             output_factor: Some(FactorConfig::default()),
             bias: true,
             perturbation: Perturbation::Multiplicative,
-            seed: 0,
         }
     }
 
-    /// The same with another seed; layers of one network need different ones.
+    /// The same with both factors as `factor` says.
     #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    pub fn with_factors(self, factor: FactorConfig) -> Self {
+        Self { input_factor: Some(factor), output_factor: Some(factor), ..self }
     }
 
     /// A layer with weights from a truncated normal of variance `2 / (kh kw C_in)` and zero biases.
@@ -83,31 +84,53 @@ impl Rank1Conv2dConfig {
     ///
     /// # Source
     /// He initialization as in the reference code; factors as [`FactorConfig::init`].
-    pub fn init(&self, device: &Device) -> Result<Rank1Conv2d, Error> {
+    pub fn init(&self, streams: &mut LayerStreams) -> Result<Rank1Conv2d, Error> {
         if self.groups != 1 {
             let what = "a convolution in groups: a channel's factor would act in one group only";
             return Err(rank1_core::Error::Undefined { op: "Rank1Conv2dConfig::init", what }.into());
         }
         self.geometry.check()?;
+        let Start { stream, seed } = streams.start();
+        let device = streams.device();
         let (fan_in, k) = (self.geometry.taps() * self.channels_in, self.n_members);
-        let factor = |config: Option<FactorConfig>, width: usize, site: u64| {
-            config.map(|c| c.init(k, width, initial::subseed(self.seed, site), device)).transpose()
+        let factor = |config: Option<FactorConfig>, width: usize, part: u64| {
+            config.map(|c| c.init(k, width, initial::subseed(seed, part), device)).transpose()
         };
         let shape = [fan_in, self.channels_out];
-        let weight = initial::he_normal(shape[0], shape[1], initial::subseed(self.seed, 0))?;
         Ok(Rank1Conv2d {
-            weight: Param::from_tensor(initial::tensor(weight, shape, device)),
+            weight: initial::weight(WeightInit::HeNormal, shape, initial::subseed(seed, 0), device)?,
             bias: self.bias.then(|| Param::from_tensor(Tensor::zeros([k, self.channels_out], device))),
             input_factor: factor(self.input_factor, self.channels_in, 1)?,
             output_factor: factor(self.output_factor, self.channels_out, 2)?,
             geometry: self.geometry,
             perturbation: self.perturbation,
             n_members: k,
+            stream,
         })
     }
 }
 
 /// `y = conv(x ∘ s, W) ∘ r + b` with a draw of s and r per member and example, equal at all positions.
+///
+/// # Shapes
+/// `[S*K*B, C_in, H, W]` to `[S*K*B, C_out, H', W']`, rows in the order sample, member, example: those of [`Pass::tile`].
+///
+/// # Streams
+/// Draws from [`Rank1Conv2d::stream`], which [`LayerStreams`] gave; the same pass draws the same factors again.
+///
+/// # Example
+/// ```
+/// use rank1_models::burn::tensor::{Device, Tensor};
+/// use rank1_models::layer::{LayerStreams, Pass, Rank1Conv2dConfig};
+///
+/// let device = Device::flex();
+/// let mut streams = LayerStreams::new(7, &device);
+/// let layer = Rank1Conv2dConfig::new(3, 8, [3, 3], 2).init(&mut streams)?;    // 3 to 8 channels, 2 members
+/// let pass = Pass::training(7, 0, 2);
+/// let y = layer.forward(pass.tile(Tensor::ones([4, 3, 6, 5], &device))?, &pass)?;
+/// assert_eq!(y.dims(), [2 * 4, 8, 6, 5]);
+/// # Ok::<(), rank1_models::Error>(())
+/// ```
 #[derive(Module, Debug)]
 pub struct Rank1Conv2d {
     /// Shared kernel, `[kh*kw*C_in, C_out]`, row `(i*kw + j)*C_in + c`.
@@ -126,52 +149,50 @@ pub struct Rank1Conv2d {
     pub perturbation: Perturbation,
     /// Members K.
     pub n_members: usize,
+    /// Number of the noise stream.
+    pub stream: usize,
 }
 
 impl Rank1Conv2d {
-    /// Draws both factors from `noise` and applies the layer.
+    /// Draws both factors by counter and applies the layer.
+    ///
+    /// Where the kernels of a device reach, they draw too, once more in the backward pass, and no draw is stored.
     ///
     /// # Shapes
     /// `x`: `[S*K*B, C_in, H, W]`, rows in the order sample, member, example; returns `[S*K*B, C_out, H', W']`.
     ///
     /// # Errors
-    /// [`rank1_core::Error::ShapeMismatch`] names the argument that does not fit; noise that is missing and a kernel
-    /// larger than the padded image are refused.
-    ///
-    /// # Source
-    /// Dusenberry et al. 2020, section 3 and appendix; the reference code ties factors to channels, not to taps, and
-    /// does not multiply the bias by r.
-    pub fn forward(&self, x: Tensor<4>, noise: &FactorNoise) -> Result<Tensor<4>, Error> {
-        let s = noise.n_samples;
-        let draw = |factor: &Option<Factor>, noise: &Option<Tensor<2>>| {
-            factor.as_ref().map(|f| f.draw(noise.clone(), s)).transpose()
-        };
-        let input_factor = draw(&self.input_factor, &noise.input)?;
-        let output_factor = draw(&self.output_factor, &noise.output)?;
-        self.apply(x, input_factor, output_factor, s)
-    }
-
-    /// Draws both factors by counter and applies the layer: [`Rank1Conv2d::forward`] with the noise of [`Rank1Conv2d::noise`].
-    ///
-    /// Where the kernels of a device reach, they draw too, once more in the backward pass, and no draw is stored.
-    ///
-    /// # Shapes
-    /// As [`Rank1Conv2d::forward`].
-    ///
-    /// # Errors
-    /// As [`Rank1Conv2d::forward`] and [`Rank1Conv2d::noise`].
+    /// [`rank1_core::Error::ShapeMismatch`] names the argument that does not fit, [`rank1_core::Error::OutOfRange`] rows or members
+    /// of another pass and a kernel larger than the padded image.
     ///
     /// # Numerics
     /// Draws of a device differ from the host's by rounding.
     ///
     /// # Source
-    /// As [`Rank1Conv2d::forward`].
-    pub fn forward_at(&self, x: Tensor<4>, rows: &DrawRows) -> Result<Tensor<4>, Error> {
+    /// Dusenberry et al. 2020, section 3 and appendix; the reference code ties factors to channels, not to taps, and
+    /// does not multiply the bias by r.
+    pub fn forward(&self, x: Tensor<4>, pass: &Pass) -> Result<Tensor<4>, Error> {
+        let rows = pass.rows(self.stream, x.dims()[0])?;
         #[cfg(feature = "cube")]
-        if let Some(y) = self.drawn_on_device(&x, rows) {
+        if let Some(y) = self.drawn_on_device(&x, &rows) {
             return Ok(y);
         }
-        self.forward(x, &self.noise(rows)?)
+        self.forward_with_noise(x, &self.noise(&rows)?)
+    }
+
+    /// Draws both factors from given noise and applies the layer.
+    ///
+    /// # Shapes
+    /// As [`Rank1Conv2d::forward`].
+    ///
+    /// # Errors
+    /// As [`Rank1Conv2d::forward`]; noise that is missing is refused.
+    ///
+    /// # Source
+    /// As [`Rank1Conv2d::forward`].
+    pub fn forward_with_noise(&self, x: Tensor<4>, noise: &FactorNoise) -> Result<Tensor<4>, Error> {
+        let [input_factor, output_factor] = noise.draw([&self.input_factor, &self.output_factor])?;
+        self.apply(x, input_factor, output_factor, noise.n_samples)
     }
 
     #[cfg(feature = "cube")]
@@ -251,32 +272,22 @@ impl Rank1Conv2d {
     /// [`DrawRows::noise`].
     pub fn noise(&self, rows: &DrawRows) -> Result<FactorNoise, Error> {
         let device = self.weight.val().device().without_autodiff();
-        let draw = |factor: &Option<Factor>, site: Site| {
-            noise_rows("Rank1Conv2d::noise", factor.as_ref(), self.n_members, rows, site, &device)
-        };
-        Ok(FactorNoise {
-            input: draw(&self.input_factor, Site::InputFactor)?,
-            output: draw(&self.output_factor, Site::OutputFactor)?,
-            n_samples: rows.n_samples,
-        })
+        let factors = [&self.input_factor, &self.output_factor];
+        FactorNoise::of("Rank1Conv2d::noise", factors, self.n_members, rows, &device)
+    }
+}
+
+impl BayesianLayer for Rank1Conv2d {
+    fn stream(&self) -> usize {
+        self.stream
     }
 
-    /// KL of both factors to the same prior, in nats, summed over members and entries.
-    ///
-    /// # Shapes
-    /// Returns `[1]`.
-    ///
-    /// # Errors
-    /// A pair without a closed form; use [`Factor::kl`] with noise for those.
-    ///
-    /// # Source
-    /// Dusenberry et al. 2020, section 3.2; a sum over members, as the reference code.
-    pub fn kl(&self, prior: PriorSpec) -> Result<Tensor<1>, Error> {
-        let mut total = Tensor::zeros([1], &self.weight.val().device());
-        for factor in [&self.input_factor, &self.output_factor].into_iter().flatten() {
-            total = total + factor.kl(prior, None)?;
-        }
-        Ok(total)
+    fn n_members(&self) -> usize {
+        self.n_members
+    }
+
+    fn kl_terms(&self) -> Vec<KlTerm> {
+        factor_terms([(&self.input_factor, Site::InputKl), (&self.output_factor, Site::OutputKl)])
     }
 }
 
@@ -298,11 +309,7 @@ pub(super) fn by_channel(
     }
     let x = x.reshape([slots, rows / slots, channels, height * width]);
     let factor = factor.reshape([slots, got[0] / slots, channels, 1]);
-    let y = match perturbation {
-        Perturbation::Multiplicative => x * factor,
-        Perturbation::Additive => x + factor,
-    };
-    Ok(y.reshape([rows, channels, height, width]))
+    Ok(perturb_by(x, factor, perturbation).reshape([rows, channels, height, width]))
 }
 
 #[cfg(test)]

@@ -8,14 +8,14 @@ use rank1_core::noise::{NoiseKind, Rows};
 use crate::engine::{DrawKey, Site};
 use crate::method::Granularity;
 
-/// The rows of one layer in one pass: samples S, members K, examples B.
+/// The rows of one layer in one pass: samples S, members K, examples B; [`super::Pass::rows`] makes them.
 ///
 /// Row `(s * K + k) * B + b` is sample `s`, member `k`, example `b`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrawRows {
     /// Seed, step, first sample and first example.
     pub key: DrawKey,
-    /// Index of the layer; different layers draw different numbers.
+    /// Noise stream of the layer; layers of different streams draw different numbers.
     pub layer: usize,
     /// S.
     pub n_samples: usize,

@@ -2,7 +2,9 @@
 //!
 //! Where the factor acts is [`super::rank1`]'s business.
 
-use burn::module::{Module, Param};
+mod record;
+
+use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use rank1_core::factor::ClipBounds;
 use rank1_core::noise::NoiseKind;
@@ -10,7 +12,8 @@ use rank1_priors::{Link, LocationDomain, PosteriorFamily, PriorSpec, Scales};
 use serde::{Deserialize, Serialize};
 
 use super::scale::positive_scale;
-use super::{initial, kl};
+use super::{KlTerm, initial};
+use crate::engine::Site;
 use crate::error::Error;
 use crate::method::{Granularity, SignInit};
 
@@ -99,23 +102,34 @@ impl FactorConfig {
 }
 
 /// A distribution (or a point) per member and entry.
-#[derive(Module, Debug)]
+///
+/// In a record its parameters stand below the name of the family, so that a record of another family does not load: its tensors are
+/// missing. Granularity, clip and a fixed scale are settings, which a record does not hold.
+///
+/// # Example
+/// ```
+/// use rank1_models::burn::tensor::{Device, Tensor};
+/// use rank1_models::layer::FactorConfig;
+///
+/// let device = Device::flex();
+/// let factor = FactorConfig { sign_init: 1.0, ..FactorConfig::default() }.init(3, 2, 7, &device)?;
+/// let draw = factor.draw(Some(Tensor::zeros([3, 2], &device)), 1)?;   // no noise: the locations
+/// assert_eq!(draw.into_data().try_to_vec::<f32>().unwrap(), [1.0; 6]);
+/// # Ok::<(), rank1_models::Error>(())
+/// ```
+#[derive(Clone, Debug)]
 pub struct Factor {
     /// What locations are trained by, `[K, D]`: themselves, or unconstrained numbers where [`Factor::domain`] is not the whole line.
     pub location: Param<Tensor<2>>,
     /// Unconstrained scales, `[K, D]`, or `[1, 1]` if shared; none for a fixed scale and for a point mass.
     pub raw_scale: Option<Param<Tensor<2>>>,
     /// Variational family.
-    #[module(skip)]
     pub family: PosteriorFamily,
     /// Draws per example or per batch.
-    #[module(skip)]
     pub granularity: Granularity,
     /// Bounds of a draw.
-    #[module(skip)]
     pub clip: Option<ClipBounds>,
     /// Which locations the factor can have.
-    #[module(skip)]
     pub domain: LocationDomain,
 }
 
@@ -227,12 +241,9 @@ impl Factor {
     /// A pair without a divergence, noise of the wrong length, or a point outside the support of the prior (see
     /// [`FactorConfig::under`]).
     ///
-    /// # Numerics
-    /// Computed in double precision by the priors crate, then rounded.
-    ///
     /// # Source
-    /// [`rank1_priors::kl_and_grad`].
+    /// [`KlTerm::divergence`].
     pub fn kl(&self, prior: PriorSpec, noise: Option<&[f32]>) -> Result<Tensor<1>, Error> {
-        kl::divergence(self.family, prior, self.locations(), self.scale(), noise)
+        KlTerm::of(self, Site::InputKl).divergence(prior, noise)
     }
 }

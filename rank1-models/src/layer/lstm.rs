@@ -8,10 +8,10 @@ mod draws;
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, activation};
 use rank1_core::perturb::Perturbation;
-use rank1_priors::PriorSpec;
 
-use super::{Factor, expect_shape};
+use super::{Factor, Pass, expect_shape};
 use crate::error::Error;
+use crate::fused::unfused::perturb_by;
 
 use draws::Rowwise;
 
@@ -39,6 +39,28 @@ pub struct LstmOutput {
 }
 
 /// `z = ((x ∘ s) W) ∘ r + ((h ∘ s') W') ∘ r' + b`, then the gates of an LSTM.
+///
+/// # Shapes
+/// `[T, S*K*B, D_in]` to `[T, S*K*B, U]`, rows in the order sample, member, example: those of [`Pass::tile_sequences`].
+///
+/// # Streams
+/// Draws from [`Rank1Lstm::stream`], which [`super::LayerStreams`] gave; the same pass draws the same factors again.
+///
+/// # Example
+/// ```
+/// use rank1_models::burn::tensor::{Device, Tensor};
+/// use rank1_models::layer::{LayerStreams, Pass, Rank1LstmConfig};
+///
+/// let device = Device::flex();
+/// let mut streams = LayerStreams::new(7, &device);
+/// let layer = Rank1LstmConfig::new(2, 8, 3).init(&mut streams)?;              // 2 inputs, 8 units, 3 members
+/// let pass = Pass::training(7, 0, 3);
+/// let xs = pass.tile_sequences(Tensor::<3>::ones([6, 4, 2], &device))?;       // 6 steps of 4 examples
+/// let out = layer.forward(xs, None, &pass)?;
+/// assert_eq!(out.hidden.dims(), [6, 3 * 4, 8]);
+/// assert_eq!(out.state.hidden.dims(), [3 * 4, 8]);
+/// # Ok::<(), rank1_models::Error>(())
+/// ```
 #[derive(Module, Debug)]
 pub struct Rank1Lstm {
     /// Shared kernel of the inputs, `[D_in, 4U]`.
@@ -60,22 +82,39 @@ pub struct Rank1Lstm {
     pub perturbation: Perturbation,
     /// Members K.
     pub n_members: usize,
+    /// Number of the noise stream.
+    pub stream: usize,
 }
 
 impl Rank1Lstm {
-    /// Draws all factors from `noise` and runs over a sequence from a state of zeros.
+    /// Draws all factors by counter and runs over a sequence from a state of zeros.
     ///
     /// # Shapes
     /// `xs`: `[T, S*K*B, D_in]`, rows in the order sample, member, example; `mask`: `[T, S*K*B]`, 1 where a row has a
     /// token and 0 where it is over, none if all rows have T tokens.
     ///
     /// # Errors
-    /// [`rank1_core::Error::ShapeMismatch`] names the argument that does not fit; an empty sequence and noise that is
-    /// missing are refused.
+    /// [`rank1_core::Error::ShapeMismatch`] names the argument that does not fit, [`rank1_core::Error::OutOfRange`] rows or members
+    /// of another pass; an empty sequence is refused.
     ///
     /// # Source
     /// Dusenberry et al. 2020, section 4.4, and the reference code's LSTM cell: one draw a sequence, not clipped.
-    pub fn forward(
+    pub fn forward(&self, xs: Tensor<3>, mask: Option<Tensor<2>>, pass: &Pass) -> Result<LstmOutput, Error> {
+        let [_, rows, _] = xs.dims();
+        self.forward_with_noise(xs, mask, &self.noise(&pass.rows(self.stream, rows)?)?)
+    }
+
+    /// Draws all factors from given noise and runs over a sequence from a state of zeros.
+    ///
+    /// # Shapes
+    /// As [`Rank1Lstm::forward`].
+    ///
+    /// # Errors
+    /// As [`Rank1Lstm::forward`]; noise that is missing is refused.
+    ///
+    /// # Source
+    /// As [`Rank1Lstm::forward`].
+    pub fn forward_with_noise(
         &self,
         xs: Tensor<3>,
         mask: Option<Tensor<2>>,
@@ -169,32 +208,9 @@ impl Rank1Lstm {
         LstmState { hidden: zeros.clone(), cell: zeros }
     }
 
-    /// KL of all four factors to the same prior, in nats, summed over members and entries.
-    ///
-    /// # Shapes
-    /// Returns `[1]`.
-    ///
-    /// # Errors
-    /// A pair without a closed form; use [`Factor::kl`] with noise for those.
-    ///
-    /// # Source
-    /// Dusenberry et al. 2020, section 3.2; four terms per cell, as the reference code.
-    pub fn kl(&self, prior: PriorSpec) -> Result<Tensor<1>, Error> {
-        let mut total = Tensor::zeros([1], &self.weight.val().device());
-        for factor in self.factors().into_iter().flatten() {
-            total = total + factor.kl(prior, None)?;
-        }
-        Ok(total)
-    }
-
     /// Input, output, recurrent input and recurrent output factor.
-    fn factors(&self) -> [Option<&Factor>; 4] {
-        [
-            self.input_factor.as_ref(),
-            self.output_factor.as_ref(),
-            self.recurrent_input_factor.as_ref(),
-            self.recurrent_output_factor.as_ref(),
-        ]
+    fn factors(&self) -> [&Option<Factor>; 4] {
+        [&self.input_factor, &self.output_factor, &self.recurrent_input_factor, &self.recurrent_output_factor]
     }
 
     fn check_input(
@@ -230,7 +246,7 @@ impl Rank1Lstm {
         let [steps, rows, d_in] = xs.dims();
         let [_, width] = self.weight.dims();
         let over_steps = |x: Tensor<3>, factor: &Option<Tensor<2>>, perturbation: Perturbation| match factor {
-            Some(factor) => perturbed(x, factor.clone().unsqueeze_dim(0), perturbation),
+            Some(factor) => perturb_by(x, factor.clone().unsqueeze_dim(0), perturbation),
             None => x,
         };
         let x = over_steps(xs, &rowwise.input, self.perturbation);
@@ -248,7 +264,7 @@ impl Rank1Lstm {
         rowwise: &Rowwise,
     ) -> LstmState {
         let perturb = |x: Tensor<2>, factor: &Option<Tensor<2>>| match factor {
-            Some(factor) => perturbed(x, factor.clone(), self.perturbation),
+            Some(factor) => perturb_by(x, factor.clone(), self.perturbation),
             None => x,
         };
         let h = perturb(state.hidden.clone(), &rowwise.recurrent_input);
@@ -260,13 +276,6 @@ impl Rank1Lstm {
         let cell = activation::sigmoid(forget) * state.cell.clone()
             + activation::sigmoid(input) * activation::tanh(cell);
         LstmState { hidden: activation::sigmoid(output) * activation::tanh(cell.clone()), cell }
-    }
-}
-
-fn perturbed<const D: usize>(x: Tensor<D>, factor: Tensor<D>, perturbation: Perturbation) -> Tensor<D> {
-    match perturbation {
-        Perturbation::Multiplicative => x * factor,
-        Perturbation::Additive => x + factor,
     }
 }
 

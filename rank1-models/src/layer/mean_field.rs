@@ -1,15 +1,17 @@
 //! Linear layer with a Gaussian per weight: reparameterized (one draw per batch) or Flipout.
 //!
-//! One member; the bias is a point estimate. For factors per member see [`super::rank1`].
+//! Shared by all members; the bias is a point estimate. For factors per member see [`super::rank1`].
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use rank1_core::noise::NoiseKind;
-use rank1_priors::{PosteriorFamily, PriorSpec};
+use rank1_priors::{PriorSpec, WeightInit};
 use serde::{Deserialize, Serialize};
 
+use super::kl::weight_term;
 use super::scale::positive_scale;
-use super::{DrawRows, expect_shape, initial, kl};
+use super::streams::Start;
+use super::{BayesianLayer, DrawRows, KlTerm, LayerStreams, Pass, expect_shape, initial};
 use crate::engine::Site;
 use crate::error::Error;
 use crate::method::{Estimator, Granularity};
@@ -25,15 +27,15 @@ pub struct MeanFieldLinearConfig {
     pub bias: bool,
     /// Start of every posterior standard deviation.
     pub initial_std: f64,
-    /// Seed of the initial values.
-    pub seed: u64,
+    /// How a draw enters a batch.
+    pub estimator: Estimator,
 }
 
 impl MeanFieldLinearConfig {
-    /// A layer with a bias and posterior standard deviation 1e-3.
+    /// A layer with a bias and posterior standard deviation 1e-3, reparameterized.
     #[must_use]
     pub fn new(d_in: usize, d_out: usize) -> Self {
-        Self { d_in, d_out, bias: true, initial_std: 1e-3, seed: 0 }
+        Self { d_in, d_out, bias: true, initial_std: 1e-3, estimator: Estimator::Reparameterized }
     }
 
     /// A layer with means from a truncated normal of variance `2 / D_in`, equal scales and zero biases.
@@ -46,14 +48,16 @@ impl MeanFieldLinearConfig {
     ///
     /// # Source
     /// He initialization; scales as the reference code's `trainable_normal` without its jitter.
-    pub fn init(&self, device: &Device) -> Result<MeanFieldLinear, Error> {
-        let (d_in, d_out) = (self.d_in, self.d_out);
+    pub fn init(&self, streams: &mut LayerStreams) -> Result<MeanFieldLinear, Error> {
         let raw = rank1_priors::scale_to_raw(self.initial_std)? as f32;
-        let mean = initial::he_normal(d_in, d_out, self.seed)?;
+        let Start { stream, seed } = streams.start();
+        let (device, d_in, d_out) = (streams.device(), self.d_in, self.d_out);
         Ok(MeanFieldLinear {
-            mean: Param::from_tensor(initial::tensor(mean, [d_in, d_out], device)),
+            mean: initial::weight(WeightInit::HeNormal, [d_in, d_out], seed, device)?,
             raw_scale: Param::from_tensor(Tensor::full([d_in, d_out], raw, device)),
             bias: self.bias.then(|| Param::from_tensor(Tensor::zeros([1, d_out], device))),
+            estimator: self.estimator,
+            stream,
         })
     }
 }
@@ -61,9 +65,9 @@ impl MeanFieldLinearConfig {
 /// Random signs that decorrelate the examples of a batch.
 #[derive(Debug, Clone)]
 pub struct FlipoutSigns {
-    /// `[S*B, D_in]` of +1 and -1.
+    /// `[S*K*B, D_in]` of +1 and -1.
     pub input: Tensor<2>,
-    /// `[S*B, D_out]` of +1 and -1.
+    /// `[S*K*B, D_out]` of +1 and -1.
     pub output: Tensor<2>,
 }
 
@@ -77,6 +81,25 @@ pub struct WeightNoise {
 }
 
 /// `y = x W + b` with `W = mean + scale ∘ noise`, one draw per sample.
+///
+/// # Shapes
+/// `[S*K*B, D_in]` to `[S*K*B, D_out]`, rows of sample 0 first; all members share the draws.
+///
+/// # Streams
+/// Draws from [`MeanFieldLinear::stream`], which [`LayerStreams`] gave; the same pass draws the same weights again.
+///
+/// # Example
+/// ```
+/// use rank1_models::burn::tensor::{Device, Tensor};
+/// use rank1_models::layer::{LayerStreams, MeanFieldLinearConfig, Pass};
+///
+/// let device = Device::flex();
+/// let layer = MeanFieldLinearConfig::new(5, 2).init(&mut LayerStreams::new(7, &device))?;
+/// let pass = Pass::prediction(7, 8, 1);                                       // 8 samples of one member
+/// let y = layer.forward(pass.tile(Tensor::ones([4, 5], &device))?, &pass)?;
+/// assert_eq!(pass.untile(y)?.dims(), [8, 1, 4, 2]);
+/// # Ok::<(), rank1_models::Error>(())
+/// ```
 #[derive(Module, Debug)]
 pub struct MeanFieldLinear {
     /// Means, `[D_in, D_out]`.
@@ -85,13 +108,18 @@ pub struct MeanFieldLinear {
     pub raw_scale: Param<Tensor<2>>,
     /// Bias, `[1, D_out]`.
     pub bias: Option<Param<Tensor<2>>>,
+    /// How a draw enters a batch.
+    #[module(skip)]
+    pub estimator: Estimator,
+    /// Number of the noise stream.
+    pub stream: usize,
 }
 
 impl MeanFieldLinear {
-    /// Applies the layer to S samples of a batch.
+    /// Draws the weight by counter and applies the layer to S samples of a batch; members share the draw.
     ///
     /// # Shapes
-    /// `x`: `[S*B, D_in]`, rows of sample 0 first; returns `[S*B, D_out]`.
+    /// `x`: `[S*K*B, D_in]`, rows of sample 0 first; returns `[S*K*B, D_out]`.
     ///
     /// # Errors
     /// [`rank1_core::Error::ShapeMismatch`] names the argument that does not fit.
@@ -99,7 +127,22 @@ impl MeanFieldLinear {
     /// # Source
     /// Reparameterized: Blundell et al. 2015, arXiv:1505.05424. Flipout: Wen et al. 2018, arXiv:1803.04386, Eq. 4:
     /// `x mean + ((x ∘ s_in) (scale ∘ noise)) ∘ s_out`.
-    pub fn forward(&self, x: Tensor<2>, noise: &WeightNoise) -> Result<Tensor<2>, Error> {
+    pub fn forward(&self, x: Tensor<2>, pass: &Pass) -> Result<Tensor<2>, Error> {
+        let rows = pass.rows(self.stream, x.dims()[0])?;
+        self.forward_with_noise(x, &self.noise(&rows))
+    }
+
+    /// Applies the layer with the weight of given noise.
+    ///
+    /// # Shapes
+    /// As [`MeanFieldLinear::forward`]; `noise` as [`MeanFieldLinear::noise`] gives it.
+    ///
+    /// # Errors
+    /// As [`MeanFieldLinear::forward`].
+    ///
+    /// # Source
+    /// As [`MeanFieldLinear::forward`].
+    pub fn forward_with_noise(&self, x: Tensor<2>, noise: &WeightNoise) -> Result<Tensor<2>, Error> {
         const OP: &str = "MeanFieldLinear::forward";
         let mean = self.mean.val();
         let [d_in, d_out] = mean.dims();
@@ -141,12 +184,12 @@ impl MeanFieldLinear {
     /// The standard noise of a pass, by counter.
     ///
     /// # Shapes
-    /// See [`WeightNoise`]; `rows` must be for one member.
+    /// See [`WeightNoise`].
     ///
     /// # Source
     /// [`DrawRows::weight_noise`]; signs from streams of their own.
     #[must_use]
-    pub fn noise(&self, rows: &DrawRows, estimator: Estimator) -> WeightNoise {
+    pub fn noise(&self, rows: &DrawRows) -> WeightNoise {
         let [d_in, d_out] = self.mean.dims();
         let device = self.mean.val().device().without_autodiff();
         let signs = |site: Site, width: usize| {
@@ -154,7 +197,7 @@ impl MeanFieldLinear {
         };
         WeightNoise {
             weight: rows.weight_noise(d_in, d_out, &device),
-            signs: (estimator == Estimator::Flipout).then(|| FlipoutSigns {
+            signs: (self.estimator == Estimator::Flipout).then(|| FlipoutSigns {
                 input: signs(Site::InputSign, d_in),
                 output: signs(Site::OutputSign, d_out),
             }),
@@ -172,7 +215,20 @@ impl MeanFieldLinear {
     /// # Source
     /// [`rank1_priors::kl_and_grad`].
     pub fn kl(&self, prior: PriorSpec, noise: Option<&[f32]>) -> Result<Tensor<1>, Error> {
-        let scale = positive_scale(self.raw_scale.val());
-        kl::divergence(PosteriorFamily::Normal, prior, self.mean.val(), Some(scale), noise)
+        weight_term(&self.mean, &self.raw_scale).divergence(prior, noise)
+    }
+}
+
+impl BayesianLayer for MeanFieldLinear {
+    fn stream(&self) -> usize {
+        self.stream
+    }
+
+    fn n_members(&self) -> usize {
+        1
+    }
+
+    fn kl_terms(&self) -> Vec<KlTerm> {
+        vec![weight_term(&self.mean, &self.raw_scale)]
     }
 }

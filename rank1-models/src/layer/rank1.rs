@@ -5,10 +5,14 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use rank1_core::perturb::Perturbation;
-use rank1_priors::PriorSpec;
+use rank1_priors::WeightInit;
 use serde::{Deserialize, Serialize};
 
-use super::{DrawRows, Factor, FactorConfig, initial};
+use super::kl::factor_terms;
+use super::streams::Start;
+use super::{
+    BayesianLayer, DrawRows, Factor, FactorConfig, KlTerm, LayerStreams, Pass, draw, initial, noise_rows,
+};
 use crate::engine::Site;
 use crate::error::Error;
 use crate::fused::perturbed_linear;
@@ -32,8 +36,6 @@ pub struct Rank1LinearConfig {
     pub bias: bool,
     /// How factors act.
     pub perturbation: Perturbation,
-    /// Seed of the initial values.
-    pub seed: u64,
 }
 
 impl Rank1LinearConfig {
@@ -51,15 +53,13 @@ impl Rank1LinearConfig {
             output_factor: Some(FactorConfig::default()),
             bias: true,
             perturbation: Perturbation::Multiplicative,
-            seed: 0,
         }
     }
 
-    /// The same with another seed; layers of one network need different ones.
+    /// The same with both factors as `factor` says.
     #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    pub fn with_factors(self, factor: FactorConfig) -> Self {
+        Self { input_factor: Some(factor), output_factor: Some(factor), ..self }
     }
 
     /// A layer with weights from a truncated normal of variance `2 / D_in` and zero biases.
@@ -72,19 +72,21 @@ impl Rank1LinearConfig {
     ///
     /// # Source
     /// He initialization as in the reference code; factors as [`FactorConfig::init`].
-    pub fn init(&self, device: &Device) -> Result<Rank1Linear, Error> {
+    pub fn init(&self, streams: &mut LayerStreams) -> Result<Rank1Linear, Error> {
+        let Start { stream, seed } = streams.start();
+        let device = streams.device();
         let (d_in, d_out, k) = (self.d_in, self.d_out, self.n_members);
-        let factor = |config: Option<FactorConfig>, width: usize, site: u64| {
-            config.map(|c| c.init(k, width, initial::subseed(self.seed, site), device)).transpose()
+        let factor = |config: Option<FactorConfig>, width: usize, part: u64| {
+            config.map(|c| c.init(k, width, initial::subseed(seed, part), device)).transpose()
         };
-        let weight = initial::he_normal(d_in, d_out, initial::subseed(self.seed, 0))?;
         Ok(Rank1Linear {
-            weight: Param::from_tensor(initial::tensor(weight, [d_in, d_out], device)),
+            weight: initial::weight(WeightInit::HeNormal, [d_in, d_out], initial::subseed(seed, 0), device)?,
             bias: self.bias.then(|| Param::from_tensor(Tensor::zeros([k, d_out], device))),
             input_factor: factor(self.input_factor, d_in, 1)?,
             output_factor: factor(self.output_factor, d_out, 2)?,
             perturbation: self.perturbation,
             n_members: k,
+            stream,
         })
     }
 }
@@ -100,7 +102,52 @@ pub struct FactorNoise {
     pub n_samples: usize,
 }
 
+impl FactorNoise {
+    /// Noise of a pass for an input and an output factor.
+    pub(super) fn of(
+        op: &'static str,
+        [input, output]: [&Option<Factor>; 2],
+        n_members: usize,
+        rows: &DrawRows,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let noise =
+            |factor: &Option<Factor>, site| noise_rows(op, factor.as_ref(), n_members, rows, site, device);
+        let (input, output) = (noise(input, Site::InputFactor)?, noise(output, Site::OutputFactor)?);
+        Ok(Self { input, output, n_samples: rows.n_samples })
+    }
+
+    /// Values of an input and an output factor.
+    pub(super) fn draw(
+        &self,
+        [input, output]: [&Option<Factor>; 2],
+    ) -> Result<[Option<Tensor<2>>; 2], Error> {
+        let s = self.n_samples;
+        Ok([draw(input.as_ref(), &self.input, s)?, draw(output.as_ref(), &self.output, s)?])
+    }
+}
+
 /// `y = ((x ∘ s) W) ∘ r + b` with a draw of s and r per member and example.
+///
+/// # Shapes
+/// `[S*K*B, D_in]` to `[S*K*B, D_out]`, rows in the order sample, member, example: those of [`Pass::tile`].
+///
+/// # Streams
+/// Draws from [`Rank1Linear::stream`], which [`LayerStreams`] gave; the same pass draws the same factors again.
+///
+/// # Example
+/// ```
+/// use rank1_models::burn::tensor::{Device, Tensor};
+/// use rank1_models::layer::{LayerStreams, Pass, Rank1LinearConfig};
+///
+/// let device = Device::flex();
+/// let mut streams = LayerStreams::new(7, &device);
+/// let layer = Rank1LinearConfig::new(5, 2, 3).init(&mut streams)?;     // 5 inputs, 2 outputs, 3 members
+/// let pass = Pass::training(7, 0, 3);
+/// let y = layer.forward(pass.tile(Tensor::ones([4, 5], &device))?, &pass)?;
+/// assert_eq!(pass.untile(y)?.dims(), [1, 3, 4, 2]);
+/// # Ok::<(), rank1_models::Error>(())
+/// ```
 #[derive(Module, Debug)]
 pub struct Rank1Linear {
     /// Shared weight, `[D_in, D_out]`.
@@ -116,50 +163,49 @@ pub struct Rank1Linear {
     pub perturbation: Perturbation,
     /// Members K.
     pub n_members: usize,
+    /// Number of the noise stream.
+    pub stream: usize,
 }
 
 impl Rank1Linear {
-    /// Draws both factors from `noise` and applies the layer.
+    /// Draws both factors by counter and applies the layer.
+    ///
+    /// Where the kernels of a device reach, they draw too, once more in the backward pass, and no draw is stored.
     ///
     /// # Shapes
     /// `x`: `[S*K*B, D_in]`, rows in the order sample, member, example; returns `[S*K*B, D_out]`.
     ///
     /// # Errors
-    /// [`rank1_core::Error::ShapeMismatch`] names the argument that does not fit; noise that is missing is refused.
-    ///
-    /// # Source
-    /// Dusenberry et al. 2020, Eq. 1; the bias is not multiplied by r, as in the reference code.
-    pub fn forward(&self, x: Tensor<2>, noise: &FactorNoise) -> Result<Tensor<2>, Error> {
-        let s = noise.n_samples;
-        let draw = |factor: &Option<Factor>, noise: &Option<Tensor<2>>| {
-            factor.as_ref().map(|f| f.draw(noise.clone(), s)).transpose()
-        };
-        let input_factor = draw(&self.input_factor, &noise.input)?;
-        let output_factor = draw(&self.output_factor, &noise.output)?;
-        self.apply(x, input_factor, output_factor, s)
-    }
-
-    /// Draws both factors by counter and applies the layer: [`Rank1Linear::forward`] with the noise of [`Rank1Linear::noise`].
-    ///
-    /// Where the kernels of a device reach, they draw too, once more in the backward pass, and no draw is stored.
-    ///
-    /// # Shapes
-    /// As [`Rank1Linear::forward`].
-    ///
-    /// # Errors
-    /// As [`Rank1Linear::forward`] and [`Rank1Linear::noise`].
+    /// [`rank1_core::Error::ShapeMismatch`] names the argument that does not fit, [`rank1_core::Error::OutOfRange`] rows or members
+    /// of another pass.
     ///
     /// # Numerics
     /// Draws of a device differ from the host's by rounding.
     ///
     /// # Source
-    /// As [`Rank1Linear::forward`].
-    pub fn forward_at(&self, x: Tensor<2>, rows: &DrawRows) -> Result<Tensor<2>, Error> {
+    /// Dusenberry et al. 2020, Eq. 1; the bias is not multiplied by r, as in the reference code.
+    pub fn forward(&self, x: Tensor<2>, pass: &Pass) -> Result<Tensor<2>, Error> {
+        let rows = pass.rows(self.stream, x.dims()[0])?;
         #[cfg(feature = "cube")]
-        if let Some(y) = self.drawn_on_device(&x, rows) {
+        if let Some(y) = self.drawn_on_device(&x, &rows) {
             return Ok(y);
         }
-        self.forward(x, &self.noise(rows)?)
+        self.forward_with_noise(x, &self.noise(&rows)?)
+    }
+
+    /// Draws both factors from given noise and applies the layer.
+    ///
+    /// # Shapes
+    /// As [`Rank1Linear::forward`].
+    ///
+    /// # Errors
+    /// As [`Rank1Linear::forward`]; noise that is missing is refused.
+    ///
+    /// # Source
+    /// As [`Rank1Linear::forward`].
+    pub fn forward_with_noise(&self, x: Tensor<2>, noise: &FactorNoise) -> Result<Tensor<2>, Error> {
+        let [input_factor, output_factor] = noise.draw([&self.input_factor, &self.output_factor])?;
+        self.apply(x, input_factor, output_factor, noise.n_samples)
     }
 
     #[cfg(feature = "cube")]
@@ -210,45 +256,23 @@ impl Rank1Linear {
     /// # Source
     /// [`DrawRows::noise`].
     pub fn noise(&self, rows: &DrawRows) -> Result<FactorNoise, Error> {
-        if rows.n_members != self.n_members {
-            return Err(rank1_core::Error::OutOfRange {
-                op: "Rank1Linear::noise",
-                argument: "rows.n_members",
-                value: rows.n_members as f64,
-                expected: "the layer's number of members",
-            }
-            .into());
-        }
-        let [d_in, d_out] = self.weight.dims();
         let device = self.weight.val().device().without_autodiff();
-        let draw = |factor: &Option<Factor>, site: Site, width: usize| {
-            let factor = factor.as_ref()?;
-            let kind = factor.noise_kind()?;
-            Some(rows.noise(site, kind, factor.granularity, width, &device))
-        };
-        Ok(FactorNoise {
-            input: draw(&self.input_factor, Site::InputFactor, d_in),
-            output: draw(&self.output_factor, Site::OutputFactor, d_out),
-            n_samples: rows.n_samples,
-        })
+        let factors = [&self.input_factor, &self.output_factor];
+        FactorNoise::of("Rank1Linear::noise", factors, self.n_members, rows, &device)
+    }
+}
+
+impl BayesianLayer for Rank1Linear {
+    fn stream(&self) -> usize {
+        self.stream
     }
 
-    /// KL of both factors to the same prior, in nats, summed over members and entries.
-    ///
-    /// # Shapes
-    /// Returns `[1]`.
-    ///
-    /// # Errors
-    /// A pair without a closed form; use [`Factor::kl`] with noise for those.
-    ///
-    /// # Source
-    /// Dusenberry et al. 2020, section 3.2; a sum over members, as the reference code.
-    pub fn kl(&self, prior: PriorSpec) -> Result<Tensor<1>, Error> {
-        let mut total = Tensor::zeros([1], &self.weight.val().device());
-        for factor in [&self.input_factor, &self.output_factor].into_iter().flatten() {
-            total = total + factor.kl(prior, None)?;
-        }
-        Ok(total)
+    fn n_members(&self) -> usize {
+        self.n_members
+    }
+
+    fn kl_terms(&self) -> Vec<KlTerm> {
+        factor_terms([(&self.input_factor, Site::InputKl), (&self.output_factor, Site::OutputKl)])
     }
 }
 

@@ -22,6 +22,10 @@ fn rows(n_samples: usize, n_members: usize) -> DrawRows {
     DrawRows { key, layer: 0, n_samples, n_members, n_examples: B }
 }
 
+fn streams(device: &Device) -> LayerStreams {
+    LayerStreams::new(0, device)
+}
+
 fn values(tensor: Tensor<2>) -> Vec<f32> {
     tensor.into_data().try_to_vec().unwrap()
 }
@@ -34,10 +38,10 @@ fn normals(n_rows: usize, width: usize, seed: u64, device: &Device) -> Tensor<2>
 #[test]
 fn a_rank1_layer_equals_one_perturbed_matrix_per_row() {
     let device = Device::flex();
-    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).with_seed(9).init(&device).unwrap();
+    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).init(&mut LayerStreams::new(9, &device)).unwrap();
     let noise = layer.noise(&rows(2, K)).unwrap();
     let x = normals(2 * K * B, D_IN, 1, &device);
-    let got = values(layer.forward(x.clone(), &noise).unwrap());
+    let got = values(layer.forward_with_noise(x.clone(), &noise).unwrap());
     let draw =
         |f: &Option<Factor>, n: &Option<Tensor<2>>| values(f.as_ref().unwrap().draw(n.clone(), 2).unwrap());
     let (s, r) = (draw(&layer.input_factor, &noise.input), draw(&layer.output_factor, &noise.output));
@@ -166,17 +170,17 @@ fn a_divergence_is_its_closed_form_with_gradients() {
 #[test]
 fn flipout_with_equal_signs_is_the_reparameterized_layer() {
     let device = Device::flex();
-    let layer = MeanFieldLinearConfig { initial_std: 0.3, ..MeanFieldLinearConfig::new(D_IN, D_OUT) }
-        .init(&device)
-        .unwrap();
+    let config = MeanFieldLinearConfig { initial_std: 0.3, ..MeanFieldLinearConfig::new(D_IN, D_OUT) };
+    let config = MeanFieldLinearConfig { estimator: Estimator::Flipout, ..config };
+    let layer = config.init(&mut streams(&device)).unwrap();
     let x = normals(2 * B, D_IN, 1, &device);
-    let mut noise = layer.noise(&rows(2, 1), Estimator::Flipout);
-    let flipped = values(layer.forward(x.clone(), &noise).unwrap());
+    let mut noise = layer.noise(&rows(2, 1));
+    let flipped = values(layer.forward_with_noise(x.clone(), &noise).unwrap());
     let signs = noise.signs.as_mut().unwrap();
     (signs.input, signs.output) = (signs.input.ones_like(), signs.output.ones_like());
-    let unflipped = values(layer.forward(x.clone(), &noise).unwrap());
+    let unflipped = values(layer.forward_with_noise(x.clone(), &noise).unwrap());
     noise.signs = None;
-    let plain = values(layer.forward(x, &noise).unwrap());
+    let plain = values(layer.forward_with_noise(x, &noise).unwrap());
     let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).fold(0.0_f32, |m, (a, b)| m.max((a - b).abs()));
     assert!(distance(&unflipped, &plain) < 1e-4);
     assert!(distance(&flipped, &plain) > 1e-2, "the signs must matter");
@@ -185,46 +189,46 @@ fn flipout_with_equal_signs_is_the_reparameterized_layer() {
 #[test]
 fn an_embedding_shares_one_table_and_names_a_bad_id() {
     let device = Device::flex();
-    let layer = MeanFieldEmbeddingConfig { n_tokens: 7, width: 3, seed: 1 }.init(&device).unwrap();
+    let layer = MeanFieldEmbeddingConfig { n_tokens: 7, width: 3 }.init(&mut streams(&device)).unwrap();
     let noise = normals(7, 3, 2, &device);
     let ids = Tensor::<2, Int>::from_ints([[6, 0], [6, 5]], &device);
-    let out = layer.forward(ids, noise.clone()).unwrap().into_data().try_to_vec::<f32>().unwrap();
+    let out = layer.forward_with_noise(ids, noise.clone()).unwrap().into_data().try_to_vec::<f32>().unwrap();
     let table = values(layer.table(noise.clone()).unwrap());
     assert_eq!(out[..3], table[18..]);
     assert_eq!(out[..3], out[6..9]);
-    let bad = layer.forward(Tensor::<2, Int>::from_ints([[7]], &device), noise);
+    let bad = layer.forward_with_noise(Tensor::<2, Int>::from_ints([[7]], &device), noise);
     assert!(matches!(bad, Err(crate::Error::Core(rank1_core::Error::OutOfRange { argument: "ids", .. }))));
 }
 
 #[test]
 fn a_dropout_mask_keeps_the_mean_and_the_rate() {
     let device = Device::flex();
-    let dropout = Dropout::new(0.25).unwrap();
-    let mask = values(dropout.mask(&DrawRows { n_examples: 4001, ..rows(1, 1) }, 5, &device));
+    let dropout = Dropout::new(0.25, 0).unwrap();
+    let mask = values(dropout.mask(&Pass::training(3, 4, 1), 4001, 5, &device).unwrap());
     let zeros = mask.iter().filter(|&&m| m == 0.0).count() as f64 / mask.len() as f64;
     // Four standard errors of a proportion at n = 20,005.
     assert!((zeros - 0.25).abs() < 0.0123, "{zeros}");
     assert!(mask.iter().all(|&m| m == 0.0 || (m - 4.0 / 3.0).abs() < 1e-6));
-    assert!(Dropout::new(1.0).is_err() && Dropout::new(f64::NAN).is_err());
+    assert!(Dropout::new(1.0, 0).is_err() && Dropout::new(f64::NAN, 0).is_err());
 }
 
 #[test]
 fn missing_or_misshapen_noise_is_refused() {
     let device = Device::flex();
-    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).init(&device).unwrap();
+    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).init(&mut streams(&device)).unwrap();
     let x = normals(K * B, D_IN, 1, &device);
     let mut noise = layer.noise(&rows(1, K)).unwrap();
     noise.input = Some(normals(K * B, D_IN + 1, 2, &device));
-    assert!(layer.forward(x.clone(), &noise).is_err());
+    assert!(layer.forward_with_noise(x.clone(), &noise).is_err());
     noise.input = None;
-    assert!(layer.forward(x, &noise).is_err());
+    assert!(layer.forward_with_noise(x, &noise).is_err());
     assert!(layer.noise(&rows(1, K + 1)).is_err());
 }
 
 #[test]
 fn parameters_are_counted_as_the_paper_counts_them() {
     let device = Device::flex();
-    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).init(&device).unwrap();
+    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).init(&mut streams(&device)).unwrap();
     assert_eq!(layer.num_params(), D_IN * D_OUT + K * D_OUT + 2 * K * (D_IN + D_OUT));
 }
 
@@ -243,7 +247,7 @@ fn per_batch_draws_and_no_clipping_are_settings() {
         perturbation: Perturbation::Additive,
         ..Rank1LinearConfig::new(D_IN, D_OUT, K)
     };
-    let mut layer = layer.init(&device).unwrap();
+    let mut layer = layer.init(&mut streams(&device)).unwrap();
     let noise = layer.noise(&rows(1, K)).unwrap();
     assert_eq!(noise.input.clone().unwrap().dims(), [K, D_IN]);
     assert!(noise.output.is_none());
@@ -251,20 +255,21 @@ fn per_batch_draws_and_no_clipping_are_settings() {
         rows(1, K).noise(Site::InputFactor, NoiseKind::Cauchy, Granularity::PerBatch, D_IN, &device);
     assert_eq!(values(noise.input.clone().unwrap()), values(expected));
     let x = normals(K * B, D_IN, 1, &device);
-    let free = values(layer.forward(x.clone(), &noise).unwrap());
+    let free = values(layer.forward_with_noise(x.clone(), &noise).unwrap());
     layer.input_factor.as_mut().unwrap().clip = Some(ClipBounds { min: 1.0, max: 1.0 });
-    assert_ne!(free, values(layer.forward(x, &noise).unwrap()));
+    assert_ne!(free, values(layer.forward_with_noise(x, &noise).unwrap()));
 }
 
 #[test]
 fn a_flipout_convolution_with_equal_signs_is_the_reparameterized_one() {
     let device = Device::flex();
     let config = MeanFieldConv2dConfig { initial_std: 0.3, ..MeanFieldConv2dConfig::new(3, 2, [3, 2]) };
-    let layer = config.init(&device).unwrap();
+    let config = MeanFieldConv2dConfig { estimator: Estimator::Flipout, ..config };
+    let layer = config.init(&mut streams(&device)).unwrap();
     let x = normals(2 * B, 3 * 7 * 5, 1, &device).reshape([2 * B, 3, 7, 5]);
-    let mut noise = layer.noise(&rows(2, 1), Estimator::Flipout);
+    let mut noise = layer.noise(&rows(2, 1));
     let flat = |y: Tensor<4>| y.into_data().try_to_vec::<f32>().unwrap();
-    let flipped = flat(layer.forward(x.clone(), &noise).unwrap());
+    let flipped = flat(layer.forward_with_noise(x.clone(), &noise).unwrap());
     // By hand: the two signs of a row multiply its images before and after a convolution with the perturbation.
     let signs = noise.signs.clone().unwrap();
     let by_channel = |x: Tensor<4>, signs: Tensor<2>| {
@@ -286,23 +291,84 @@ fn a_flipout_convolution_with_equal_signs_is_the_reparameterized_one() {
     assert!(distance(&flipped, &flat(Tensor::cat(parts, 0))) < 1e-4);
     let signs = noise.signs.as_mut().unwrap();
     (signs.input, signs.output) = (signs.input.ones_like(), signs.output.ones_like());
-    let unflipped = flat(layer.forward(x.clone(), &noise).unwrap());
+    let unflipped = flat(layer.forward_with_noise(x.clone(), &noise).unwrap());
     noise.signs = None;
-    assert!(distance(&unflipped, &flat(layer.forward(x.clone(), &noise).unwrap())) < 1e-4);
+    assert!(distance(&unflipped, &flat(layer.forward_with_noise(x.clone(), &noise).unwrap())) < 1e-4);
     assert!(distance(&flipped, &unflipped) > 1e-2, "the signs must matter");
     noise.weight = Tensor::zeros([3, 18, 2], &device);
-    assert!(layer.forward(x, &noise).is_err(), "3 samples do not divide 10 rows");
+    assert!(layer.forward_with_noise(x, &noise).is_err(), "3 samples do not divide 10 rows");
 }
 
 #[test]
 fn filter_wise_dropout_drops_whole_channels() {
     let device = Device::flex();
-    let dropout = Dropout::new(0.5).unwrap();
-    let mask = dropout.mask(&rows(1, K), 3, &device);
-    let y = dropout.forward_channels(Tensor::ones([K * B, 3, 2, 7], &device), mask.clone()).unwrap();
+    let (dropout, pass) = (Dropout::new(0.5, 0).unwrap(), Pass::training(3, 4, K));
+    let mask = dropout.mask(&pass, K * B, 3, &device).unwrap();
+    let y = dropout.forward_channels(Tensor::ones([K * B, 3, 2, 7], &device), &pass).unwrap();
     let y = y.into_data().try_to_vec::<f32>().unwrap();
     for (channel, kept) in y.chunks_exact(14).zip(values(mask.clone())) {
         assert!(channel.iter().all(|&v| v == kept) && (kept == 0.0 || kept == 2.0));
     }
-    assert!(dropout.forward_channels(Tensor::ones([K * B, 2, 2, 7], &device), mask).is_err());
+    assert!(dropout.forward_channels(Tensor::ones([K * B + 1, 3, 2, 7], &device), &pass).is_err());
+}
+
+#[test]
+fn a_pass_draws_what_its_rows_draw_and_refuses_those_of_another() {
+    let device = Device::flex();
+    let pass = Pass { key: rows(2, K).key, n_samples: 2, n_members: K };
+    let mut places = streams(&device);
+    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).init(&mut places).unwrap();
+    let other = Rank1LinearConfig::new(D_IN, D_OUT, K).init(&mut places).unwrap();
+    let x = normals(2 * K * B, D_IN, 1, &device);
+    let got = values(layer.forward(x.clone(), &pass).unwrap());
+    let noise = layer.noise(&rows(2, K)).unwrap();
+    assert_eq!(got, values(layer.forward_with_noise(x.clone(), &noise).unwrap()));
+    assert_eq!(got, values(layer.forward(x.clone(), &pass).unwrap()));
+    let drawn = |layer: &Rank1Linear, pass: &Pass| {
+        values(layer.noise(&pass.rows(layer.stream, 2 * K * B).unwrap()).unwrap().input.unwrap())
+    };
+    assert_ne!(drawn(&layer, &pass), drawn(&other, &pass), "equal noise of two layers");
+    assert_ne!(drawn(&layer, &pass), drawn(&layer, &Pass { key: DrawKey { step: 5, ..pass.key }, ..pass }));
+    assert!(layer.forward(x.clone(), &Pass { n_members: K + 2, n_samples: 2, ..pass }).is_err());
+    assert!(layer.forward(x.clone(), &Pass { n_members: 2, n_samples: 1, ..pass }).is_err());
+    assert!(layer.forward(x.narrow(0, 0, 2 * K * B - 1), &pass).is_err());
+    assert!(layer.forward(normals(2 * K * B, D_IN + 1, 1, &device), &pass).is_err());
+}
+
+#[test]
+fn chunks_of_a_batch_draw_as_the_whole() {
+    let device = Device::flex();
+    let layer = Rank1LinearConfig::new(D_IN, D_OUT, K).init(&mut streams(&device)).unwrap();
+    let pass = Pass::prediction(3, 2, K);
+    let x = normals(B, D_IN, 1, &device);
+    let outputs = |x: Tensor<2>, pass: Pass| {
+        let y = layer.forward(pass.tile(x).unwrap(), &pass).unwrap();
+        pass.untile(y).unwrap()
+    };
+    let whole = outputs(x.clone(), pass);
+    let parts =
+        [outputs(x.clone().narrow(0, 0, 2), pass), outputs(x.narrow(0, 2, B - 2), pass.from_example(2))];
+    whole
+        .into_data()
+        .assert_approx_eq::<f32>(&Tensor::cat(parts.to_vec(), 2).into_data(), Default::default());
+}
+
+#[test]
+fn layers_of_random_weights_draw_once_a_sample() {
+    let device = Device::flex();
+    let mut streams = streams(&device);
+    let pass = Pass::prediction(3, 2, K);
+    let config = MeanFieldLinearConfig { initial_std: 0.3, ..MeanFieldLinearConfig::new(D_IN, D_OUT) };
+    let linear = config.init(&mut streams).unwrap();
+    let y = linear.forward(pass.tile(normals(B, D_IN, 1, &device)).unwrap(), &pass).unwrap();
+    let y = values(y);
+    let slots: Vec<&[f32]> = y.chunks(B * D_OUT).collect();
+    assert!(slots[0] == slots[1] && slots[1] == slots[2] && slots[0] != slots[3]);
+    let embedding = MeanFieldEmbeddingConfig { n_tokens: 7, width: 3 }.init(&mut streams).unwrap();
+    let ids = Tensor::<2, Int>::from_ints([[6, 0]; 2 * K], &device);
+    let out = embedding.forward(ids, &pass).unwrap();
+    assert_eq!(out.dims(), [2 * K, 2, 3]);
+    let rows = values(out.reshape([2 * K, 6]));
+    assert_eq!(rows[..6], rows[6..12]);
+    assert_ne!(rows[..6], rows[18..24]);
 }

@@ -77,9 +77,10 @@ pub(crate) fn run(
             geometry,
             perturbation: conv.perturbation,
             n_members: conv.k,
+            stream: 0,
         };
         let noise = FactorNoise { input: s.noise.clone(), output: r.noise.clone(), n_samples: 1 };
-        let part = record.ok(layer.forward(channels_first(x.clone()), &noise))?;
+        let part = record.ok(layer.forward_with_noise(channels_first(x.clone()), &noise))?;
         output = Some(match output {
             Some(output) => output + part,
             None => part,

@@ -97,9 +97,10 @@ pub(crate) fn run(
             output_factor: Some(output.factor.clone()),
             perturbation: dense.perturbation,
             n_members: dense.k,
+            stream: 0,
         };
         let noise = FactorNoise { input: input.noise.clone(), output: output.noise.clone(), n_samples: 1 };
-        let part = record.ok(layer.forward(x.clone(), &noise))?;
+        let part = record.ok(layer.forward_with_noise(x.clone(), &noise))?;
         z = Some(match z {
             Some(z) => z + part,
             None => part,

@@ -2,7 +2,7 @@
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};
-use rank1_models::layer::{LstmFactors, LstmState, Rank1LstmConfig};
+use rank1_models::layer::{LayerStreams, LstmFactors, LstmState, Rank1LstmConfig};
 
 use crate::burn_conv::tensor;
 use crate::burn_dense;
@@ -19,7 +19,7 @@ pub(crate) fn check(record: &Record<'_>, grad: &Record<'_>, lstm: &Lstm) -> Outc
         bias: lstm.bias.is_some(),
         ..Rank1LstmConfig::new(d_in, lstm.units, lstm.k)
     };
-    let mut layer = record.ok(config.init(&device))?;
+    let mut layer = record.ok(config.init(&mut LayerStreams::new(0, &device)))?;
     if let Some(bias) = &layer.bias {
         record.check("initial_bias_value", bias.val(), Precision::Burn)?;
     }

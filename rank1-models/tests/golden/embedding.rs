@@ -104,13 +104,14 @@ impl<'a> Case<'a> {
         let layer = MeanFieldEmbedding {
             mean: Param::from_tensor(tensor(&self.mean)),
             raw_scale: Param::from_tensor(tensor(&self.raw)),
+            stream: 0,
         };
         let ids: Vec<i64> = self.ids.iter().map(|&id| id as i64).collect();
         let device = Device::flex().autodiff();
         let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, self.ids_shape), &device);
         let table = record.ok(layer.table(tensor(&self.noise)))?;
         record.check("embedding_table_sample", table.inner(), Precision::Burn)?;
-        let output = record.ok(layer.forward(ids, tensor(&self.noise)))?;
+        let output = record.ok(layer.forward_with_noise(ids, tensor(&self.noise)))?;
         let (b, t, d) = self.cotangent.dim();
         let cotangent: Vec<f32> = self.cotangent.iter().map(|&v| v as f32).collect();
         let cotangent = Tensor::<3>::from_data(TensorData::new(cotangent, [b, t, d]), &device);

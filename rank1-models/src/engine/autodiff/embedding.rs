@@ -3,15 +3,15 @@
 use burn::tensor::{Tensor, TensorData, activation};
 use rank1_core::embedding::{Edges, encode};
 
-use super::Pass;
+use super::Call;
 use crate::network::EmbeddingPlan;
 use crate::operation::embedding::EmbeddingKind;
 use crate::params::ParamId;
 
 /// The value of embedding `index`, `[S*K*B, n d + codes]`.
-pub(super) fn forward(pass: &Pass<'_>, index: usize, inputs: Tensor<2>) -> Tensor<2> {
-    let plan = &pass.network.embeddings[index];
-    let of = |id: ParamId| pass.leaves.tensor(id);
+pub(super) fn forward(call: &Call<'_>, index: usize, inputs: Tensor<2>) -> Tensor<2> {
+    let plan = &call.network.embeddings[index];
+    let of = |id: ParamId| call.leaves.tensor(id);
     let x = columns(&inputs, &plan.numbers);
     let embedded = match &plan.kind {
         EmbeddingKind::Linear { weight, bias } => activation::relu(linear(plan, x, of(*weight), of(*bias))),

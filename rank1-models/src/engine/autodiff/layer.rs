@@ -6,7 +6,7 @@ use burn::module::{Param, ParamId as ModuleId};
 use burn::tensor::Tensor;
 use rank1_core::conv::ConvShape;
 
-use super::Pass;
+use super::Call;
 use super::leaves::Leaves;
 use super::value::Value;
 use crate::error::Error;
@@ -18,50 +18,53 @@ use crate::network::{FactorPlan, LayerPlan, Product, Volume, WeightPlan};
 use crate::params::ParamId;
 
 /// The value of layer `index`, its activation included.
-pub(super) fn forward(pass: &Pass<'_>, index: usize, x: Value) -> Result<Value, Error> {
-    let layer = &pass.network.layers[index];
+pub(super) fn forward(call: &Call<'_>, index: usize, x: Value) -> Result<Value, Error> {
+    let layer = &call.network.layers[index];
     let y = match layer.product {
         Product::Conv(shape) => {
             let volume = Volume { height: shape.height, width: shape.width, channels: shape.c_in };
-            Value::Image(convolve(pass, index, &shape, x.image(volume))?)
+            Value::Image(convolve(call, index, &shape, x.image(volume))?)
         }
-        Product::Linear | Product::Recurrent => Value::Columns(multiply(pass, index, x.columns())?),
-        Product::PerMember(_) => Value::Columns(multiply_per_member(pass, index, x.columns())?),
+        Product::Linear | Product::Recurrent => Value::Columns(multiply(call, index, x.columns())?),
+        Product::PerMember(_) => Value::Columns(multiply_per_member(call, index, x.columns())?),
     };
     Ok(y.activate(layer.activation))
 }
 
-fn multiply(pass: &Pass<'_>, index: usize, mut x: Tensor<2>) -> Result<Tensor<2>, Error> {
-    let Pass { network, leaves, .. } = *pass;
-    let (layer, rows) = (&network.layers[index], pass.rows(index));
-    if let Some((dropout, mask)) = mask(pass, index)? {
-        x = dropout.forward(x, mask)?;
+fn multiply(call: &Call<'_>, index: usize, mut x: Tensor<2>) -> Result<Tensor<2>, Error> {
+    let Call { network, leaves, pass, .. } = *call;
+    let layer = &network.layers[index];
+    if let Some(dropout) = dropout(call, index)? {
+        x = dropout.forward(x, &pass)?;
     }
     if let Some((scale, estimator)) = mean_field(layer) {
         let linear = MeanFieldLinear {
             mean: leaves.param(layer.weight),
             raw_scale: leaves.param(scale),
             bias: layer.bias.map(|id| leaves.param(id)),
+            estimator,
+            stream: index,
         };
-        return linear.forward(x, &linear.noise(&rows, estimator));
+        return linear.forward(x, &pass);
     }
     let linear = Rank1Linear {
         weight: leaves.param(layer.weight),
-        bias: bias(pass, layer),
+        bias: bias(call, layer),
         input_factor: factor(&layer.input_factor, leaves),
         output_factor: factor(&layer.output_factor, leaves),
         perturbation: layer.perturbation,
         n_members: network.n_members,
+        stream: index,
     };
-    linear.forward_at(x, &rows)
+    linear.forward(x, &pass)
 }
 
 /// A weight for each member; such layers have no factors.
-fn multiply_per_member(pass: &Pass<'_>, index: usize, mut x: Tensor<2>) -> Result<Tensor<2>, Error> {
-    let Pass { network, leaves, n_samples, n_examples, .. } = *pass;
-    let layer = &network.layers[index];
-    if let Some((dropout, mask)) = mask(pass, index)? {
-        x = dropout.forward(x, mask)?;
+fn multiply_per_member(call: &Call<'_>, index: usize, mut x: Tensor<2>) -> Result<Tensor<2>, Error> {
+    let Call { network, leaves, pass, n_examples, .. } = *call;
+    let (layer, n_samples) = (&network.layers[index], pass.n_samples);
+    if let Some(dropout) = dropout(call, index)? {
+        x = dropout.forward(x, &pass)?;
     }
     let (k, d_in, d_out) = (network.n_members, layer.d_in, layer.d_out);
     let x = x.reshape([n_samples, k, n_examples, d_in]);
@@ -74,9 +77,9 @@ fn multiply_per_member(pass: &Pass<'_>, index: usize, mut x: Tensor<2>) -> Resul
 }
 
 /// The bias of a layer with a row for each member.
-fn bias(pass: &Pass<'_>, layer: &LayerPlan) -> Option<Param<Tensor<2>>> {
-    let bias = pass.leaves.param(layer.bias?);
-    let ([rows, _], members) = (bias.val().dims(), pass.network.n_members);
+fn bias(call: &Call<'_>, layer: &LayerPlan) -> Option<Param<Tensor<2>>> {
+    let bias = call.leaves.param(layer.bias?);
+    let ([rows, _], members) = (bias.val().dims(), call.network.n_members);
     if rows == members {
         return Some(bias);
     }
@@ -84,17 +87,17 @@ fn bias(pass: &Pass<'_>, layer: &LayerPlan) -> Option<Param<Tensor<2>>> {
     Some(Param::initialized(ModuleId::new(), bias.val().repeat_dim(0, members)))
 }
 
-fn convolve(pass: &Pass<'_>, index: usize, shape: &ConvShape, mut x: Tensor<4>) -> Result<Tensor<4>, Error> {
-    let Pass { network, leaves, .. } = *pass;
-    let (layer, rows) = (&network.layers[index], pass.rows(index));
+fn convolve(call: &Call<'_>, index: usize, shape: &ConvShape, mut x: Tensor<4>) -> Result<Tensor<4>, Error> {
+    let Call { network, leaves, pass, .. } = *call;
+    let layer = &network.layers[index];
     let geometry = ConvGeometry {
         kernel: shape.kernel.into(),
         stride: shape.stride.into(),
         dilation: shape.dilation.into(),
         padding: shape.padding,
     };
-    if let Some((dropout, mask)) = mask(pass, index)? {
-        x = dropout.forward_channels(x, mask)?;
+    if let Some(dropout) = dropout(call, index)? {
+        x = dropout.forward_channels(x, &pass)?;
     }
     if let Some((scale, estimator)) = mean_field(layer) {
         let conv = MeanFieldConv2d {
@@ -102,8 +105,10 @@ fn convolve(pass: &Pass<'_>, index: usize, shape: &ConvShape, mut x: Tensor<4>) 
             raw_scale: leaves.param(scale),
             bias: layer.bias.map(|id| leaves.param(id)),
             geometry,
+            estimator,
+            stream: index,
         };
-        return conv.forward(x, &conv.noise(&rows, estimator));
+        return conv.forward(x, &pass);
     }
     let conv = Rank1Conv2d {
         weight: leaves.param(layer.weight),
@@ -113,8 +118,9 @@ fn convolve(pass: &Pass<'_>, index: usize, shape: &ConvShape, mut x: Tensor<4>) 
         geometry,
         perturbation: layer.perturbation,
         n_members: network.n_members,
+        stream: index,
     };
-    conv.forward_at(x, &rows)
+    conv.forward(x, &pass)
 }
 
 /// The scales and the estimator of a layer with a random weight.
@@ -125,13 +131,10 @@ pub(super) fn mean_field(layer: &LayerPlan) -> Option<(ParamId, Estimator)> {
     }
 }
 
-/// Dropout on the inputs of a layer and its mask, `[S*K*B, D_in]`, where the method has it.
-pub(super) fn mask(pass: &Pass<'_>, index: usize) -> Result<Option<(Dropout, Tensor<2>)>, Error> {
-    let layer = &pass.network.layers[index];
-    let Some(rate) = layer.input_factor.dropout_rate() else { return Ok(None) };
-    let dropout = Dropout::new(rate)?;
-    let mask = dropout.mask(&pass.rows(index), layer.d_in, &pass.device.clone().without_autodiff());
-    Ok(Some((dropout, mask)))
+/// Dropout on the inputs of a layer, where the method has it.
+pub(super) fn dropout(call: &Call<'_>, index: usize) -> Result<Option<Dropout>, Error> {
+    let rate = call.network.layers[index].input_factor.dropout_rate();
+    Ok(rate.map(|rate| Dropout::new(rate, index)).transpose()?)
 }
 
 /// The factor of a plan with this call's parameters; dropout masks are no factors here.

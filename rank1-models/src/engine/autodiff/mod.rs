@@ -6,13 +6,9 @@
 mod embedding;
 mod layer;
 mod leaves;
-mod nll;
 mod operation;
 mod recurrent;
 mod value;
-
-#[cfg(all(test, feature = "wgpu"))]
-pub(crate) use nll::mean_nll_of_operations;
 
 use std::sync::Arc;
 
@@ -20,13 +16,13 @@ use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array4, ArrayView2};
 use rank1_core::Error as CoreError;
 use rank1_core::kernels::batch_norm::unbiased;
-use rank1_core::objective::NllForm;
 
-use self::leaves::{Leaves, read};
+use self::leaves::Leaves;
 use self::value::Value;
 use super::{Batch, DrawKey, Engine, NllRequest};
 use crate::error::Error;
-use crate::layer::{BatchStatistics, DrawRows};
+use crate::layer::host::read;
+use crate::layer::{BatchStatistics, DrawRows, Pass, mean_nll};
 use crate::network::{Network, NormPlan, Op, Origin};
 
 /// Computes likelihoods of a network with Burn tensors.
@@ -38,28 +34,31 @@ pub struct AutodiffEngine {
 
 /// What every operation of a call reads.
 #[derive(Debug)]
-struct Pass<'a> {
+struct Call<'a> {
     network: &'a Network,
     leaves: &'a Leaves,
     /// The device of the leaves.
     device: &'a Device,
-    key: DrawKey,
-    n_samples: usize,
+    pass: Pass,
     n_examples: usize,
     /// Whether normalizations take the statistics of the batch.
     training: bool,
 }
 
-impl Pass<'_> {
-    /// The rows of this pass, for the draws of layer number `layer`.
-    fn rows(&self, layer: usize) -> DrawRows {
-        DrawRows {
-            key: self.key,
-            layer,
-            n_samples: self.n_samples,
-            n_members: self.network.n_members,
-            n_examples: self.n_examples,
-        }
+impl Call<'_> {
+    /// The device of masks and noise.
+    fn plain_device(&self) -> Device {
+        self.device.clone().without_autodiff()
+    }
+
+    /// Rows of every value, S*K*B.
+    fn n_rows(&self) -> usize {
+        self.pass.n_samples * self.pass.n_members * self.n_examples
+    }
+
+    /// The rows of this call, for the draws of layer number `layer`.
+    fn rows(&self, layer: usize) -> Result<DrawRows, CoreError> {
+        self.pass.rows(layer, self.n_rows())
     }
 }
 
@@ -79,7 +78,7 @@ impl AutodiffEngine {
         Self { network, device: device.without_autodiff() }
     }
 
-    fn forward(&self, pass: &Pass<'_>, inputs: ArrayView2<'_, f32>) -> Result<Outcome, Error> {
+    fn forward(&self, call: &Call<'_>, inputs: ArrayView2<'_, f32>) -> Result<Outcome, Error> {
         let network = &self.network;
         let (n_examples, d_in) = inputs.dim();
         if d_in != network.shape.inputs() {
@@ -89,12 +88,12 @@ impl AutodiffEngine {
                 got: d_in,
             });
         }
-        if n_examples == 0 || pass.n_samples == 0 {
+        if n_examples == 0 || call.pass.n_samples == 0 {
             return Err(CoreError::Empty { op: "AutodiffEngine", argument: "batch or samples" }.into());
         }
         let values: Vec<f32> = inputs.iter().copied().collect();
-        let x = Tensor::<2>::from_data(TensorData::new(values, [n_examples, d_in]), pass.device);
-        let x = Value::Columns(x.repeat_dim(0, pass.n_samples * network.n_members));
+        let x = Tensor::<2>::from_data(TensorData::new(values, [n_examples, d_in]), call.device);
+        let x = Value::Columns(call.pass.tile(x)?);
         let mut values: Vec<Value> = Vec::with_capacity(network.nodes.len());
         let mut statistics = Vec::new();
         for (index, node) in network.nodes.iter().enumerate() {
@@ -104,14 +103,14 @@ impl AutodiffEngine {
             };
             let own = value(node.origin);
             let next = match node.op {
-                Op::Layer(layer) => layer::forward(pass, layer, own)?,
-                Op::Lstm(plan) => Value::Columns(recurrent::forward(pass, plan, own, inputs)?),
+                Op::Layer(layer) => layer::forward(call, layer, own)?,
+                Op::Lstm(plan) => Value::Columns(recurrent::forward(call, plan, own, inputs)?),
                 Op::Norm(norm) => {
-                    let (value, batch) = operation::normalize(pass, norm, own.image(node.volume))?;
+                    let (value, batch) = operation::normalize(call, norm, own.image(node.volume))?;
                     statistics.extend(batch.map(|batch| (norm, batch)));
                     value
                 }
-                _ => operation::forward(pass, index, own, value)?,
+                _ => operation::forward(call, index, own, value)?,
             };
             values.push(next);
         }
@@ -163,18 +162,12 @@ impl Engine for AutodiffEngine {
             });
         }
         let n_examples = batch.n_examples()?;
-        let n_samples = request.n_samples;
-        let pass =
-            Pass { network, leaves: &leaves, device: &device, key, n_samples, n_examples, training: true };
-        let Outcome { mut outputs, statistics } = self.forward(&pass, batch.inputs)?;
-        let likelihood = network.shape.likelihood;
-        let mut n_samples = n_samples;
-        if request.form == NllForm::MarginalizedLogits {
-            outputs = nll::averaged_logits(likelihood, outputs, n_examples)?;
-            n_samples = 1;
-        }
+        let pass = Pass { key, n_samples: request.n_samples, n_members: network.n_members };
+        let call = Call { network, leaves: &leaves, device: &device, pass, n_examples, training: true };
+        let Outcome { outputs, statistics } = self.forward(&call, batch.inputs)?;
         let raw_noise = network.noise.map(|id| leaves.tensor(id));
-        let loss = nll::mean_nll(likelihood, outputs, batch.targets, raw_noise, n_samples, request.form)?;
+        let likelihood = network.shape.likelihood;
+        let loss = mean_nll(likelihood, outputs, batch.targets, raw_noise, &pass, request.form)?;
         leaves.add_gradients(&network.layout, &loss.backward(), gradient)?;
         self.add_statistics(statistics, parameters, gradient)?;
         Ok(read(loss)?.into_iter().map(f64::from).sum())
@@ -189,16 +182,10 @@ impl Engine for AutodiffEngine {
     ) -> Result<Array4<f32>, Error> {
         let network = &self.network;
         let leaves = Leaves::new(network, parameters, &self.device)?;
-        let pass = Pass {
-            network,
-            leaves: &leaves,
-            device: &self.device,
-            key,
-            n_samples,
-            n_examples: inputs.nrows(),
-            training: false,
-        };
-        let outputs = self.forward(&pass, inputs)?.outputs;
+        let pass = Pass { key, n_samples, n_members: network.n_members };
+        let (device, n_examples) = (&self.device, inputs.nrows());
+        let call = Call { network, leaves: &leaves, device, pass, n_examples, training: false };
+        let outputs = self.forward(&call, inputs)?.outputs;
         let [_, width] = outputs.dims();
         let shape = (n_samples, network.n_members, inputs.nrows(), width);
         let values = read(outputs)?;

@@ -9,7 +9,7 @@ use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use rank1_core::conv::{Padding, Pads};
 
 use super::value::Value;
-use super::{Pass, embedding};
+use super::{Call, embedding};
 use crate::error::Error;
 use crate::layer::{BatchStatistics, Dropout, MemberBatchNorm, MovingVariance};
 use crate::network::{InputShape, Network, NormPlan, Op, Origin, Volume};
@@ -17,23 +17,25 @@ use crate::operation::dropout::DROPOUT_LAYER;
 
 /// The value of the operation at place `index`, which reads `x` and perhaps another value.
 pub(super) fn forward(
-    pass: &Pass<'_>,
+    call: &Call<'_>,
     index: usize,
     x: Value,
     value: impl Fn(Origin) -> Value,
 ) -> Result<Value, Error> {
-    let node = &pass.network.nodes[index];
-    let before = volume(pass.network, node.origin);
+    let node = &call.network.nodes[index];
+    let before = volume(call.network, node.origin);
     Ok(match node.op {
         Op::Activation(kind) => x.activate(kind),
-        Op::Dropout { predicts: false, .. } if !pass.training => x,
+        Op::Dropout { predicts: false, .. } if !call.training => x,
         Op::Dropout { per_million, .. } => {
-            let dropout = Dropout::new(f64::from(per_million) / 1e6)?;
-            let device = pass.device.clone().without_autodiff();
-            let mask = dropout.mask(&pass.rows(DROPOUT_LAYER + index), node.volume.len(), &device);
+            let dropout = Dropout::new(f64::from(per_million) / 1e6, DROPOUT_LAYER + index)?;
             match x {
-                Value::Columns(x) => Value::Columns(dropout.forward(x, mask)?),
-                Value::Image(x) => Value::Image(x * Value::Columns(mask).image(node.volume)),
+                Value::Columns(x) => Value::Columns(dropout.forward(x, &call.pass)?),
+                Value::Image(x) => {
+                    let width = node.volume.len();
+                    let mask = dropout.mask(&call.pass, call.n_rows(), width, &call.plain_device())?;
+                    Value::Image(x * Value::Columns(mask).image(node.volume))
+                }
             }
         }
         Op::Add(other) => match (x, value(other)) {
@@ -55,18 +57,19 @@ pub(super) fn forward(
             let mean = x.reshape([rows, channels, height * width]).mean_dim(2);
             Value::Columns(mean.reshape([rows, channels]))
         }
-        Op::Embedding(embedding) => Value::Columns(embedding::forward(pass, embedding, x.columns())),
+        Op::Embedding(embedding) => Value::Columns(embedding::forward(call, embedding, x.columns())),
         Op::Layer(_) | Op::Lstm(_) | Op::Norm(_) => unreachable!("the engine runs these itself"),
     })
 }
 
 /// Batch normalization `index`, and the statistics of the batch in training.
 pub(super) fn normalize(
-    pass: &Pass<'_>,
+    call: &Call<'_>,
     index: usize,
     x: Tensor<4>,
 ) -> Result<(Value, Option<BatchStatistics>), Error> {
-    let Pass { network, leaves, n_samples, .. } = *pass;
+    let Call { network, leaves, pass, .. } = *call;
+    let n_samples = pass.n_samples;
     let norm = &network.norms[index];
     let layer = MemberBatchNorm {
         scale: leaves.param(norm.scale),
@@ -77,7 +80,7 @@ pub(super) fn normalize(
         epsilon: NormPlan::EPSILON,
         momentum: NormPlan::MOMENTUM,
     };
-    if !pass.training {
+    if !call.training {
         return Ok((Value::Image(layer.with_moving_statistics(x, n_samples)?), None));
     }
     let (y, statistics) = layer.with_batch_statistics(x, n_samples)?;

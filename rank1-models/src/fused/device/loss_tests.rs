@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use rank1_core::likelihood::Likelihood as Distribution;
 
 use super::*;
-use crate::engine::autodiff::mean_nll_of_operations;
 use crate::fused::device::tests::{assert_close, random, values, with_device};
+use crate::layer::nll::mean_nll_of_operations;
 
 const S: usize = 2;
 const K: usize = 3;

@@ -11,7 +11,10 @@ use rank1_priors::PosteriorFamily;
 use super::*;
 use crate::device::{Compute, DeviceName};
 use crate::engine::DrawKey;
-use crate::layer::{DrawRows, FactorConfig, Rank1Conv2d, Rank1Conv2dConfig, Rank1Linear, Rank1LinearConfig};
+use crate::layer::{
+    DrawRows, FactorConfig, LayerStreams, Pass, Rank1Conv2d, Rank1Conv2dConfig, Rank1Linear,
+    Rank1LinearConfig,
+};
 use crate::method::Granularity;
 
 pub(super) fn with_device(claim: impl Fn(&Device)) {
@@ -212,12 +215,12 @@ fn factors(family: PosteriorFamily) -> [Option<FactorConfig>; 2] {
 fn linear(device: &Device, family: PosteriorFamily, rows: &DrawRows, drawn: bool) -> Vec<Vec<f32>> {
     let [input_factor, output_factor] = factors(family);
     let config = Rank1LinearConfig { input_factor, output_factor, ..Rank1LinearConfig::new(7, 11, 3) };
-    let layer: Rank1Linear = config.init(device).unwrap();
+    let layer: Rank1Linear = config.init(&mut LayerStreams::new(0, device)).unwrap();
     let x = random([n_rows(rows), 7], 0, device).require_grad();
     let y = if drawn {
         layer.drawn_on_device(&x, rows).expect("within the kernels' reach")
     } else {
-        layer.forward(x.clone(), &layer.noise(rows).unwrap()).unwrap()
+        layer.forward_with_noise(x.clone(), &layer.noise(rows).unwrap()).unwrap()
     };
     let gradients = (y.clone() * random([n_rows(rows), 11], 5, device)).sum().backward();
     let mut results = vec![values(y.inner()), values(x.grad(&gradients).unwrap())];
@@ -251,13 +254,14 @@ fn a_convolution_draws_its_factors_as_the_host_does() {
     let run = |device: &Device, rows: &DrawRows, drawn: bool| {
         let [input_factor, output_factor] = factors(PosteriorFamily::Normal);
         let new = Rank1Conv2dConfig::new(3, 5, [3, 3], 3);
-        let layer: Rank1Conv2d =
-            Rank1Conv2dConfig { input_factor, output_factor, ..new }.init(device).unwrap();
+        let layer: Rank1Conv2d = Rank1Conv2dConfig { input_factor, output_factor, ..new }
+            .init(&mut LayerStreams::new(0, device))
+            .unwrap();
         let x = random([n_rows(rows), 3, 4, 7], 0, device);
         let y = if drawn {
             layer.drawn_on_device(&x, rows).expect("within the kernels' reach")
         } else {
-            layer.forward(x, &layer.noise(rows).unwrap()).unwrap()
+            layer.forward_with_noise(x, &layer.noise(rows).unwrap()).unwrap()
         };
         let gradients = (y.clone() * random(y.dims(), 5, device)).sum().backward();
         let mut results = vec![values(y.inner())];
@@ -280,7 +284,7 @@ fn a_convolution_draws_its_factors_as_the_host_does() {
 #[test]
 fn draws_that_lie_elsewhere_are_left_to_the_host() {
     with_device(|device| {
-        let layer = Rank1LinearConfig::new(7, 11, 3).init(device).unwrap();
+        let layer = Rank1LinearConfig::new(7, 11, 3).init(&mut LayerStreams::new(0, device)).unwrap();
         let x = |rows| random([rows, 7], 0, device);
         assert!(layer.drawn_on_device(&x(15), &ROWS).is_some());
         assert!(layer.drawn_on_device(&x(30), &DrawRows { n_samples: 2, ..ROWS }).is_some());
@@ -288,9 +292,12 @@ fn draws_that_lie_elsewhere_are_left_to_the_host() {
         assert!(layer.drawn_on_device(&x(12), &ROWS).is_none());
         let [factor, _] = factors(PosteriorFamily::HalfCauchy);
         let config = Rank1LinearConfig { input_factor: factor, ..Rank1LinearConfig::new(7, 11, 3) };
-        assert!(config.init(device).unwrap().drawn_on_device(&x(15), &ROWS).is_none());
+        assert!(
+            config.init(&mut LayerStreams::new(0, device)).unwrap().drawn_on_device(&x(15), &ROWS).is_none()
+        );
         // The layer itself takes what fits.
-        assert!(config.init(device).unwrap().forward_at(x(15), &ROWS).is_ok());
-        assert!(layer.forward_at(x(15), &DrawRows { n_members: 5, n_examples: 3, ..ROWS }).is_err());
+        let pass = Pass { key: ROWS.key, n_samples: 1, n_members: 3 };
+        assert!(config.init(&mut LayerStreams::new(0, device)).unwrap().forward(x(15), &pass).is_ok());
+        assert!(layer.forward(x(15), &Pass { n_members: 5, ..pass }).is_err());
     });
 }

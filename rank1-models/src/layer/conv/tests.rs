@@ -1,7 +1,7 @@
 //! The convolution against a loop over rows, taps and channels in double precision.
 #![allow(clippy::unwrap_used)]
 
-use burn::tensor::TensorData;
+use burn::tensor::{Device, TensorData};
 use rank1_core::conv::{Padding, Pads};
 use rank1_core::testkit::{central_differences, max_relative_error, normals};
 use rank1_priors::PosteriorFamily;
@@ -83,7 +83,8 @@ fn geometries() -> Vec<ConvGeometry> {
 
 fn layer(geometry: ConvGeometry, perturbation: Perturbation, device: &Device) -> Rank1Conv2d {
     let new = Rank1Conv2dConfig::new(C_IN, C_OUT, geometry.kernel, K);
-    let mut layer = Rank1Conv2dConfig { geometry, perturbation, ..new }.with_seed(4).init(device).unwrap();
+    let mut layer =
+        Rank1Conv2dConfig { geometry, perturbation, ..new }.init(&mut LayerStreams::new(4, device)).unwrap();
     layer.bias = Some(Param::from_tensor(tensor(&vector(K * C_OUT, 9), [K, C_OUT], device)));
     layer
 }
@@ -103,7 +104,7 @@ fn every_row_is_convolved_with_its_own_factors_and_its_members_bias() {
             let layer = layer(geometry, perturbation, &device);
             let noise = layer.noise(&rows(2, K)).unwrap();
             let image = tensor(&x, [n, C_IN, SIZE[0], SIZE[1]], &device);
-            let got = layer.forward(image, &noise).unwrap();
+            let got = layer.forward_with_noise(image, &noise).unwrap();
             let [out_h, out_w] = geometry.output_size(SIZE).unwrap();
             assert_eq!(got.dims(), [n, C_OUT, out_h, out_w]);
             let draw = |f: &Option<Factor>, n: &Option<Tensor<2>>| {
@@ -139,11 +140,11 @@ fn members_do_not_see_each_other() {
         input_factor: Some(FactorConfig { granularity: Granularity::PerBatch, ..FactorConfig::default() }),
         ..Rank1Conv2dConfig::new(C_IN, C_OUT, [3, 2], K)
     };
-    let layer = config.init(&device).unwrap();
+    let layer = config.init(&mut LayerStreams::new(0, &device)).unwrap();
     let noise = layer.noise(&rows(1, K)).unwrap();
     assert_eq!(noise.input.clone().unwrap().dims(), [K, C_IN]);
     let x = tensor(&vector(K * B * C_IN * 35, 2), [K * B, C_IN, 5, 7], &device);
-    let all = host(layer.forward(x.clone(), &noise).unwrap());
+    let all = host(layer.forward_with_noise(x.clone(), &noise).unwrap());
     let one = |t: Tensor<2>, k: usize| {
         let per = t.dims()[0] / K;
         t.narrow(0, k * per, per)
@@ -161,7 +162,7 @@ fn members_do_not_see_each_other() {
             output: noise.output.clone().map(|n| one(n, k)),
             n_samples: 1,
         };
-        let got = host(alone.forward(x.clone().narrow(0, k * B, B), &noise).unwrap());
+        let got = host(alone.forward_with_noise(x.clone().narrow(0, k * B, B), &noise).unwrap());
         close(&got, &all[k * got.len()..][..got.len()], 1e-6, "member alone");
     }
 }
@@ -224,22 +225,27 @@ fn gradients_equal_central_differences_in_double_precision() {
 fn groups_large_kernels_and_misfits_are_refused_with_their_names() {
     let device = Device::flex();
     let new = Rank1Conv2dConfig::new(C_IN, C_OUT, [3, 3], K);
-    let groups = Rank1Conv2dConfig { groups: 3, ..new.clone() }.init(&device);
+    let groups = Rank1Conv2dConfig { groups: 3, ..new.clone() }.init(&mut LayerStreams::new(0, &device));
     assert!(matches!(groups, Err(Error::Core(rank1_core::Error::Undefined { .. }))));
     let no_stride = Rank1Conv2dConfig { geometry: ConvGeometry::same([3, 3]).with_stride(0), ..new.clone() };
-    assert!(no_stride.init(&device).is_err());
-    let layer = new.init(&device).unwrap();
+    assert!(no_stride.init(&mut LayerStreams::new(0, &device)).is_err());
+    let layer = new.init(&mut LayerStreams::new(0, &device)).unwrap();
     let image = |n: usize, c: usize, h: usize| Tensor::<4>::ones([n, c, h, 5], &device);
     let noise = layer.noise(&rows(1, K)).unwrap();
-    assert!(layer.forward(image(K * B, C_IN, 7), &noise).is_ok());
-    assert!(layer.forward(image(K * B, C_IN + 1, 7), &noise).is_err());
-    assert!(layer.forward(image(K * B + 1, C_IN, 7), &noise).is_err());
-    assert!(layer.forward(image(0, C_IN, 7), &noise).is_err());
-    assert!(layer.forward(image(K * B, C_IN, 7), &FactorNoise { input: None, ..noise.clone() }).is_err());
+    assert!(layer.forward_with_noise(image(K * B, C_IN, 7), &noise).is_ok());
+    assert!(layer.forward_with_noise(image(K * B, C_IN + 1, 7), &noise).is_err());
+    assert!(layer.forward_with_noise(image(K * B + 1, C_IN, 7), &noise).is_err());
+    assert!(layer.forward_with_noise(image(0, C_IN, 7), &noise).is_err());
+    assert!(
+        layer
+            .forward_with_noise(image(K * B, C_IN, 7), &FactorNoise { input: None, ..noise.clone() })
+            .is_err()
+    );
     assert!(layer.noise(&rows(1, K + 1)).is_err());
     let valid = ConvGeometry { padding: Padding::Valid, ..ConvGeometry::same([3, 3]) };
-    let layer = Rank1Conv2dConfig { geometry: valid, ..new }.init(&device).unwrap();
-    let small = layer.forward(image(K * B, C_IN, 2), &noise);
+    let layer =
+        Rank1Conv2dConfig { geometry: valid, ..new }.init(&mut LayerStreams::new(0, &device)).unwrap();
+    let small = layer.forward_with_noise(image(K * B, C_IN, 2), &noise);
     assert!(matches!(
         small,
         Err(Error::Core(rank1_core::Error::OutOfRange { argument: "window height", .. }))
@@ -249,7 +255,8 @@ fn groups_large_kernels_and_misfits_are_refused_with_their_names() {
 #[test]
 fn parameters_are_counted_as_the_paper_counts_them() {
     let device = Device::flex();
-    let layer = Rank1Conv2dConfig::new(C_IN, C_OUT, [3, 3], K).init(&device).unwrap();
+    let layer =
+        Rank1Conv2dConfig::new(C_IN, C_OUT, [3, 3], K).init(&mut LayerStreams::new(0, &device)).unwrap();
     assert_eq!(layer.num_params(), 9 * C_IN * C_OUT + K * C_OUT + 2 * K * (C_IN + C_OUT));
     let point = Some(FactorConfig { family: PosteriorFamily::PointMass, ..FactorConfig::default() });
     let config = Rank1Conv2dConfig {
@@ -258,5 +265,8 @@ fn parameters_are_counted_as_the_paper_counts_them() {
         bias: false,
         ..Rank1Conv2dConfig::new(C_IN, C_OUT, [3, 3], K)
     };
-    assert_eq!(config.init(&device).unwrap().num_params(), 9 * C_IN * C_OUT + K * C_IN);
+    assert_eq!(
+        config.init(&mut LayerStreams::new(0, &device)).unwrap().num_params(),
+        9 * C_IN * C_OUT + K * C_IN
+    );
 }

@@ -3,11 +3,13 @@
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use rank1_core::perturb::Perturbation;
+use rank1_priors::WeightInit;
 use serde::{Deserialize, Serialize};
 
 use super::Rank1Lstm;
 use crate::error::Error;
-use crate::layer::{FactorConfig, initial};
+use crate::layer::streams::Start;
+use crate::layer::{FactorConfig, LayerStreams, initial};
 
 /// Sizes and choices of a [`Rank1Lstm`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,8 +34,6 @@ pub struct Rank1LstmConfig {
     pub unit_forget_bias: bool,
     /// How factors act.
     pub perturbation: Perturbation,
-    /// Seed of the initial values.
-    pub seed: u64,
 }
 
 impl Rank1LstmConfig {
@@ -55,15 +55,20 @@ impl Rank1LstmConfig {
             bias: true,
             unit_forget_bias: true,
             perturbation: Perturbation::Multiplicative,
-            seed: 0,
         }
     }
 
-    /// The same with another seed; layers of one network need different ones.
+    /// The same with all four factors as `factor` says.
     #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
+    pub fn with_factors(self, factor: FactorConfig) -> Self {
+        let factor = Some(factor);
+        Self {
+            input_factor: factor,
+            output_factor: factor,
+            recurrent_input_factor: factor,
+            recurrent_output_factor: factor,
+            ..self
+        }
     }
 
     /// A layer with uniform input weights, orthogonal recurrent weights and biases of 0, or 1 for forget gates.
@@ -76,18 +81,20 @@ impl Rank1LstmConfig {
     ///
     /// # Source
     /// Keras' LSTM: Glorot uniform over `[D_in, 4U]`, orthogonal over `[U, 4U]`, unit forget bias.
-    pub fn init(&self, device: &Device) -> Result<Rank1Lstm, Error> {
+    pub fn init(&self, streams: &mut LayerStreams) -> Result<Rank1Lstm, Error> {
+        let Start { stream, seed } = streams.start();
+        let device = streams.device();
         let (d_in, units, k) = (self.d_in, self.n_units, self.n_members);
-        let seed = |part: u64| initial::subseed(self.seed, part);
+        let seed = |part: u64| initial::subseed(seed, part);
         let factor = |config: Option<FactorConfig>, width: usize, part: u64| {
             // Parts beyond the three of a seed would meet those of the next one.
             config.map(|c| c.init(k, width, initial::subseed(seed(3), part), device)).transpose()
         };
-        let weight = initial::glorot_uniform(d_in, 4 * units, seed(0))?;
-        let recurrent = initial::orthogonal(units, 4 * units, seed(1))?;
+        let weight =
+            |init, rows: usize, part: u64| initial::weight(init, [rows, 4 * units], seed(part), device);
         Ok(Rank1Lstm {
-            weight: Param::from_tensor(initial::tensor(weight, [d_in, 4 * units], device)),
-            recurrent_weight: Param::from_tensor(initial::tensor(recurrent, [units, 4 * units], device)),
+            weight: weight(WeightInit::GlorotUniform, d_in, 0)?,
+            recurrent_weight: weight(WeightInit::Orthogonal, units, 1)?,
             bias: self.bias.then(|| Param::from_tensor(self.initial_bias(device))),
             input_factor: factor(self.input_factor, d_in, 0)?,
             output_factor: factor(self.output_factor, 4 * units, 1)?,
@@ -95,6 +102,7 @@ impl Rank1LstmConfig {
             recurrent_output_factor: factor(self.recurrent_output_factor, 4 * units, 3)?,
             perturbation: self.perturbation,
             n_members: k,
+            stream,
         })
     }
 

@@ -5,12 +5,16 @@ use burn::tensor::Tensor;
 use super::{OP, Rank1Lstm};
 use crate::engine::Site;
 use crate::error::Error;
-use crate::layer::{DrawRows, Factor, noise_rows};
+use crate::layer::kl::factor_terms;
+use crate::layer::{BayesianLayer, DrawRows, Factor, KlTerm, draw, noise_rows};
 
 /// Streams of input, output, recurrent input and recurrent output factor.
 ///
-/// An LSTM has no Flipout signs, so that their streams are free for its recurrent factors.
+/// An LSTM has no Flipout signs and no random weights, so that their streams are free for its recurrent factors.
 const SITES: [Site; 4] = [Site::InputFactor, Site::OutputFactor, Site::InputSign, Site::OutputSign];
+
+/// Streams of their Monte-Carlo divergences.
+const KL_SITES: [Site; 4] = [Site::InputKl, Site::OutputKl, Site::WeightKl, Site::Weight];
 
 /// Standard noise of the four factors for one sequence; none where a factor needs none.
 #[derive(Debug, Clone)]
@@ -63,15 +67,15 @@ impl Rank1Lstm {
     /// [`DrawRows::noise`]: one draw a sequence per member and example, as the reference code.
     pub fn noise(&self, rows: &DrawRows) -> Result<LstmNoise, Error> {
         let device = self.weight.val().device().without_autodiff();
-        let draw = |factor: Option<&Factor>, site: Site| {
-            noise_rows("Rank1Lstm::noise", factor, self.n_members, rows, site, &device)
+        let noise = |factor: &Option<Factor>, site: Site| {
+            noise_rows("Rank1Lstm::noise", factor.as_ref(), self.n_members, rows, site, &device)
         };
         let [input, output, recurrent_input, recurrent_output] = self.factors();
         Ok(LstmNoise {
-            input: draw(input, SITES[0])?,
-            output: draw(output, SITES[1])?,
-            recurrent_input: draw(recurrent_input, SITES[2])?,
-            recurrent_output: draw(recurrent_output, SITES[3])?,
+            input: noise(input, SITES[0])?,
+            output: noise(output, SITES[1])?,
+            recurrent_input: noise(recurrent_input, SITES[2])?,
+            recurrent_output: noise(recurrent_output, SITES[3])?,
             n_samples: rows.n_samples,
         })
     }
@@ -87,8 +91,8 @@ impl Rank1Lstm {
     /// # Source
     /// [`Factor::draw`].
     pub fn draw(&self, noise: &LstmNoise) -> Result<LstmFactors, Error> {
-        let draw = |factor: Option<&Factor>, values: &Option<Tensor<2>>| {
-            factor.map(|f| f.draw(values.clone(), noise.n_samples)).transpose()
+        let draw = |factor: &Option<Factor>, values: &Option<Tensor<2>>| {
+            draw(factor.as_ref(), values, noise.n_samples)
         };
         let [input, output, recurrent_input, recurrent_output] = self.factors();
         Ok(LstmFactors {
@@ -132,5 +136,25 @@ impl Rank1Lstm {
             recurrent_output: spread("recurrent_output_factor", recurrent_output, width)?,
             bias: spread("bias", bias, width)?,
         })
+    }
+}
+
+impl BayesianLayer for Rank1Lstm {
+    fn stream(&self) -> usize {
+        self.stream
+    }
+
+    fn n_members(&self) -> usize {
+        self.n_members
+    }
+
+    fn kl_terms(&self) -> Vec<KlTerm> {
+        let [input, output, recurrent_input, recurrent_output] = self.factors();
+        factor_terms([
+            (input, KL_SITES[0]),
+            (output, KL_SITES[1]),
+            (recurrent_input, KL_SITES[2]),
+            (recurrent_output, KL_SITES[3]),
+        ])
     }
 }

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used)]
 
 use burn::tensor::{Device, TensorData};
+use rank1_core::objective::MemberKl;
 use rank1_core::testkit::{central_differences, max_relative_error, normals};
+use rank1_priors::PriorSpec;
 
 use super::*;
 use crate::engine::DrawKey;
-use crate::layer::{DrawRows, FactorConfig};
+use crate::layer::{DrawRows, FactorConfig, LayerStreams, kl_of};
 use crate::method::Granularity;
 
 const T: usize = 5;
@@ -89,7 +91,7 @@ impl Point {
 
     fn layer(&self, device: &Device) -> Rank1Lstm {
         let config = Rank1LstmConfig { perturbation: self.perturbation, ..Rank1LstmConfig::new(D, U, K) };
-        let mut layer = config.init(device).unwrap();
+        let mut layer = config.init(&mut LayerStreams::new(0, device)).unwrap();
         layer.weight = Param::from_tensor(tensor(&self.parts[1], [D, 4 * U], device));
         layer.recurrent_weight = Param::from_tensor(tensor(&self.parts[2], [U, 4 * U], device));
         layer.bias = Some(Param::from_tensor(tensor(&self.parts[3], [K, 4 * U], device)));
@@ -191,14 +193,14 @@ fn four_factors_draw_different_noise_once_a_sequence() {
     let device = Device::flex();
     let per_batch = Some(FactorConfig { granularity: Granularity::PerBatch, ..FactorConfig::default() });
     let config = Rank1LstmConfig { recurrent_input_factor: per_batch, ..Rank1LstmConfig::new(4 * U, U, K) };
-    let layer = config.init(&device).unwrap();
+    let layer = config.init(&mut LayerStreams::new(0, &device)).unwrap();
     let noise = layer.noise(&rows(2)).unwrap();
     let [output, recurrent] = [&noise.output, &noise.recurrent_output].map(|n| host(n.clone().unwrap()));
     assert_ne!(output, recurrent);
     assert_ne!(host(noise.input.clone().unwrap()), output);
     assert_eq!(noise.recurrent_input.clone().unwrap().dims(), [2 * K, U]);
     let xs = Tensor::ones([T, 2 * K * B, 4 * U], &device);
-    let out = layer.forward(xs, None, &noise).unwrap();
+    let out = layer.forward_with_noise(xs, None, &noise).unwrap();
     assert_eq!(out.hidden.dims(), [T, 2 * K * B, U]);
     let locations = [&layer.output_factor, &layer.recurrent_output_factor].map(|f| {
         let factor = f.as_ref().unwrap();
@@ -211,32 +213,38 @@ fn four_factors_draw_different_noise_once_a_sequence() {
 #[test]
 fn a_new_layer_has_open_forget_gates_and_four_divergences() {
     let device = Device::flex();
-    let layer = Rank1LstmConfig::new(D, U, K).init(&device).unwrap();
+    let layer = Rank1LstmConfig::new(D, U, K).init(&mut LayerStreams::new(0, &device)).unwrap();
     let bias = host(layer.bias.as_ref().unwrap().val());
     assert_eq!(bias, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0].repeat(K));
     let widths = D + 4 * U + U + 4 * U;
     assert_eq!(layer.num_params(), D * 4 * U + U * 4 * U + K * 4 * U + 2 * K * widths);
     let prior = PriorSpec::Normal { mean: 1.0, std: 0.1 };
-    let sum: f32 =
-        layer.factors().iter().map(|f| f.unwrap().kl(prior, None).unwrap().into_scalar::<f32>()).sum();
-    let kl = layer.kl(prior).unwrap().into_scalar::<f32>();
+    let sum: f32 = layer
+        .factors()
+        .iter()
+        .map(|f| f.as_ref().unwrap().kl(prior, None).unwrap().into_scalar::<f32>())
+        .sum();
+    let kl =
+        kl_of(&[&layer], prior, MemberKl::Sum, 1, &Pass::training(3, 4, K)).unwrap().into_scalar::<f32>();
     assert!((kl / sum - 1.0).abs() < 1e-5 && sum > 0.0);
 }
 
 #[test]
 fn misfits_are_refused() {
     let device = Device::flex();
-    let layer = Rank1LstmConfig::new(D, U, K).init(&device).unwrap();
+    let layer = Rank1LstmConfig::new(D, U, K).init(&mut LayerStreams::new(0, &device)).unwrap();
     let noise = layer.noise(&rows(1)).unwrap();
     let n = K * B;
     let xs = |t: usize, n: usize, d: usize| Tensor::<3>::ones([t, n, d], &device);
-    assert!(layer.forward(xs(T, n, D), None, &noise).is_ok());
-    assert!(layer.forward(xs(0, n, D), None, &noise).is_err());
-    assert!(layer.forward(xs(T, n, D + 1), None, &noise).is_err());
-    assert!(layer.forward(xs(T, n + 1, D), None, &noise).is_err());
-    assert!(layer.forward(xs(T, n, D), Some(Tensor::ones([T, n + 1], &device)), &noise).is_err());
+    assert!(layer.forward_with_noise(xs(T, n, D), None, &noise).is_ok());
+    assert!(layer.forward_with_noise(xs(0, n, D), None, &noise).is_err());
+    assert!(layer.forward_with_noise(xs(T, n, D + 1), None, &noise).is_err());
+    assert!(layer.forward_with_noise(xs(T, n + 1, D), None, &noise).is_err());
+    assert!(layer.forward_with_noise(xs(T, n, D), Some(Tensor::ones([T, n + 1], &device)), &noise).is_err());
     assert!(
-        layer.forward(xs(T, n, D), None, &LstmNoise { recurrent_output: None, ..noise.clone() }).is_err()
+        layer
+            .forward_with_noise(xs(T, n, D), None, &LstmNoise { recurrent_output: None, ..noise.clone() })
+            .is_err()
     );
     let wrong = layer.zero_state(n + 1, &device);
     let factors = layer.draw(&noise).unwrap();

@@ -67,6 +67,7 @@ impl Model {
                         geometry: ConvGeometry::same([kernel_h, kernel_w]).with_stride(stride),
                         perturbation: Perturbation::Multiplicative,
                         n_members: network.k,
+                        stream: model.convs.len() + model.dense.len(),
                     };
                     model.convs.insert(name, layer);
                 }
@@ -83,6 +84,7 @@ impl Model {
                         output_factor: factor(&name, "gamma")?,
                         perturbation: Perturbation::Multiplicative,
                         n_members: network.k,
+                        stream: model.convs.len() + model.dense.len(),
                     };
                     model.dense.insert(name, layer);
                 }

@@ -7,23 +7,65 @@ use rank1_core::numeric::LN_TWO_PI;
 use rank1_core::objective::NllForm;
 use rank1_core::targets::Targets;
 
+use super::{Pass, expect_shape, softplus};
 use crate::error::Error;
-use crate::layer::softplus;
 
-const OP: &str = "AutodiffEngine::nll";
+const OP: &str = "mean_nll";
 
-/// Mean negative log-likelihood of a batch, `[1]`, from outputs `[S*K*B, C]`: by one kernel where a device has it.
+/// Mean negative log-likelihood of a batch over the samples and members of a pass, in nats per example.
 ///
-/// Averaged logits are outputs of one sample.
-pub(super) fn mean_nll(
+/// [`NllForm::AverageNll`] is what the paper trains, [`NllForm::MixtureNll`] what it evaluates. By one kernel where a device has it.
+///
+/// # Shapes
+/// `outputs`: `[S*K*B, C]` with B targets. C is the number of classes of [`Likelihood::Categorical`], 1 (log-odds of class 1) of
+/// [`Likelihood::Bernoulli`], 2 (mean, unconstrained noise scale) of [`Likelihood::HeteroscedasticGaussian`] and 1 (mean) of
+/// [`Likelihood::Gaussian`], which alone has `raw_noise`: `[1, K]`, an unconstrained noise scale for each member. Returns `[1]`.
+///
+/// # Units
+/// Nats; Gaussian values are densities in the unit of the targets as given.
+///
+/// # Errors
+/// Rows that are not those of the pass, another number of targets or outputs, targets that do not fit the likelihood. NaN passes through.
+///
+/// # Source
+/// Dusenberry et al. 2020, section 3.4, equations 11 to 14; noise scales by [`rank1_core::likelihood::noise_scale`].
+///
+/// # Example
+/// ```
+/// use rank1_core::likelihood::Likelihood;
+/// use rank1_core::objective::NllForm;
+/// use rank1_core::targets::Targets;
+/// use rank1_models::burn::tensor::{Device, Tensor};
+/// use rank1_models::layer::{Pass, mean_nll};
+///
+/// let pass = Pass::training(7, 0, 2);
+/// let logits = Tensor::<2>::zeros([2 * 3, 4], &Device::flex());                // 2 members, 3 examples, 4 classes
+/// let targets = Targets::classes([0, 1, 3].to_vec().into(), 4)?;
+/// let nll = mean_nll(Likelihood::Categorical, logits, &targets, None, &pass, NllForm::MixtureNll)?;
+/// assert!((nll.into_scalar::<f32>() - 4.0_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), rank1_models::Error>(())
+/// ```
+pub fn mean_nll(
     likelihood: Likelihood,
     outputs: Tensor<2>,
     targets: &Targets,
     raw_noise: Option<Tensor<2>>,
-    n_samples: usize,
+    pass: &Pass,
     form: NllForm,
 ) -> Result<Tensor<1>, Error> {
     targets.check()?;
+    let n_examples = pass.n_examples(outputs.dims()[0])?;
+    if n_examples != targets.len() {
+        return Err(Error::Mismatch { what: "number of targets", expected: n_examples, got: targets.len() });
+    }
+    if let Some(noise) = &raw_noise {
+        expect_shape(OP, "raw_noise", noise, [1, pass.n_members])?;
+    }
+    // Averaged logits are outputs of one sample of one member.
+    let (outputs, n_samples) = match form {
+        NllForm::MarginalizedLogits => (averaged_logits(likelihood, outputs, n_examples)?, 1),
+        _ => (outputs, pass.n_samples),
+    };
     #[cfg(feature = "cube")]
     {
         let device_nll = crate::fused::device::mean_nll;
@@ -120,7 +162,7 @@ fn reduce(log_likelihoods: Tensor<2>, form: NllForm) -> Tensor<1> {
 }
 
 /// Outputs averaged over samples and members, `[B, C]`; defined for class likelihoods only.
-pub(super) fn averaged_logits(
+fn averaged_logits(
     likelihood: Likelihood,
     outputs: Tensor<2>,
     n_examples: usize,
@@ -144,3 +186,6 @@ fn expect_width(got: usize, expected: usize) -> Result<(), Error> {
 fn undefined(what: &'static str) -> Error {
     CoreError::Undefined { op: OP, what }.into()
 }
+
+#[cfg(test)]
+mod tests;
