@@ -6,6 +6,7 @@
 pub mod calibration;
 pub mod conformal;
 pub mod conv;
+pub mod decision;
 pub mod diversity;
 pub mod drift;
 pub mod embedding;

@@ -39,6 +39,7 @@ mod archive;
 pub mod catalogue;
 pub mod clinical;
 pub mod corrupt;
+mod costs;
 pub mod dataset;
 mod embedded;
 pub mod error;
@@ -64,6 +65,7 @@ pub use clinical::{
     physionet2012_layout,
 };
 pub use corrupt::{CorruptError, Corruption, CorruptionKind, ImageKey, corrupt_row, corrupt_split};
+pub use costs::{CostError, CostMatrix, read_costs};
 pub use dataset::{Dataset, LoadOptions, OodSet, Split, Task};
 pub use error::{Error, ImageError, TableError};
 #[cfg(feature = "fetch")]

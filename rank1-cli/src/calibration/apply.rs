@@ -116,6 +116,19 @@ impl Adjusted {
         })
     }
 
+    /// The risk that each prediction states of itself: one minus the probability of the predicted class, or the standard
+    /// deviation in the target's unit.
+    #[must_use]
+    pub fn stated_risk(&self) -> Array1<f64> {
+        match self {
+            Self::Classes { log_probs } => {
+                let most = |row: ArrayView1<'_, f64>| row.fold(f64::NEG_INFINITY, |a, &b| a.max(b)).exp();
+                log_probs.rows().into_iter().map(|row| (1.0 - most(row)).max(0.0)).collect()
+            }
+            Self::Values { mixture, .. } => mixture.variance().mapv(f64::sqrt),
+        }
+    }
+
     /// `calibrated_p(<class>)…`, or `calibrated_std`: the mean stays.
     #[must_use]
     pub fn columns(&self, class_names: &[String]) -> Vec<Column> {

@@ -23,6 +23,7 @@ fn artefact(names: &[&str], fitted: (Option<Adjustment>, Conformal, InSample)) -
         adjustment,
         conformal,
         in_sample,
+        stated_risk: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Not for reading and writing it; see `file.rs` beside this file.
 
 use rank1_core::conformal::ClassScore;
+use rank1_core::drift::NumberReference;
 use serde::{Deserialize, Serialize};
 
 /// The whole document. Numbers keep all their digits, because a threshold is one of the scores.
@@ -28,6 +29,9 @@ pub struct Artefact {
     pub conformal: Conformal,
     /// What the map did on the rows it was fitted to.
     pub in_sample: InSample,
+    /// The risk that the predictions of these rows state of themselves, after the map; older documents have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated_risk: Option<NumberReference>,
 }
 
 /// Rows that a calibration was fitted to.

@@ -9,7 +9,8 @@ use rank1_models::checkpoint::{FORMAT, PROGRAM, read_sealed, write_sealed};
 use rank1_models::recipe::hex;
 use sha2::{Digest, Sha256};
 
-use super::document::{Artefact, Conformal, InSample, Rows};
+use super::document::{Artefact, Conformal, InSample, Rows, RowsKind};
+use super::measure::percent;
 use crate::model::checkpoint_folder;
 
 /// Its name in the run folder.
@@ -32,6 +33,7 @@ impl Artefact {
             adjustment: None,
             conformal,
             in_sample,
+            stated_risk: None,
         })
     }
 
@@ -61,6 +63,27 @@ impl Artefact {
     /// A folder that cannot be written.
     pub fn write(&self, run: &Path) -> Result<()> {
         Ok(write_sealed(&run.join(FILE), self)?)
+    }
+
+    /// One sentence about what its columns promise.
+    #[must_use]
+    pub fn meaning(&self) -> String {
+        let coverages: Vec<String> =
+            self.conformal.levels.iter().map(|level| format!("{} %", percent(level.coverage))).collect();
+        let what = if self.class_names.is_empty() { "intervals" } else { "sets" };
+        let scope =
+            if self.conformal.per_class { "each class" } else { "all rows together, not each kind of row" };
+        let validation = if self.rows.kind == RowsKind::Validation {
+            "; the model was chosen by them, so they cover less than that"
+        } else {
+            ""
+        };
+        format!(
+            "{what} of {} come from the {} rows of {}: that coverage holds for rows like those, over {scope}{validation}",
+            coverages.join(", "),
+            self.rows.n,
+            self.rows.name
+        )
     }
 
     /// One sentence if predictions are made otherwise than those that were calibrated.

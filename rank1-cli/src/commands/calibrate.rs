@@ -1,11 +1,12 @@
 //! `rank1 calibrate`: labelled rows become maps and thresholds beside a run, whose posterior stays as it is.
 
 use anyhow::{Result, bail};
+use rank1_core::drift::NumberReference;
 use rank1_data::Task;
 use rank1_models::device::Compute;
 
 use crate::args::{CalibrateArgs, SplitName};
-use crate::calibration::{self, Artefact, Rows, RowsKind, Settings};
+use crate::calibration::{self, Adjusted, Artefact, Rows, RowsKind, Settings};
 use crate::labelled::{self, LabelledFile};
 use crate::model::Model;
 use crate::part::Part;
@@ -27,12 +28,15 @@ pub fn run(args: &CalibrateArgs) -> Result<()> {
     let (adjustment, conformal, in_sample) =
         calibration::fit(&settings, &predictive, part.targets(), &class_names)?;
     conformal.notes().iter().for_each(|note| tables::note(&format!("note: {note}")));
+    let risks = Adjusted::of(&predictive, adjustment.as_ref())?.stated_risk();
+    let stated_risk = Some(NumberReference::of(risks.view())?);
     let rows = Rows { kind, name, n: part.len(), sha256: labelled::digest(&part)? };
     let artefact = Artefact {
         samples,
         draws: model.draws().into(),
         class_names,
         adjustment,
+        stated_risk,
         ..Artefact::of_run(&args.run, rows, conformal, in_sample)?
     };
     artefact.write(&args.run)?;

@@ -9,6 +9,7 @@
 //! [`read_run`] then [`render`] is all a caller needs.
 
 mod average;
+mod calibrated;
 mod charts;
 pub mod claims;
 pub mod comparison;

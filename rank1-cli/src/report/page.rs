@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::calibrated;
 use super::charts::figure::Figure;
 use super::charts::{calibration, entropy, selective, shift, table as on_table, training};
 use super::comparison::{Comparison, SummaryTable};
@@ -137,6 +138,9 @@ fn section(index: usize, set: &SetGroups<'_>, comparison: &Comparison) -> String
         html.push_str(&table(&summary, 3));
     }
     html.push_str(&table(&size_and_cost(set), 3));
+    for further in [calibrated::calibrated(set), calibrated::referral(set)].into_iter().flatten() {
+        html.push_str(&table(&further, 3));
+    }
     html.push_str(&drawn("Rows and columns", &on_table::figures(set)));
     html.push_str(&figures(set));
     html.push_str("</section>\n");

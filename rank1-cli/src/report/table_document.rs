@@ -156,6 +156,9 @@ pub struct CalibratedDocument {
     pub metrics: Metrics,
     /// Intervals or sets of every coverage.
     pub levels: Vec<CalibratedLevel>,
+    /// What is left, and how wrong that is, when the most uncertain rows go to a person; limits from calibration rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referral: Vec<ReferralPoint>,
 }
 
 /// Intervals or sets of one coverage.
@@ -170,4 +173,17 @@ pub struct CalibratedLevel {
     pub size: f64,
     /// Intervals or sets that are empty.
     pub n_empty: usize,
+}
+
+/// What a limit that keeps a share of the calibration rows keeps of others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ReferralPoint {
+    /// Share of calibration rows below the limit.
+    pub keep_share: f64,
+    /// The limit on the stated risk.
+    pub limit: f64,
+    /// Share of these rows below it.
+    pub kept: f64,
+    /// Error rate, or root mean squared error, of those; none without any.
+    pub risk: Option<f64>,
 }

@@ -5,6 +5,7 @@ mod calibrate;
 mod classification;
 mod corruption;
 mod data;
+mod decide;
 mod download;
 mod fit;
 #[cfg(feature = "parquet")]

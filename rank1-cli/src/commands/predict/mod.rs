@@ -1,6 +1,7 @@
 //! `rank1 predict`: rows or images in, predictions with uncertainties out, a block of rows at a time.
 
 pub mod columns;
+mod decide;
 mod rows;
 pub mod writer;
 
@@ -18,6 +19,7 @@ use crate::output::{DASH, Output};
 use crate::{progress, tables};
 
 use columns::{Shown, prediction_columns};
+use decide::Further;
 use rows::Source;
 
 /// Predicts one block of rows after the other; a file gets its name when all of them are there.
@@ -42,6 +44,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     output.spares(&args.run)?;
     let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?, args.draws)?;
     let most = model.n_samples(args.samples);
+    let further = Further::open(args, &model, most)?;
     let mut source = Source::open(&model, args, input, &output)?;
     let shown =
         Shown { interval: args.interval, samples: args.standard_error.is_some(), members: args.members };
@@ -53,6 +56,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         let drawn = draw(&mut model, inputs, block.before, args.standard_error, most)?;
         let mut columns = block.names;
         prediction_columns(&mut columns, &model, &drawn, shown)?;
+        further.columns(&mut columns, &model, &drawn.predictive)?;
         let (writer, closed) = match &mut opened {
             Some(opened) => opened,
             None => {
