@@ -120,18 +120,33 @@ pub(super) fn jpeg(image: &Pixels, quality: u8) -> Result<Pixels, CorruptError> 
     let too_long = || CorruptError::Size { height, width };
     let (rows, columns) =
         (u16::try_from(height).map_err(|_| too_long())?, u16::try_from(width).map_err(|_| too_long())?);
-    let mut file = Vec::new();
-    let mut encoder = jpeg_encoder::Encoder::new(&mut file, quality);
-    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
-    let color = if channels == 1 { jpeg_encoder::ColorType::Luma } else { jpeg_encoder::ColorType::Rgb };
-    encoder.encode(&image.rounded(), columns, rows, color).map_err(|error| refuse(error.to_string()))?;
-    let decoded = image::load_from_memory_with_format(&file, image::ImageFormat::Jpeg)
-        .map_err(|error| refuse(error.to_string()))?;
-    let bytes = if channels == 1 { decoded.into_luma8().into_raw() } else { decoded.into_rgb8().into_raw() };
+    let bytes = recoded(&image.rounded(), (rows, columns), channels, quality).map_err(refuse)?;
     if bytes.len() != image.values.len() {
         return Err(refuse(format!("{} bytes came back", bytes.len())));
     }
     Ok(Pixels::from_bytes(&bytes, height, width, channels))
+}
+
+#[cfg(feature = "images")]
+fn recoded(
+    bytes: &[u8],
+    (rows, columns): (u16, u16),
+    channels: usize,
+    quality: u8,
+) -> Result<Vec<u8>, String> {
+    let mut file = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut file, quality);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
+    let color = if channels == 1 { jpeg_encoder::ColorType::Luma } else { jpeg_encoder::ColorType::Rgb };
+    encoder.encode(bytes, columns, rows, color).map_err(|error| error.to_string())?;
+    let decoded = image::load_from_memory_with_format(&file, image::ImageFormat::Jpeg)
+        .map_err(|error| error.to_string())?;
+    Ok(if channels == 1 { decoded.into_luma8().into_raw() } else { decoded.into_rgb8().into_raw() })
+}
+
+#[cfg(not(feature = "images"))]
+fn recoded(_: &[u8], _: (u16, u16), _: usize, _: u8) -> Result<Vec<u8>, String> {
+    Err("this build has no codec; the feature `images` of rank1-data does".into())
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //!
 //! Not for resizing. A truncated JPEG file is refused although decoders would fill the missing part with grey.
 
-use std::fs;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -14,43 +13,7 @@ use super::container::{
     has_whole_palette, is_complete, jpeg_frame, kind_of, more_pictures, orientation, wrapped_pixels,
 };
 use super::names::shown;
-
-/// What becomes of the channels of a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Channels {
-    /// Three channels. Grey images are repeated, palettes resolved, an alpha channel dropped where everything is
-    /// opaque. Transparent images, 16-bit channels and files of four inks (CMYK) are refused.
-    #[default]
-    Rgb,
-    /// As `Rgb`, and files of four inks by the decoder's conversion, (255 - ink) (255 - black) / 255; ImageNet's training
-    /// set has some.
-    RgbOrCmyk,
-    /// One channel; only grey images are accepted.
-    Grey,
-}
-
-impl Channels {
-    /// Number of channels of a decoded image.
-    pub fn count(self) -> usize {
-        if self == Self::Grey { 1 } else { 3 }
-    }
-}
-
-/// One decoded image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
-    /// Bytes, `[height, width, channels]`.
-    pub pixels: Vec<u8>,
-    /// Rows.
-    pub height: usize,
-    /// Pixels per row.
-    pub width: usize,
-    /// Values per pixel.
-    pub channels: usize,
-}
-
-/// Largest file that is read as a picture.
-const FILE_BYTES: u64 = 1 << 28;
+use super::picture::{Channels, Picture};
 
 /// Bytes of pixels that any file may have, and how many more for each of its own bytes: no packing does better on photographs,
 /// and few do on flat areas.
@@ -62,20 +25,6 @@ const MOST: u64 = 640 << 20;
 
 /// Most pixels along a side: what a JPEG file can say.
 const LONGEST_SIDE: u32 = 65_535;
-
-/// The bytes of a picture's file.
-///
-/// # Errors
-/// [`ImageError::BadImage`] for a file that cannot be read or is too large.
-pub(super) fn read_picture_file(path: &Path) -> Result<Vec<u8>, ImageError> {
-    let refuse = |problem: String| ImageError::BadImage { path: shown(path), problem };
-    let unread = |error: std::io::Error| refuse(format!("cannot be read: {error}"));
-    let length = fs::metadata(path).map_err(unread)?.len();
-    if length > FILE_BYTES {
-        return Err(refuse(format!("a file of {length} bytes, expected at most {FILE_BYTES}")));
-    }
-    fs::read(path).map_err(unread)
-}
 
 /// Decodes a JPEG, PNG, WebP, BMP or TIFF file and turns it as its Exif orientation says; `path` is for messages. The format is
 /// recognized by the content, not by the name.

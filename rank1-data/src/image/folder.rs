@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::arrange::{Arranged, ClassFiles, PARTS, arrange_set};
-use super::decode::{decode_image, read_picture_file};
+use super::decode::decode_image;
 use super::folder_part::{FolderPart, Key};
 use super::names::{escaped_bytes, shown};
+use super::picture::read_picture_file;
 use super::scan::{Place, scan_archive, scan_folder};
 use super::{Channels, Formats, ImageError, ImageSet, Images, LeftOut, Picture, SkippedImage};
 use crate::archive::for_each_member;

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::arrange::{ClassFiles, arrange_classes, arrange_unlabeled};
-use super::decode::read_picture_file;
 use super::names::PICTURE_ENDINGS;
+use super::picture::read_picture_file;
 use super::scan::{self, scan_folder};
 use super::section::Section;
 use super::{Channels, ImageError, LeftOut, OnBadImage, Picture, Preprocess, decode_image};

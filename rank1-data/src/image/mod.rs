@@ -17,7 +17,9 @@ mod augment;
 mod cifar;
 mod cifar_c;
 mod cifar_names;
+#[cfg(feature = "images")]
 mod container;
+#[cfg_attr(not(feature = "images"), path = "decode_absent.rs")]
 mod decode;
 mod draws;
 pub mod error;
@@ -35,6 +37,7 @@ mod names;
 mod npy;
 mod pickle;
 mod pickle_value;
+mod picture;
 mod prefetch;
 mod preprocess;
 mod resize;
@@ -42,12 +45,13 @@ mod scan;
 mod section;
 pub(crate) mod sets;
 mod severities;
+#[cfg(feature = "images")]
 mod tiff;
 
 pub use augment::Augment;
 pub use cifar::Cifar;
 pub use cifar_c::CifarC;
-pub use decode::{Channels, Picture, decode_image};
+pub use decode::decode_image;
 pub use draws::example_key;
 pub use error::ImageError;
 pub use folder::{FolderOptions, OnBadImage, load_image_folder, read_class_folders, read_image_folder};
@@ -60,6 +64,7 @@ pub use index::ImageIndex;
 pub use mnist_c::{MnistC, Part};
 pub use names::{Formats, PICTURE_ENDINGS, escaped_name, has_picture_ending};
 pub use npy::{NpyArray, NpyValues, read_npy};
+pub use picture::{Channels, Picture};
 pub use prefetch::{Batch, Prefetch, PrefetchOptions};
 pub use preprocess::{IMAGENET_MEAN, IMAGENET_STD, Preprocess, standardize_imagenet};
 pub use severities::{SEVERITIES_FILE, Severities};
