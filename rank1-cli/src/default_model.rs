@@ -16,8 +16,9 @@ use toml::{Table, Value};
 
 use crate::source::{self, Source};
 
-/// Steps in which the scales of the posterior are trained, after all others.
+/// Most steps in which the scales of the posterior are trained, after all others; and the share of all steps where these are few.
 const SCALE_STEPS: u64 = 200;
+const SCALE_SHARE: u64 = 10;
 
 /// Most passes over the training rows.
 const PASSES: u64 = 100;
@@ -61,7 +62,7 @@ pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Meas
         ("optimizer", Value::Table(optimizer)),
         ("clip_norm", 1.0.into()),
         ("posterior_temperature", 0.02.into()),
-        ("scales_after", Value::Table(table(&[("steps", Value::Integer(SCALE_STEPS as i64))]))),
+        ("scales_after", Value::Table(table(&[("steps", Value::Integer(scale_steps(steps) as i64))]))),
         ("early_stopping", Value::Table(table(&[("patience", 16.into())]))),
     ]);
     recipe.insert("model".into(), Value::Table(model));
@@ -72,6 +73,10 @@ pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Meas
 
 fn table(entries: &[(&str, Value)]) -> Table {
     entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+}
+
+fn scale_steps(steps: u64) -> u64 {
+    SCALE_STEPS.min(steps / SCALE_SHARE).max(1)
 }
 
 /// Times a few steps of the recipe's network on its rows.
@@ -104,9 +109,11 @@ pub fn measure(recipe: &CheckedRecipe, source: &Source, compute: &Compute, secon
     let step_seconds = timed[TIMED / 2];
     let pass = fitted.len().div_ceil(settings.train.batch_size) as u64;
     // Predictions of the validation rows after every pass, forward only.
-    let judged = source.validation_rows(settings)?.len() as f64 * settings.predict.samples as f64;
+    let samples = if settings.train.scales_after.is_some() { 1 } else { settings.predict.samples };
+    let judged = (source.validation_rows(settings)?.len() * samples) as f64;
     let per_step = step_seconds * (1.0 + judged / (3.0 * fitted.len() as f64));
+    let affordable = (SHARE * seconds / per_step) as u64;
     // A step with draws is taken for two without.
-    let affordable = ((SHARE * seconds / per_step) as u64).saturating_sub(2 * SCALE_STEPS);
+    let affordable = affordable.saturating_sub(2 * scale_steps(affordable));
     Ok(Measured { step_seconds, steps: affordable.clamp(pass.min(200), PASSES * pass).max(1) })
 }

@@ -70,7 +70,7 @@ pub fn read(model: &Model, option: &str, path: &Path, also: &LabelledFile<'_>) -
 
 fn table(model: &Model, option: &str, file: &Path, overrides: &[Override]) -> Result<Part> {
     let Some(schema) = model.document.schema.clone() else { bail!("the run's model.json has no columns") };
-    let schema = schema.with_reading(&own_table::changes(overrides)?);
+    let schema = own_table::later(&schema, overrides)?;
     if !file.is_file() {
         // It is read twice, for its notes and for its rows.
         bail!("{option} {}: expected a file", file.display());

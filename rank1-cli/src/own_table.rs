@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use rank1_core::likelihood::Likelihood;
 use rank1_data::{
-    CsvOptions, Dates, Error, LoadedTable, Missing, ReadingChanges, Shares, TableParts, Task, TestPart,
-    UnknownLevels, load_parts, load_table,
+    CsvOptions, CsvSchema, Dates, Error, LoadedTable, Missing, ReadingChanges, Shares, TableParts, Task,
+    TestPart, UnknownLevels, load_parts, load_table,
 };
 use rank1_models::recipe::{DataRecipe, DateReading, Override, Recipe, UnknownLevel};
 use toml::{Table, Value};
@@ -17,7 +17,7 @@ use crate::source::Source;
 const TEST_FRACTION: f64 = 0.1;
 
 /// Keys of a recipe that may be set when later files are read.
-const LATER: [&str; 4] = ["delimiter", "decimal", "missing_tokens", "unknown"];
+const LATER: [&str; 5] = ["delimiter", "decimal", "missing_tokens", "unknown", "ignore"];
 
 /// Reads the table of a recipe, divided as it says.
 ///
@@ -95,7 +95,7 @@ pub fn inspected(file: &str, target: &str, overrides: &[Override]) -> Result<Loa
 ///
 /// # Errors
 /// Keys that are decided by training, and values that a recipe would not take.
-pub fn changes(overrides: &[Override]) -> Result<ReadingChanges> {
+fn changes(overrides: &[Override]) -> Result<ReadingChanges> {
     let mut data = section(overrides, &|key| LATER.contains(&key))?;
     for (key, value) in [("set", "csv"), ("file", "-"), ("target", "-")] {
         data.insert(key.into(), Value::String(value.into()));
@@ -106,7 +106,22 @@ pub fn changes(overrides: &[Override]) -> Result<ReadingChanges> {
         decimal: character(data.decimal.as_deref()),
         missing_tokens: data.missing_tokens,
         unknown_levels: data.unknown.map(levels),
+        ignore: data.ignore,
     })
+}
+
+/// A schema that reads a later file as these keys say.
+///
+/// # Errors
+/// As [`changes`], and columns left out that the model needs.
+pub fn later(schema: &CsvSchema, overrides: &[Override]) -> Result<CsvSchema> {
+    let changes = changes(overrides)?;
+    if let Some(column) =
+        changes.ignore.iter().find(|column| schema.input_groups().iter().any(|g| g.column == **column))
+    {
+        bail!("--set data.ignore: the model needs the column `{column}`");
+    }
+    Ok(schema.clone().with_reading(&changes))
 }
 
 fn load(data: &DataRecipe, task: Option<Task>, seed: u64) -> Result<LoadedTable> {

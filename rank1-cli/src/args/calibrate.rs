@@ -46,8 +46,8 @@ pub struct CalibrateArgs {
     /// With --data test or validation: folder or archive with the run's data set, or its file, where it is not found again.
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// Read the table otherwise than the training table: data.unknown=missing, data.missing_tokens, data.delimiter or
-    /// data.decimal; may be repeated.
+    /// Read the table otherwise than the training table: data.unknown=missing, data.missing_tokens, data.delimiter,
+    /// data.decimal or data.ignore; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<Override>,
     /// Where to compute: cpu, wgpu, cuda or cuda:N, or cuda:0,cuda:1 to share rows; all but cpu if they were built in.

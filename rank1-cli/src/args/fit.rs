@@ -19,6 +19,9 @@ pub struct FitArgs {
     /// What is predicted [default: classes for text, else real values].
     #[arg(long, value_name = "TASK")]
     pub task: Option<TaskName>,
+    /// Of two classes, the one that AUROC and average precision are about [default: the rarer one].
+    #[arg(long, value_name = "CLASS")]
+    pub event: Option<String>,
     /// About how long training may take.
     #[arg(long, value_name = "M", default_value_t = 2.5)]
     pub minutes: f64,

@@ -48,8 +48,8 @@ pub struct PredictArgs {
     /// of the mean in the target's unit. The last column then tells the samples used; --samples is the most.
     #[arg(long, value_name = "E")]
     pub standard_error: Option<f64>,
-    /// Read the table otherwise than the training table: data.unknown=missing, data.missing_tokens, data.delimiter or
-    /// data.decimal; may be repeated.
+    /// Read the table otherwise than the training table: data.unknown=missing, data.missing_tokens, data.delimiter,
+    /// data.decimal or data.ignore; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub overrides: Vec<Override>,
     /// Probability of the central interval of a regression.

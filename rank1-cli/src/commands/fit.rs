@@ -132,6 +132,7 @@ fn data(args: &FitArgs) -> Result<Table> {
     set("booleans", Value::Boolean(true));
     set("leave_out_useless", Value::Boolean(true));
     let columns = [
+        ("event", &args.event),
         ("time_column", &args.time_column),
         ("group_column", &args.group_column),
         ("part_column", &args.part_column),

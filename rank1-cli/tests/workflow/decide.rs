@@ -123,3 +123,21 @@ fn costs_are_for_classes() {
     let words = ["predict", "run", "--input", "new.csv", "--output", "x.csv", "--costs", "costs.csv"];
     assert_says(&bench.refused(&words), &["--costs: the run predicts values; costs are for classes"]);
 }
+
+#[test]
+fn a_later_file_may_leave_out_its_further_columns_but_none_that_the_model_needs() {
+    let bench = trained(sum);
+    let before = columns(&bench, &[]);
+    let with_id =
+        |(i, line): (usize, &str)| if i == 0 { format!("id,{line}") } else { format!("L{i},{line}") };
+    let text: Vec<String> = bench.read("new.csv").lines().enumerate().map(with_id).collect();
+    bench.write("new.csv", text.join("\n") + "\n");
+    let words = ["predict", "run", "--input", "new.csv", "--output", "x.csv"];
+    assert_says(
+        &bench.refused(&words),
+        &["not among the columns of training: id; data.ignore leaves columns out"],
+    );
+    assert_eq!(columns(&bench, &["--set", "data.ignore=[\"id\"]"]), before);
+    let needed = [&words[..], &["--set", "data.ignore=[\"id\", \"a\"]"]].concat();
+    assert_says(&bench.refused(&needed), &["--set data.ignore: the model needs the column `a`"]);
+}

@@ -163,7 +163,7 @@ pub enum TableError {
         available: Vec<String>,
     },
     /// The table has columns that the schema does not know.
-    #[error("{}: {got} feature columns, expected {expected}; not among the columns of training: {}; data.ignore of the recipe leaves columns out", path.display(), shown_list(unexpected).join(", "))]
+    #[error("{}: {got} feature columns, expected {expected}; not among the columns of training: {}; data.ignore leaves columns out", path.display(), shown_list(unexpected).join(", "))]
     UnexpectedColumns {
         /// The file.
         path: PathBuf,

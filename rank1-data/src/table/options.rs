@@ -127,4 +127,6 @@ pub struct ReadingChanges {
     pub missing_tokens: Option<Vec<String>>,
     /// What to do with unknown levels.
     pub unknown_levels: Option<UnknownLevels>,
+    /// Columns to leave out, beside those that the fitted file left out.
+    pub ignore: Vec<String>,
 }

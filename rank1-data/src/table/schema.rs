@@ -131,6 +131,7 @@ impl CsvSchema {
             decimal: changes.decimal.or(self.decimal),
             missing_tokens: changes.missing_tokens.clone().or(self.missing_tokens),
             unknown_levels: changes.unknown_levels.unwrap_or(self.unknown_levels),
+            ignore: self.ignore.iter().chain(&changes.ignore).cloned().collect(),
             ..self
         }
     }

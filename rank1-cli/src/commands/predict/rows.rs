@@ -100,7 +100,7 @@ impl Source {
         let Some(schema) = &model.document.schema else {
             bail!("the run's model.json has neither columns nor an image size");
         };
-        let schema = schema.clone().with_reading(&own_table::changes(&args.overrides)?);
+        let schema = own_table::later(schema, &args.overrides)?;
         let blocks = schema.input_blocks(path, &args.keep, args.rows_per_block())?;
         Ok(Self::Table { blocks, kept: args.keep.clone() })
     }
