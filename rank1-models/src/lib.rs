@@ -36,8 +36,8 @@ pub use model::{Model, Setup};
 // What signatures here take of the crates below.
 pub use {rank1_core, rank1_priors};
 
-/// The snippets of the workspace's README, compiled and run.
-#[cfg(doctest)]
+/// The snippets of the workspace's README, compiled and run; one of them is for Burn.
+#[cfg(all(doctest, feature = "burn"))]
 #[doc = include_str!("../../README.md")]
 struct WorkspaceReadme;
 
