@@ -18,6 +18,7 @@ mod own_tables;
 mod picture_files;
 mod regression;
 mod report;
+mod watch;
 #[path = "../workbench/mod.rs"]
 mod workbench;
 
