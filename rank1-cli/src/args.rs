@@ -3,6 +3,7 @@
 mod calibrate;
 mod fit;
 mod predict;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use rank1_models::recipe::{Draws, Override};
 pub use calibrate::{AdjustName, CalibrateArgs, MethodName};
 pub use fit::{FitArgs, TaskName};
 pub use predict::{FormatName, PredictArgs};
+pub use watch::WatchArgs;
 
 /// Rank-1 Bayesian neural networks: train, evaluate, predict, report.
 #[derive(Debug, Parser)]
@@ -39,6 +41,8 @@ pub enum Command {
     Calibrate(CalibrateArgs),
     /// Predict rows of a table (CSV or Parquet), or images: files, folders of them, or an IDX file.
     Predict(PredictArgs),
+    /// Compare new rows with those that a finished run was trained on: columns, uncertainties, and errors where labels are there.
+    Watch(WatchArgs),
     /// Write one self-contained HTML page about finished runs.
     Report(ReportArgs),
     /// List, download, inspect and corrupt data sets.

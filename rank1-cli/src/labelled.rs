@@ -116,14 +116,16 @@ fn images(model: &Model, path: &Path) -> Result<Part> {
     Ok(ImageStream::new(index, reading, model.document.normalizer.clone()).into())
 }
 
-/// Gray images with their labels in another file.
-fn idx(model: &Model, path: &Path, labels: Option<&Path>) -> Result<Part> {
+/// Gray images of an IDX file, of the size that the model reads.
+///
+/// # Shapes
+/// Returns `[N, height width]`, pixels from 0 to 1.
+///
+/// # Errors
+/// A file that is no such images, images of another size.
+pub(crate) fn gray_images(model: &Model, path: &Path) -> Result<Array2<f32>> {
     let Some((height, width)) = model.document.image else { bail!("the run's model.json has no image size") };
-    let Some(label_path) = labels else {
-        bail!("{}: an IDX file of images needs its labels, --labels FILE", path.display());
-    };
-    let (images, labels) = (read_idx(path, 3)?, read_idx(label_path, 1)?);
-    let n = images.shape[0];
+    let images = read_idx(path, 3)?;
     if images.shape[1..] != [height, width] {
         bail!(
             "{}: images are {}x{}, the model was trained on {height}x{width}",
@@ -132,6 +134,17 @@ fn idx(model: &Model, path: &Path, labels: Option<&Path>) -> Result<Part> {
             images.shape[2]
         );
     }
+    let pixels = images.data.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    Ok(Array2::from_shape_vec((images.shape[0], height * width), pixels)?)
+}
+
+/// Gray images with their labels in another file.
+fn idx(model: &Model, path: &Path, labels: Option<&Path>) -> Result<Part> {
+    let Some(label_path) = labels else {
+        bail!("{}: an IDX file of images needs its labels, --labels FILE", path.display());
+    };
+    let (inputs, labels) = (gray_images(model, path)?, read_idx(label_path, 1)?);
+    let n = inputs.nrows();
     if labels.data.len() != n {
         let n_labels = labels.data.len();
         bail!("{}: expected a label for each of the {n} images, got {n_labels}", label_path.display());
@@ -145,9 +158,7 @@ fn idx(model: &Model, path: &Path, labels: Option<&Path>) -> Result<Part> {
             row + 1
         );
     }
-    let pixels = images.data.iter().map(|&byte| f32::from(byte) / 255.0).collect();
     let labels: Array1<usize> = labels.data.iter().map(|&label| usize::from(label)).collect();
-    let inputs = Array2::from_shape_vec((n, height * width), pixels)?;
     Ok(Split::new(inputs, Targets::Classes { labels, n_classes })?.into())
 }
 
@@ -158,7 +169,7 @@ fn stays(option: &str, root: &Path, set: Option<char>, scaler: &PhysionetScaler)
         bail!("{option} {}: say with --stays LETTER which set: it has {}", root.display(), named.join(", "));
     };
     if set == TRAINED {
-        bail!("--stays {set}: set-{set} trained the model; calibration needs stays that it has never seen");
+        bail!("--stays {set}: set-{set} trained the model; expected stays that it has never seen");
     }
     if !there.contains(&set) {
         bail!("--stays {set}: {} has no such set, it has {}", root.display(), named.join(", "));

@@ -6,9 +6,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use rank1_cli::args::{Cli, Command};
+use rank1_cli::commands::watch::Shifted;
 use rank1_cli::stop::Interrupted;
 use rank1_cli::{commands, tables};
 
+/// A check that was asked for failed.
+const EXIT_FAILED: u8 = 1;
 /// Usage or data error.
 const EXIT_USAGE: u8 = 2;
 /// Training diverged.
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => commands::evaluate::run(args),
         Command::Calibrate(args) => commands::calibrate::run(args),
         Command::Predict(args) => commands::predict::run(args),
+        Command::Watch(args) => commands::watch::run(args),
         Command::Report(args) => commands::report::run(args),
         Command::Data { command } => commands::data::run(command),
     };
@@ -37,6 +41,10 @@ fn main() -> ExitCode {
     if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
         tables::note(&interrupted.to_string());
         return ExitCode::from(interrupted.exit_code());
+    }
+    if let Some(shifted) = error.downcast_ref::<Shifted>() {
+        tables::note(&readable(&shifted.to_string()));
+        return ExitCode::from(EXIT_FAILED);
     }
     tables::note(&format!("error: {}", one_line(&error)));
     let diverged =

@@ -23,8 +23,15 @@ pub const DASH: &str = "-";
 const MOST_LINKS: usize = 40;
 
 /// Files of a run folder, beside its checkpoint, that no output may replace.
-const RUN_FILES: [&str; 6] =
-    ["recipe.toml", "start.json", "run.json", "metrics.csv", "evaluation.json", "calibration.json"];
+const RUN_FILES: [&str; 7] = [
+    "recipe.toml",
+    "start.json",
+    "run.json",
+    "metrics.csv",
+    "evaluation.json",
+    "calibration.json",
+    "reference.json",
+];
 
 /// A place to write to, as it was typed and as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,6 +20,27 @@ use crate::{clinical, run_start, source, tables};
 /// # Errors
 /// Data that are not found, errors of the readers, other columns or classes.
 pub fn open(model: &Model, run: &Path, root: Option<&Path>, quiet: bool) -> Result<Source> {
+    let (source, edited) = read(model, run, root, quiet)?;
+    if let Some(edited) = edited {
+        tables::note(&format!("note: {edited}"));
+    }
+    Ok(source)
+}
+
+/// As [`open`], of data that are as they were when the model was trained.
+///
+/// # Errors
+/// As [`open`], and a table that was edited.
+pub fn open_unchanged(model: &Model, run: &Path, root: Option<&Path>, quiet: bool) -> Result<Source> {
+    let (source, edited) = read(model, run, root, quiet)?;
+    match edited {
+        Some(edited) => bail!("{edited}"),
+        None => Ok(source),
+    }
+}
+
+/// The data set, and a sentence if its file was edited.
+fn read(model: &Model, run: &Path, root: Option<&Path>, quiet: bool) -> Result<(Source, Option<String>)> {
     let recipe = model.recipe.get();
     let before = run_start::data_file(run);
     let places = Places { data: root, folder: Some(run), before: before.as_ref() };
@@ -46,15 +67,14 @@ pub fn open(model: &Model, run: &Path, root: Option<&Path>, quiet: bool) -> Resu
             model.document.class_names.len()
         );
     }
-    if let (Some(before), Some(now)) = (&before, &now)
-        && before.has_changed_to(now)
-    {
-        tables::note(&format!(
-            "note: {} is not as it was when the model was trained (its SHA-256 is another)",
+    let edited = now.filter(|now| before.as_ref().is_some_and(|before| before.has_changed_to(now)));
+    let sentence = |now: data_file::DataFile| {
+        format!(
+            "{} is not as it was when the model was trained (its SHA-256 is another)",
             now.path().display()
-        ));
-    }
-    Ok(source)
+        )
+    };
+    Ok((source, edited.map(sentence)))
 }
 
 /// The rows of a split.

@@ -2,6 +2,7 @@
 mod calibration;
 mod download;
 mod network;
+mod watch;
 
 use std::io::{ErrorKind, Write};
 
@@ -17,6 +18,7 @@ use crate::report::input::{Evaluation, Metrics};
 pub use calibration::print_calibration;
 pub use download::print_fetched;
 pub use network::print_summary;
+pub use watch::print_findings;
 
 pub(crate) use network::bytes;
 

@@ -6,12 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use rank1_models::checkpoint::{FORMAT, PROGRAM, read_sealed, write_sealed};
-use rank1_models::recipe::hex;
-use sha2::{Digest, Sha256};
 
 use super::document::{Artefact, Conformal, InSample, Rows, RowsKind};
 use super::measure::percent;
-use crate::model::checkpoint_folder;
+use crate::model_digest::model_digest;
 
 /// Its name in the run folder.
 const FILE: &str = "calibration.json";
@@ -94,21 +92,4 @@ impl Artefact {
         (now != then)
             .then(|| format!("{FILE} was made with {then}, not with {now}: its coverage is not guaranteed"))
     }
-}
-
-/// What tells one trained model from another.
-fn model_digest(run: &Path) -> Result<String> {
-    let root = checkpoint_folder(run);
-    let unreadable = || format!("cannot read {}", root.display());
-    let mut files = vec![root.join("model.json")];
-    for entry in fs::read_dir(&root).with_context(unreadable)? {
-        let manifest = entry.with_context(unreadable)?.path().join("manifest.json");
-        files.extend(manifest.is_file().then_some(manifest));
-    }
-    files.sort();
-    let mut sum = Sha256::new();
-    for file in files {
-        sum.update(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
-    }
-    Ok(hex(&sum.finalize()))
 }

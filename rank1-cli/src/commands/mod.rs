@@ -10,3 +10,4 @@ pub mod info;
 pub mod predict;
 pub mod report;
 pub mod train;
+pub mod watch;

@@ -19,6 +19,7 @@ use crate::constant::ConstantPrediction;
 use crate::evaluation::{self, Request};
 use crate::model::{Model, ModelDocument, checkpoint_folder, write_document};
 use crate::progress::TrainingProgress;
+use crate::reference::Reference;
 use crate::report::input::Evaluation;
 use crate::run_folder::{self, RunFacts};
 use crate::run_start::{self, Opened};
@@ -184,6 +185,7 @@ impl Job<'_> {
         // Only a model whose predictions are numbers becomes one that can be opened.
         write_document(run, &model.document)?;
         let evaluation = evaluation::evaluate(&mut model, &source.test, &request)?;
+        Reference::make(&mut model, source, run)?.write(run)?;
         let facts = RunFacts {
             recipe: self.recipe,
             source,

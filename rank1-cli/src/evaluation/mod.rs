@@ -156,7 +156,7 @@ pub fn evaluate(model: &mut Model, part: &Part, request: &Request<'_>) -> Result
 }
 
 /// `n` of `of` rows at equal distances, so that rows sorted by class keep their shares.
-fn evenly_spaced(n: usize, of: usize) -> Vec<usize> {
+pub(crate) fn evenly_spaced(n: usize, of: usize) -> Vec<usize> {
     (0..n).map(|row| row * of / n).collect()
 }
 

@@ -70,6 +70,10 @@ fn a_network_trained_on_the_tables_tells_who_dies() {
     let held =
         json(&bench.succeed(&["evaluate", "run", "--data", ".", "--split", "validation", "--json"]).stdout);
     assert_ne!(held["metrics"]["nll"], stored["metrics"]["nll"]);
+    let reference = json(&bench.read("run/reference.json"))["content"].clone();
+    assert!(reference["columns"] == serde_json::json!([]) && reference["scores"]["n"].as_u64() > Some(0));
+    let line = bench.refused(&["watch", "run", "--input", "mimic3"]);
+    assert_says(&line, &["--input mimic3", "not read on their own"]);
     let info = bench.succeed(&["info", "recipe.toml", "--data", "."]).stdout;
     assert_says(&info, &["lstm", "2 members"]);
 }

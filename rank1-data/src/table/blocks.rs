@@ -89,6 +89,15 @@ impl CsvSchema {
         InputBlocks::new(self, opened, kept, rows_per_block)
     }
 
+    /// Whether a file has the target column; nothing but its beginning is read.
+    ///
+    /// # Errors
+    /// As [`CsvSchema::read_inputs`] for the header and for what is no table.
+    pub fn has_target(&self, path: &Path) -> Result<bool, Error> {
+        let (_, table) = Source::of_file(path, &self.reading(&[]))?;
+        Ok(table.header.contains(&self.target))
+    }
+
     /// As [`CsvSchema::input_blocks`], from a stream that messages call `name`.
     ///
     /// A Parquet file is put into a temporary file first: its directory stands at its end.
