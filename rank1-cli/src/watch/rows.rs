@@ -90,10 +90,11 @@ impl NewRows {
             // It is read more than once: for its header, its inputs and its targets.
             bail!("--input {}: expected a file", file.display());
         }
-        let changes = own_table::changes(&args.overrides)?;
+        // Levels that training never saw are what is watched for, so they are read unless that is forbidden here.
         let refuses = matches!(model.recipe.get().data.unknown, None | Some(UnknownLevel::Refuse));
-        let unknown_levels = changes.unknown_levels.or(refuses.then_some(UnknownLevels::AllZero));
-        let schema = schema.with_reading(&ReadingChanges { unknown_levels, ..changes });
+        let unknown_levels = refuses.then_some(UnknownLevels::AllZero);
+        let schema = schema.with_reading(&ReadingChanges { unknown_levels, ..ReadingChanges::default() });
+        let schema = own_table::later(&schema, &args.overrides)?;
         let inputs = schema.read_inputs(file)?;
         inputs.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
         let unseen = inputs.notes.iter().flat_map(|note| match note {
