@@ -96,7 +96,8 @@ impl Reference {
         let path = run.join(FILE);
         match fs::metadata(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            found => drop(found.with_context(|| format!("cannot read {}", path.display()))?),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Ok(_) => {}
         }
         let advice = "remove it, then `rank1 watch` makes it anew from the run's own data set (--data says where it is)";
         let reference: Self =

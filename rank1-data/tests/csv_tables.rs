@@ -242,7 +242,7 @@ fn wrong_columns_at_prediction_are_named() {
     );
     assert_eq!(
         predict_refusal("size,color,weight,id\n5,red,1,2\n"),
-        "4 feature columns, expected 2; not among the columns of training: weight, id; data.ignore of the recipe leaves columns out"
+        "4 feature columns, expected 2; not among the columns of training: weight, id; data.ignore leaves columns out"
     );
 }
 

@@ -43,7 +43,8 @@ impl Artefact {
         let path = run.join(FILE);
         match fs::metadata(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            found => drop(found.with_context(|| format!("cannot read {}", path.display()))?),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+            Ok(_) => {}
         }
         let advice =
             || format!("make it anew with `rank1 calibrate {} --data FILE`, or remove it", run.display());

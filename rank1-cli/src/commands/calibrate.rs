@@ -69,6 +69,12 @@ fn rows(args: &CalibrateArgs, model: &Model) -> Result<(Part, RowsKind, String)>
         );
     }
     let recipe = model.recipe.get();
+    if kind == RowsKind::Validation && recipe.train.early_stopping.is_none() {
+        bail!(
+            "--data validation: without train.early_stopping the model was trained on these rows too; give rows that training never \
+             saw with --data FILE"
+        );
+    }
     if let Some(scaler) = &model.document.scaler {
         let part = run_split::stays(args.root.as_deref(), split, recipe, scaler)?;
         return Ok((part, kind, format!("{} {split}", recipe.data.set)));

@@ -75,7 +75,7 @@ pub(super) fn compare_columns(
                 levels.iter().for_each(|&level| now[level] += 1);
                 found.difference = counts.compare(&now)?;
                 let marked = mark(&|row| counts.is_unseen(levels[row]));
-                let told = unseen.iter().find(|told| told.column == own.column && width > 0);
+                let told = unseen.iter().find(|told| told.column == own.column);
                 // A truth value cannot show a third word in its inputs, only the reader can tell it.
                 found.outside = Some(told.map_or(marked, |told| told.cells.max(marked)));
                 let first = levels.iter().find(|&&level| counts.is_unseen(level));

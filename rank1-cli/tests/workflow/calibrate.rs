@@ -166,7 +166,10 @@ fn bad_requests_are_refused_in_one_line_and_write_nothing() {
 
 #[test]
 fn own_rows_calibrate_only_by_name_and_with_a_warning() {
-    let bench = trained(sum, "epochs = 5");
+    let all = trained(sum, "epochs = 5");
+    let line = all.refused(&["calibrate", "run", "--data", "validation"]);
+    assert_says(&line, &["--data validation", "was trained on these rows too"]);
+    let bench = trained(sum, "epochs = 5\nearly_stopping = { patience = 3 }");
     let ran = bench.succeed(&["calibrate", "run", "--data", "validation"]);
     assert_says(&ran.stderr, &["note: ", "validation rows", "coverage is not guaranteed"]);
     assert_eq!(content(&bench, "run")["rows"]["kind"], "validation");

@@ -29,7 +29,7 @@ const MOST_LOOKED_AT: usize = 32 << 20;
 /// Where the rows of a table come from.
 pub(super) enum Source {
     Text {
-        rows: Rows<Box<dyn Read + Send>>,
+        rows: Box<Rows<Box<dyn Read + Send>>>,
         /// The file, if it is one.
         watched: Option<Watched>,
     },
@@ -99,7 +99,7 @@ impl Source {
         let rows = Rows::open(opened(text, path, separator, line, packing), reading)?;
         let mut table = Table::empty(path, rows.header.clone(), char::from(separator), String::new());
         table.decimal = decimal;
-        Ok((Self::Text { rows, watched }, table))
+        Ok((Self::Text { rows: Box::new(rows), watched }, table))
     }
 
     /// Adds up to `n` rows to a table, and the cells of the kept columns to their lists; none behind the last row.

@@ -133,7 +133,7 @@ fn dates_and_times_become_the_calendar_parts_of_the_csv() {
     {
         let values = days.map(|seconds| seconds * per_second + per_second / 4);
         for universal in [true, false] {
-            check("t", Some(LogicalType::timestamp(universal, unit.clone())), int64(values), moments);
+            check("t", Some(LogicalType::timestamp(universal, unit)), int64(values), moments);
         }
     }
     // As older programs write moments: a day of the Julian period and nanoseconds.

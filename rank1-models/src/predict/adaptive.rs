@@ -150,7 +150,7 @@ struct Open<'a> {
 /// What becomes the predictive.
 #[derive(Clone)]
 enum Terms {
-    Classes(PredictiveAccumulator),
+    Classes(Box<PredictiveAccumulator>),
     /// Means and scales of the terms so far, `[S K, n]` each.
     Values(Vec<Array1<f64>>, Vec<Array1<f64>>),
 }
@@ -173,7 +173,7 @@ impl<'a> Open<'a> {
         let n = rows.nrows();
         let (bounded, terms) = if likelihood.is_classification() {
             let classes = if likelihood == Likelihood::Bernoulli { 2 } else { n_outputs };
-            (classes, Terms::Classes(PredictiveAccumulator::new(n_members, n, classes)?))
+            (classes, Terms::Classes(Box::new(PredictiveAccumulator::new(n_members, n, classes)?)))
         } else {
             (1, Terms::Values(Vec::new(), Vec::new()))
         };
@@ -286,7 +286,7 @@ impl<'a> Open<'a> {
             sum: self.sum.select(Axis(0), rows),
             squares: self.squares.select(Axis(0), rows),
             terms: match &self.terms {
-                Terms::Classes(accumulator) => Terms::Classes(accumulator.select(rows)),
+                Terms::Classes(accumulator) => Terms::Classes(Box::new(accumulator.select(rows))),
                 Terms::Values(means, scales) => Terms::Values(pick(means), pick(scales)),
             },
             ..*self

@@ -22,7 +22,7 @@ use crate::tables;
 /// Where rows come from.
 pub(super) enum Source {
     Table {
-        blocks: InputBlocks,
+        blocks: Box<InputBlocks>,
         kept: Vec<String>,
     },
     /// Gray images in memory, as bytes.
@@ -31,7 +31,7 @@ pub(super) enum Source {
         at: usize,
     },
     Files {
-        found: NewImages,
+        found: Box<NewImages>,
         at: usize,
     },
 }
@@ -74,7 +74,7 @@ impl Source {
 
     fn of(model: &Model, args: &PredictArgs, path: &Path) -> Result<Self> {
         if let Some(found) = NewImages::find(model, path, args.bad_images)? {
-            return Ok(Self::Files { found, at: 0 });
+            return Ok(Self::Files { found: Box::new(found), at: 0 });
         }
         if path.is_dir() {
             bail!("{}: is a folder; this model predicts rows of a file", path.display());
@@ -102,7 +102,7 @@ impl Source {
         };
         let schema = own_table::later(schema, &args.overrides)?;
         let blocks = schema.input_blocks(path, &args.keep, args.rows_per_block())?;
-        Ok(Self::Table { blocks, kept: args.keep.clone() })
+        Ok(Self::Table { blocks: Box::new(blocks), kept: args.keep.clone() })
     }
 
     /// Number of rows, where it is known before they are read.
