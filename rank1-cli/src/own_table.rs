@@ -113,7 +113,7 @@ fn changes(overrides: &[Override]) -> Result<ReadingChanges> {
 /// A schema that reads a later file as these keys say.
 ///
 /// # Errors
-/// As [`changes`], and columns left out that the model needs.
+/// Keys that training decides, and columns left out that the model needs.
 pub fn later(schema: &CsvSchema, overrides: &[Override]) -> Result<CsvSchema> {
     let changes = changes(overrides)?;
     if let Some(column) =
