@@ -69,7 +69,7 @@ pub fn locate(recipe: &Recipe, places: Places<'_>) -> Result<(Recipe, Option<Dat
         let named = named.as_str();
         *other = Some(named.to_owned());
         let beside = folder.map(|folder| folder.join(named));
-        let found = candidates(Path::new(named), Places { data: None, ..places }, false);
+        let found = candidates(Path::new(named), Places { data: None, before: None, ..places }, false);
         let found = found.into_iter().chain(beside).find(|path| path.exists());
         if let Some(found) = found.as_deref().and_then(Path::to_str) {
             *other = Some(found.to_owned());
@@ -194,5 +194,30 @@ mod tests {
         assert_eq!(shown, expected);
         let given = Places { data: Some(Path::new("/given.csv")), ..all };
         assert_eq!(candidates(Path::new("t.csv"), given, false), [PathBuf::from("/given.csv")]);
+    }
+
+    #[test]
+    fn a_list_of_rows_is_not_taken_for_the_table_that_a_run_remembers() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join("table.csv");
+        std::fs::create_dir(folder.path().join("splits")).unwrap();
+        std::fs::write(&table, "a,y\n1,2\n").unwrap();
+        std::fs::write(folder.path().join("splits/3.json"), "{}").unwrap();
+        let text = r#"
+name = "t"
+data = { set = "csv", file = "elsewhere/table.csv", target = "y", split = 3, rows_file = "splits/{split}.json" }
+model = { kind = "mlp", hidden = [3] }
+method = { kind = "deterministic" }
+train = { steps = 3 }
+"#;
+        let recipe = rank1_models::recipe::parse(text, &[]).unwrap();
+        let before = DataFile::new(&table).unwrap();
+        let run = folder.path().join("run");
+        let places = Places { data: None, folder: Some(&run), before: Some(&before) };
+        let (located, _) = locate(recipe.get(), places).unwrap();
+        let found = |file: Option<String>| std::fs::canonicalize(file.unwrap()).unwrap();
+        let real = std::fs::canonicalize(folder.path()).unwrap();
+        assert_eq!(found(located.data.file), real.join("table.csv"));
+        assert_eq!(found(located.data.rows_file), real.join("splits/3.json"));
     }
 }
