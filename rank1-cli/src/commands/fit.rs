@@ -106,6 +106,12 @@ fn draft(args: &FitArgs, measured: Option<&Measured>) -> Result<CheckedRecipe> {
         TaskName::Classification => "categorical",
     });
     default_model::fill(&mut recipe, likelihood, measured);
+    // Another method is trained as a whole, unless it is said otherwise.
+    let replaced = args.overrides.iter().any(|o| o.key == "method" || o.key == "method.kind");
+    if let (true, Some(Value::Table(train))) = (replaced, recipe.get_mut("train")) {
+        train.remove("scales_after");
+        train.remove("posterior_temperature");
+    }
     recipe::parse(&toml::to_string(&recipe)?, &args.overrides).with_context(|| overridden(&args.overrides))
 }
 

@@ -60,6 +60,11 @@ fn a_recipe_alone_is_printed_and_nothing_is_written() {
     assert_eq!(recipe["train"]["steps"].as_integer(), Some(30));
     assert!(Path::new(recipe["data"]["file"].as_str().unwrap()).is_absolute());
     assert!(!bench.path("runs").exists());
+    assert!(recipe["train"].as_table().unwrap().contains_key("scales_after"));
+    // What only a posterior has goes with it.
+    let method = ["--set", "method={ kind = \"batch_ensemble\", members = 4 }"];
+    let recipe: toml::Table = bench.succeed(&[&words[..], &method].concat()).stdout.parse().unwrap();
+    assert!(!recipe["train"].as_table().unwrap().contains_key("scales_after"));
 }
 
 #[test]
