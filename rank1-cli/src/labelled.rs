@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use ndarray::{Array1, Array2};
 use rank1_core::targets::Targets;
-use rank1_data::idx::read_idx;
+use rank1_data::idx::{IdxArray, read_idx};
 use rank1_data::image::{FolderOptions, Formats, OnBadImage, index_labeled_images};
 use rank1_data::{InputLayout, Physionet2012, PhysionetScaler, Split};
 use rank1_models::recipe::{BadImages, Override, PictureFormat};
@@ -124,6 +124,14 @@ fn images(model: &Model, path: &Path) -> Result<Part> {
 /// # Errors
 /// A file that is no such images, images of another size.
 pub(crate) fn gray_images(model: &Model, path: &Path) -> Result<Array2<f32>> {
+    let images = gray_bytes(model, path)?;
+    let width = images.shape[1] * images.shape[2];
+    let pixels = images.data.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    Ok(Array2::from_shape_vec((images.shape[0], width), pixels)?)
+}
+
+/// As [`gray_images`], as bytes.
+pub(crate) fn gray_bytes(model: &Model, path: &Path) -> Result<IdxArray> {
     let Some((height, width)) = model.document.image else { bail!("the run's model.json has no image size") };
     let images = read_idx(path, 3)?;
     if images.shape[1..] != [height, width] {
@@ -134,8 +142,7 @@ pub(crate) fn gray_images(model: &Model, path: &Path) -> Result<Array2<f32>> {
             images.shape[2]
         );
     }
-    let pixels = images.data.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-    Ok(Array2::from_shape_vec((images.shape[0], height * width), pixels)?)
+    Ok(images)
 }
 
 /// Gray images with their labels in another file.

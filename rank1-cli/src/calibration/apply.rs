@@ -11,6 +11,7 @@ use rank1_models::predict::Predictive;
 
 use super::document::{Adjustment, Artefact, Level, Method};
 use super::measure::{class_scores, percent};
+use crate::commands::predict::columns::Values;
 use crate::json::cell;
 
 /// A predictive after the map.
@@ -36,40 +37,7 @@ pub struct Block {
     /// The predictive after the map.
     pub adjusted: Adjusted,
     /// `lower_90, upper_90` or `set_90` for every coverage.
-    pub columns: Vec<Column>,
-}
-
-/// A column of a file of predictions.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Column {
-    /// Its name.
-    pub name: String,
-    /// One cell for each row.
-    pub cells: Cells,
-}
-
-/// Cells of a column.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Cells {
-    /// Numbers.
-    Numbers(Vec<f64>),
-    /// Texts.
-    Texts(Vec<String>),
-}
-
-impl Cells {
-    /// The cell of a row as a file has it.
-    ///
-    /// # Panics
-    /// If there is no such row.
-    #[must_use]
-    #[track_caller]
-    pub fn of(&self, row: usize) -> String {
-        match self {
-            Self::Numbers(values) => cell(values[row]),
-            Self::Texts(values) => values[row].clone(),
-        }
-    }
+    pub columns: Vec<(String, Values)>,
 }
 
 impl std::fmt::Display for Adjustment {
@@ -131,20 +99,20 @@ impl Adjusted {
 
     /// `calibrated_p(<class>)…`, or `calibrated_std`: the mean stays.
     #[must_use]
-    pub fn columns(&self, class_names: &[String]) -> Vec<Column> {
+    pub fn columns(&self, class_names: &[String]) -> Vec<(String, Values)> {
         match self {
             Self::Classes { log_probs } => {
                 let name =
                     |class: usize| class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
-                let column = |(class, values): (usize, ArrayView1<'_, f64>)| Column {
-                    name: format!("calibrated_p({})", name(class)),
-                    cells: Cells::Numbers(values.iter().map(|log_prob| log_prob.exp()).collect()),
+                let column = |(class, values): (usize, ArrayView1<'_, f64>)| {
+                    let probs = values.iter().map(|log_prob| log_prob.exp()).collect();
+                    (format!("calibrated_p({})", name(class)), Values::Number(probs))
                 };
                 log_probs.columns().into_iter().enumerate().map(column).collect()
             }
             Self::Values { mixture, .. } => {
                 let stds = mixture.variance().mapv(f64::sqrt).to_vec();
-                vec![Column { name: "calibrated_std".into(), cells: Cells::Numbers(stds) }]
+                vec![("calibrated_std".into(), Values::Number(stds))]
             }
         }
     }
@@ -164,20 +132,18 @@ impl Artefact {
     ///
     /// # Errors
     /// As [`Artefact::adjust`].
-    pub fn columns(&self, predictive: &Predictive) -> Result<Vec<Column>> {
+    pub fn columns(&self, predictive: &Predictive) -> Result<Vec<(String, Values)>> {
         let mut columns = Vec::new();
         for level in &self.conformal.levels {
             let coverage = percent(level.coverage);
             match predictive {
                 Predictive::Classes(p) => {
-                    let cells = Cells::Texts(self.sets(level, p)?);
-                    columns.push(Column { name: format!("set_{coverage}"), cells });
+                    columns.push((format!("set_{coverage}"), Values::Text(self.sets(level, p)?)));
                 }
                 Predictive::Values { mixture, .. } => {
                     let ends = interval(self.conformal.method, level, mixture)?;
                     for (name, end) in [("lower", ends.lower), ("upper", ends.upper)] {
-                        let cells = Cells::Numbers(end.to_vec());
-                        columns.push(Column { name: format!("{name}_{coverage}"), cells });
+                        columns.push((format!("{name}_{coverage}"), Values::Number(end.to_vec())));
                     }
                 }
             }

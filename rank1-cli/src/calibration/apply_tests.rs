@@ -8,6 +8,7 @@ use rank1_core::targets::Targets;
 use super::*;
 use crate::args::AdjustName;
 use crate::calibration::{Conformal, InSample, Rows, RowsKind, Settings, fit};
+use crate::json::cell;
 
 fn artefact(names: &[&str], fitted: (Option<Adjustment>, Conformal, InSample)) -> Artefact {
     let (adjustment, conformal, in_sample) = fitted;
@@ -24,6 +25,15 @@ fn artefact(names: &[&str], fitted: (Option<Adjustment>, Conformal, InSample)) -
         conformal,
         in_sample,
         stated_risk: None,
+    }
+}
+
+/// The cell of a row as a CSV file has it.
+fn text(values: &Values, row: usize) -> String {
+    match values {
+        Values::Text(texts) => texts[row].clone(),
+        Values::Number(numbers) => cell(numbers[row]),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -55,11 +65,11 @@ fn sets_name_their_classes_by_probability_and_may_be_empty() {
     let wanted = settings(Method::Lac, AdjustName::None, &[0.5, 0.75]);
     let found = artefact(&["a|b", "c\\d", "e"], fit(&wanted, &predictive, &targets, &names).unwrap());
     let Block { adjusted, columns } = found.block(&predictive).unwrap();
-    assert_eq!([&columns[0].name, &columns[1].name], ["set_50", "set_75"]);
-    assert_eq!(columns[0].cells, Cells::Texts(["a\\|b", "c\\\\d", ""].map(String::from).to_vec()));
-    assert_eq!(columns[1].cells.of(2), "a\\|b|c\\\\d|e");
+    assert_eq!([&columns[0].0, &columns[1].0], ["set_50", "set_75"]);
+    assert_eq!(columns[0].1, Values::Text(["a\\|b", "c\\\\d", ""].map(String::from).to_vec()));
+    assert_eq!(text(&columns[1].1, 2), "a\\|b|c\\\\d|e");
     let columns = adjusted.columns(&names);
-    assert_eq!((columns[0].name.as_str(), columns[0].cells.of(0).as_str()), ("calibrated_p(a|b)", "0.6"));
+    assert_eq!((columns[0].0.as_str(), text(&columns[0].1, 0).as_str()), ("calibrated_p(a|b)", "0.6"));
 }
 
 #[test]
@@ -69,7 +79,7 @@ fn a_scaled_predictive_has_its_mean_and_the_same_normalized_interval() {
     let wanted = settings(Method::Normalized, AdjustName::Scale, &[0.5, 0.9]);
     let found = artefact(&[], fit(&wanted, &predictive, &targets, &[]).unwrap());
     let Block { adjusted, columns } = found.block(&predictive).unwrap();
-    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let names: Vec<&str> = columns.iter().map(|column| column.0.as_str()).collect();
     assert_eq!(names, ["lower_50", "upper_50", "lower_90", "upper_90"]);
     let Adjusted::Values { mixture: scaled, n_members: 2 } = &adjusted else { panic!("{adjusted:?}") };
     assert!((scaled.mean() - mixture.mean()).iter().all(|d| d.abs() < 1e-12));
@@ -80,10 +90,10 @@ fn a_scaled_predictive_has_its_mean_and_the_same_normalized_interval() {
     let scores = normalized_scores(scaled.mean().view(), std.view(), y.view()).unwrap();
     let q = rank1_core::conformal::threshold(scores.view(), 0.9).unwrap();
     let after = normalized_interval(scaled.mean().view(), std.view(), q).unwrap();
-    let Cells::Numbers(upper) = &columns[3].cells else { panic!() };
+    let Values::Number(upper) = &columns[3].1 else { panic!() };
     assert!(after.upper.iter().zip(upper).all(|(a, b)| (a - b).abs() < 1e-9));
     let [column] = &adjusted.columns(&[])[..] else { panic!() };
-    assert_eq!((column.name.as_str(), column.cells.of(3)), ("calibrated_std", cell(std[3])));
+    assert_eq!((column.0.as_str(), text(&column.1, 3)), ("calibrated_std", cell(std[3])));
 }
 
 #[test]
@@ -95,7 +105,7 @@ fn blocks_of_a_prediction_have_the_columns_of_the_whole() {
         let whole = found.columns(&predictive).unwrap();
         let part = found.columns(&predictive.select(&[4, 7])).unwrap();
         for (whole, part) in whole.iter().zip(&part) {
-            assert_eq!([part.cells.of(0), part.cells.of(1)], [whole.cells.of(4), whole.cells.of(7)]);
+            assert_eq!([text(&part.1, 0), text(&part.1, 1)], [text(&whole.1, 4), text(&whole.1, 7)]);
         }
         // The share of its own rows inside is that of the rank.
         let measured = found.measure(&predictive, &targets).unwrap();

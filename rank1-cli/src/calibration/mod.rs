@@ -9,7 +9,7 @@ mod file;
 mod fit;
 mod measure;
 
-pub use apply::{Adjusted, Block, Cells, Column};
+pub use apply::{Adjusted, Block};
 pub use document::{
     Adjustment, Artefact, ClassLevel, Conformal, InSample, IsotonicKnots, Level, Method, Rows, RowsKind,
 };

@@ -10,7 +10,7 @@ use rank1_models::predict::Predictive;
 
 use super::columns::{Columns, Values};
 use crate::args::PredictArgs;
-use crate::calibration::{Adjusted, Artefact, Block, Cells, percent};
+use crate::calibration::{Adjusted, Artefact, Block, percent};
 use crate::model::Model;
 use crate::tables;
 
@@ -67,12 +67,8 @@ impl Further {
                 let Block { adjusted, columns: further } = artefact.block(predictive)?;
                 let own =
                     artefact.adjustment.is_some().then(|| adjusted.columns(&model.document.class_names));
-                for column in own.into_iter().flatten().chain(further) {
-                    let values = match column.cells {
-                        Cells::Numbers(values) => Values::Number(values),
-                        Cells::Texts(values) => Values::Text(values),
-                    };
-                    columns.push(column.name, values)?;
+                for (name, values) in own.into_iter().flatten().chain(further) {
+                    columns.push(name, values)?;
                 }
                 adjusted
             }

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use ndarray::Array2;
-use rank1_data::idx::{IdxArray, read_idx};
+use rank1_data::idx::IdxArray;
 use rank1_data::image::PICTURE_ENDINGS;
 use rank1_data::{InputBlocks, InputLayout};
 use rank1_models::inputs::{InputStream, Inputs};
 
 use super::columns::{Columns, Values};
 use crate::args::PredictArgs;
+use crate::labelled;
 use crate::model::Model;
 use crate::new_images::NewImages;
 use crate::output::Output;
@@ -79,16 +80,8 @@ impl Source {
         if path.is_dir() {
             bail!("{}: is a folder; this model predicts rows of a file", path.display());
         }
-        if let Some((height, width)) = model.document.image {
-            let images = read_idx(path, 3)?;
-            if images.shape[1..] != [height, width] {
-                bail!(
-                    "{}: images are {}x{}, the model was trained on {height}x{width}",
-                    path.display(),
-                    images.shape[1],
-                    images.shape[2]
-                );
-            }
+        if model.document.image.is_some() {
+            let images = labelled::gray_bytes(model, path)?;
             return Ok(Self::Gray { images, at: 0 });
         }
         if let InputLayout::Image { height, width, channels } = model.document.layout {
