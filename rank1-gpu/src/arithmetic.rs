@@ -57,9 +57,9 @@ impl Precision {
 pub enum Engine {
     /// Our own tiles, 4x4 entries per unit: f32 only, any device.
     Tiles,
-    /// The makers' library without tensor cores: f32 arithmetic on operands of any precision.
+    /// cubek-matmul without tensor cores: f32 arithmetic on operands of any precision.
     Units,
-    /// The makers' library on tensor cores, one stage of operands in shared memory.
+    /// cubek-matmul on tensor cores, one stage of operands in shared memory.
     TensorCores,
     /// The same with two stages, so that one is loaded while the other is multiplied.
     TensorCoresDoubleBuffered,

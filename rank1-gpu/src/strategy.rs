@@ -133,7 +133,7 @@ pub(crate) fn in_parts(
     Ok(Strategy { tile, parts: parts as u32, depth_per_part: depth_per_part as u32 })
 }
 
-/// Parts of the depth for a product on the makers' library whose result has `cubes` cubes, and the depth of each but the
+/// Parts of the depth for a product on cubek-matmul whose result has `cubes` cubes, and the depth of each but the
 /// last. Two cubes for each multiprocessor are enough, where the device tells how many it has.
 pub(crate) fn library_parts(cubes: u64, depth: usize, multiprocessors: Option<u32>) -> (usize, usize) {
     let enough = multiprocessors.map_or(ENOUGH_CUBES, |n| 2 * u64::from(n));

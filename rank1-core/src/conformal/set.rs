@@ -55,9 +55,6 @@ pub fn prediction_sets(
 ///
 /// # Errors
 /// [`Error::Empty`], [`Error::ShapeMismatch`], [`Error::LabelOutOfRange`].
-///
-/// # Source
-/// Definition.
 pub fn summarize_sets(
     sets: ArrayView2<'_, bool>,
     labels: ArrayView1<'_, usize>,

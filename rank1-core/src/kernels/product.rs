@@ -156,7 +156,7 @@ pub(crate) fn multiply<F: Real>(
 }
 
 /// The operands of the transposed product, `outᵀ = rightᵀ leftᵀ`, where that saves work: a right operand that is to be read
-/// by columns is dear to pack, and none if it is on the left. Also the width of a panel.
+/// by columns is expensive to pack, and none if it is on the left. Also the width of a panel.
 fn smaller_on_the_right<'a, F: Real>(
     left: Operand<'a, F>,
     right: Operand<'a, F>,

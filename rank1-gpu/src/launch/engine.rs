@@ -1,4 +1,4 @@
-//! Which engine computes a layer, and the way there: our own tiles or the makers' library.
+//! Which engine computes a layer, and the way there: our own tiles or cubek-matmul.
 //!
 //! Not for the order of preference, which [`crate::strategy`] has.
 

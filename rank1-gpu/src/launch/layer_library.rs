@@ -1,4 +1,4 @@
-//! Perturbed linear maps and convolutions on the makers' library, forward and backward, in every precision.
+//! Perturbed linear maps and convolutions on cubek-matmul, forward and backward, in every precision.
 //!
 //! Private: the public functions are in [`super::linear`] and [`super::convolution`]; [`super::engine`] chooses between this
 //! and our own tiles. What the products read and write is in [`super::layer_operands`].

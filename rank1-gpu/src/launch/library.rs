@@ -1,4 +1,4 @@
-//! Products on the makers' library: planned against the device first, launched with our prologue and epilogue.
+//! Products on cubek-matmul: planned against the device first, launched with our prologue and epilogue.
 //!
 //! Not for the choice of an engine, which [`crate::strategy`] makes.
 

@@ -33,7 +33,7 @@ use crate::linear::{Factor, FactorRows, LayerGrads, LinearShape, Sizes};
 /// [`Error::Unsupported`]; all before the launch. Values are not looked at: NaN passes through, also through a ReLU.
 ///
 /// # Numerics
-/// Sums are f32. Maps that fill a device (see [`crate::launch::engine`]) go to the makers' library, whose order of summation is its own;
+/// Sums are f32. Maps that fill a device (see [`crate::launch::engine`]) go to cubek-matmul, whose order of summation is its own;
 /// all others sum over `D_in` from first to last, so that their results do not depend on the batch. Within 1e-5 (1 + |value|) of
 /// [`rank1_core::perturb::PerturbedLinear::forward`] for entries of size 1 and `D_in` in the hundreds. The tanh is a polynomial and a
 /// quotient of WGSL's `exp`, within 1e-6.

@@ -1,6 +1,6 @@
 //! Sums of the gradients of factors and biases over the rows that share them.
 //!
-//! The same for our own tiles and for the makers' library.
+//! The same for our own tiles and for cubek-matmul.
 
 use cubecl::prelude::*;
 use cubecl::server::Handle;

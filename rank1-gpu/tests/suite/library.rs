@@ -1,4 +1,4 @@
-//! The perturbed linear map on the makers' library, in every precision and on every engine that the device has.
+//! The perturbed linear map on cubek-matmul, in every precision and on every engine that the device has.
 
 use cubecl::client::Client;
 use rank1_gpu::{

@@ -121,10 +121,13 @@ fn holds_uci(folder: &Path) -> bool {
     !entries(&folder.join("uci")).is_empty() || direct.iter().any(|name| name == "standard" || archive(name))
 }
 
+/// Columns of text that the table of `--list` takes.
+const LIST_WIDTH: u16 = 140;
+
 /// The table of `--list`.
 pub(crate) fn list(experiments: &[Experiment], data: Option<&Path>) -> Table {
     let mut table = Table::new();
-    table.load_style(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Dynamic).set_width(LIST_WIDTH);
     table.set_header(["name", "what", "sets", "runs", "data", "cost"]);
     for experiment in experiments {
         let sets = experiment.blocks.iter().flat_map(|block| &block.sets).map(|set| set.name.as_str());

@@ -1,4 +1,4 @@
-//! Our prologue and epilogue inside the matrix product of the makers' library.
+//! Our prologue and epilogue inside the matrix product of cubek-matmul.
 //!
 //! The library asks for entries of its operands and hands over finished sums through views; ours apply the factors while
 //! they are read and finish outputs while they are written. What its kernels do in between (tiles, planes, tensor cores)
