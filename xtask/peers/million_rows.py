@@ -3,8 +3,8 @@
     python million_rows.py FOLDER RANK1            # makes FOLDER, trains, predicts one after another, prints a table
 
 Needs torch, tabm, rtdl_num_embeddings, catboost, pandas and pyarrow. Each prediction is a process of its own: file in, file out;
-seconds are of the whole process, memory is VmHWM as /proc has it at its end (`ru_maxrss` of the child). The peers are trained for
-a moment only: what is measured is prediction, whose cost is set by sizes. TabM has 8 members, 3 blocks of 256, 48 bins of
+seconds are of the whole process, memory is the last VmHWM that /proc had of it (`ru_maxrss` would hold this script's own memory
+too). The peers are trained for a moment only: what is measured is prediction, whose cost is set by sizes. TabM has 8 members, 3 blocks of 256, 48 bins of
 piecewise linear embeddings of dimension 16 and batches of 8192 rows. CatBoost has 1000 trees of depth 6.
 """
 
@@ -100,17 +100,29 @@ def predict_catboost(folder, ending):
     pd.DataFrame({"mean": trees.predict(x, thread_count=2)}).to_csv(f"{folder}/out.csv", index=False)
 
 
+def peak_kilobytes(pid):
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return max((int(line.split()[1]) for line in status if line.startswith("VmHWM:")), default=0)
+    except OSError:
+        return 0
+
+
 def measured(what, words):
     environment = dict(os.environ, RAYON_NUM_THREADS="2", OMP_NUM_THREADS="2")
     load, start = os.getloadavg()[0], time.time()
     child = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
+    peak, done = 0, 0
+    while done == 0:
+        peak = max(peak, peak_kilobytes(child.pid))
+        time.sleep(0.05)
+        done, status, usage = os.wait4(child.pid, os.WNOHANG)
     child.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.time() - start
     processor = usage.ru_utime + usage.ru_stime
     note = "" if child.returncode == 0 else f"  FAILED with {child.returncode}"
     print(
-        f"{what:28} {seconds:7.1f} s, processor {processor:7.1f} s, peak {usage.ru_maxrss / 1024:6.0f} MB, load {load:.1f}{note}",
+        f"{what:28} {seconds:7.1f} s, processor {processor:7.1f} s, peak {peak / 1024:6.0f} MB, load {load:.1f}{note}",
         flush=True,
     )
 
