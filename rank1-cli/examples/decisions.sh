@@ -28,12 +28,12 @@ loans 3 1000 4000 > today.csv
 # A model with uncertainty, its report, and what a constant and a linear model reach.
 "$rank1" fit loans.csv --target outcome --event default --minutes 0.3 --out runs/loans --set data.ignore='["id"]'
 
-# Rows that training never saw make its probabilities come true, and its sets cover 95 % of the outcomes.
-"$rank1" calibrate runs/loans --data held_back.csv --coverage 0.95
+# Rows that training never saw make its probabilities come true, and its sets cover 95 % of the outcomes. A person costs 3.
+printf 'class,grant,refuse,ask\nrepaid,0,20,4\ndefault,100,0,4\n' > costs.csv
+"$rank1" calibrate runs/loans --data held_back.csv --coverage 0.95 --costs costs.csv --referral-cost 3
 
 # Parquet in and JSON lines out, through pipes: with identifiers, what to do at least cost, and what to leave to a person. The
 # Parquet file is one of predictions, whose own columns are left out when it is read again.
-printf 'class,grant,refuse,ask\nrepaid,0,20,4\ndefault,100,0,4\n' > costs.csv
 "$rank1" predict runs/loans --input today.csv --output today.parquet --uncalibrated --keep id --keep income --keep debt --keep job
 "$rank1" predict runs/loans --input - --output - --format jsonl --keep id --costs costs.csv --keep-share 0.9 \
     --set data.ignore='["row","prediction","p(default)","p(repaid)","total","aleatoric","epistemic"]' < today.parquet > decisions.jsonl

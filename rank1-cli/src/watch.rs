@@ -74,6 +74,8 @@ pub struct Finding {
     pub first_unseen: Option<String>,
     /// Rows in the place that rare and new levels share.
     pub shared_level: Option<Share>,
+    /// Of a score: chance that a new row has a higher one than a row of the reference, the AUROC of it as a sign of new rows.
+    pub auroc: Option<f64>,
 }
 
 /// So many rows.
@@ -179,6 +181,7 @@ fn judge(
             outside: found.outside.map(|rows| Share::of(rows, n)),
             first_unseen: found.first_unseen,
             shared_level: found.shared.map(|rows| Share::of(rows, n)),
+            auroc: found.auroc,
         })
         .collect();
     let scores = findings.split_off(n_columns);

@@ -37,6 +37,15 @@ pub struct CalibrateArgs {
     /// With --method raps: places without a penalty.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub raps_free: usize,
+    /// Share of these rows that the limit on the stated risk keeps; rows above it go to a person [default: 0.9].
+    #[arg(long, value_name = "S")]
+    pub keep_share: Option<f64>,
+    /// CSV of what each decision costs where each class is, as `predict --costs` has it: the referral curve then has costs.
+    #[arg(long, value_name = "FILE")]
+    pub costs: Option<PathBuf>,
+    /// With --costs: what a row costs that goes to a person; the limit is then the one of least cost on these rows.
+    #[arg(long, value_name = "C", allow_negative_numbers = true)]
+    pub referral_cost: Option<f64>,
     /// With an IDX file of images: the IDX file of their labels.
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,

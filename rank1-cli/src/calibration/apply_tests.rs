@@ -25,6 +25,7 @@ fn artefact(names: &[&str], fitted: (Option<Adjustment>, Conformal, InSample)) -
         conformal,
         in_sample,
         stated_risk: None,
+        referral: None,
     }
 }
 

@@ -32,6 +32,33 @@ pub struct Artefact {
     /// The risk that the predictions of these rows state of themselves, after the map; older documents have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stated_risk: Option<NumberReference>,
+    /// Which rows go to a person; older documents do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<ReferralChoice>,
+}
+
+/// The limit above which rows go to a person, chosen on the calibration rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReferralChoice {
+    /// Share of the calibration rows that it keeps.
+    pub keep_share: f64,
+    /// The limit on the stated risk.
+    pub limit: f64,
+    /// What decisions cost; none where that was not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<Costs>,
+}
+
+/// What decisions cost, and a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Costs {
+    /// Names of the decisions.
+    pub decisions: Vec<String>,
+    /// For each class, in the order of the class names, the cost of each decision.
+    pub by_class: Vec<Vec<f64>>,
+    /// What a row costs that goes to a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referral: Option<f64>,
 }
 
 /// Rows that a calibration was fitted to.

@@ -32,6 +32,7 @@ impl Artefact {
             conformal,
             in_sample,
             stated_risk: None,
+            referral: None,
         })
     }
 

@@ -6,9 +6,8 @@ use rank1_core::conformal::{
     IntervalSummary, SetSummary, absolute_scores, covered, cqr_scores, normalized_scores, prediction_sets,
     summarize_intervals, summarize_sets,
 };
-use rank1_core::decision::kept_below;
 use rank1_core::metrics::{
-    DEFAULT_BINS, accuracy, brier, crps, density_nll, ece, nll, predicted_classes, quantile_calibration_error,
+    DEFAULT_BINS, accuracy, brier, crps, density_nll, ece, nll, quantile_calibration_error,
 };
 use rank1_core::predictive::{ClassPredictive, GaussianMixturePredictive};
 use rank1_core::targets::Targets;
@@ -17,7 +16,7 @@ use rank1_models::predict::Predictive;
 use super::apply::{Adjusted, interval, thresholds};
 use super::document::{Adjustment, Artefact, InSample, Level, Method};
 use crate::report::input::Metrics;
-use crate::report::table_document::{CalibratedDocument, CalibratedLevel, ReferralPoint};
+use crate::report::table_document::{CalibratedDocument, CalibratedLevel};
 
 /// A share as percent, without zeros that say nothing: 90, 97.5.
 #[must_use]
@@ -130,6 +129,7 @@ impl Artefact {
             };
             Ok(CalibratedLevel { coverage: level.coverage, observed, size, n_empty })
         };
+        let (referral, chosen) = self.referral(&adjusted, targets)?;
         Ok(CalibratedDocument {
             rows: self.rows.name.clone(),
             n_rows: self.rows.n,
@@ -138,38 +138,10 @@ impl Artefact {
             method: self.conformal.method.name().into(),
             per_class: self.conformal.per_class,
             metrics,
-            referral: self.referral(&adjusted, targets)?,
+            referral,
+            chosen,
             levels: self.conformal.levels.iter().map(level).collect::<Result<_>>()?,
         })
-    }
-}
-
-/// Shares of the calibration rows that are kept.
-const KEPT: [f64; 10] = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 1.0];
-
-impl Artefact {
-    /// What limits of calibration rows keep of these, and how wrong it is.
-    fn referral(&self, adjusted: &Adjusted, targets: &Targets) -> Result<Vec<ReferralPoint>> {
-        let Some(reference) = &self.stated_risk else { return Ok(Vec::new()) };
-        let losses: Array1<f64> = match (adjusted, targets) {
-            (Adjusted::Classes { log_probs }, Targets::Classes { labels, .. }) => {
-                let predicted = predicted_classes(log_probs.mapv(f64::exp).view())?;
-                predicted.iter().zip(labels).map(|(a, b)| f64::from(u8::from(a != b))).collect()
-            }
-            (Adjusted::Values { mixture, .. }, Targets::Values(values)) => {
-                (&mixture.mean() - values).mapv(|error| error * error)
-            }
-            _ => bail!("the model predicts the other kind of target (classes or values)"),
-        };
-        let is_square = matches!(targets, Targets::Values(_));
-        let risks = adjusted.stated_risk();
-        let point = |&keep_share: &f64| {
-            let limit = reference.quantile(keep_share);
-            let found = kept_below(&risks, &losses, limit)?;
-            let risk = found.loss.map(|loss| if is_square { loss.sqrt() } else { loss });
-            Ok(ReferralPoint { keep_share, limit, kept: found.share, risk })
-        };
-        KEPT.iter().map(point).collect()
     }
 }
 

@@ -4,14 +4,19 @@
 //! thresholds are rank1-core's.
 
 mod apply;
+#[cfg(test)]
+mod coverage_tests;
 mod document;
 mod file;
 mod fit;
 mod measure;
+mod referral;
 
 pub use apply::{Adjusted, Block};
 pub use document::{
-    Adjustment, Artefact, ClassLevel, Conformal, InSample, IsotonicKnots, Level, Method, Rows, RowsKind,
+    Adjustment, Artefact, ClassLevel, Conformal, Costs, InSample, IsotonicKnots, Level, Method,
+    ReferralChoice, Rows, RowsKind,
 };
 pub use fit::{Settings, check_rows, fit};
 pub use measure::percent;
+pub use referral::ReferralSettings;

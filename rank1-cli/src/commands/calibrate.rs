@@ -6,7 +6,7 @@ use rank1_data::Task;
 use rank1_models::device::Compute;
 
 use crate::args::{CalibrateArgs, SplitName};
-use crate::calibration::{self, Adjusted, Artefact, Rows, RowsKind, Settings};
+use crate::calibration::{self, Adjusted, Artefact, ReferralSettings, Rows, RowsKind, Settings};
 use crate::labelled::{self, LabelledFile};
 use crate::model::Model;
 use crate::part::Part;
@@ -19,6 +19,7 @@ use crate::{run_split, tables};
 pub fn run(args: &CalibrateArgs) -> Result<()> {
     let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?, args.draws)?;
     let settings = Settings::of(args, model.document.task == Task::Classification)?;
+    let referral = ReferralSettings::of(args, &model.document.class_names)?;
     let (part, kind, name) = rows(args, &model)?;
     calibration::check_rows(&settings, part.len())?;
     kind.warning().into_iter().for_each(|warning| tables::note(&format!("note: {warning}")));
@@ -28,15 +29,17 @@ pub fn run(args: &CalibrateArgs) -> Result<()> {
     let (adjustment, conformal, in_sample) =
         calibration::fit(&settings, &predictive, part.targets(), &class_names)?;
     conformal.notes().iter().for_each(|note| tables::note(&format!("note: {note}")));
-    let risks = Adjusted::of(&predictive, adjustment.as_ref())?.stated_risk();
-    let stated_risk = Some(NumberReference::of(risks.view())?);
+    let adjusted = Adjusted::of(&predictive, adjustment.as_ref())?;
+    let risks = NumberReference::of(adjusted.stated_risk().view())?;
+    let referral = Some(referral.choose(&adjusted, part.targets(), &risks)?);
     let rows = Rows { kind, name, n: part.len(), sha256: labelled::digest(&part)? };
     let artefact = Artefact {
         samples,
         draws: model.draws().into(),
         class_names,
         adjustment,
-        stated_risk,
+        stated_risk: Some(risks),
+        referral,
         ..Artefact::of_run(&args.run, rows, conformal, in_sample)?
     };
     artefact.write(&args.run)?;

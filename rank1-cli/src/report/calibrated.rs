@@ -2,9 +2,9 @@
 //! to a person.
 
 use super::comparison::{Better, Estimate, Notation, Origin, SummaryColumn, SummaryRow, SummaryTable};
-use super::group::SetGroups;
+use super::group::{Group, SetGroups};
 use super::metric::METRICS;
-use super::table_document::CalibratedDocument;
+use super::table_document::{CalibratedDocument, ReferralPoint, SHOWN_SHARES};
 use crate::calibration::percent;
 
 /// Metrics after calibration and coverage of its intervals or sets; none where no run is calibrated.
@@ -20,7 +20,7 @@ pub(crate) fn calibrated(set: &SetGroups<'_>) -> Option<SummaryTable> {
         columns.push(plain(&format!("covered, {share} % stated"), Notation::Percent));
         columns.push(plain(&format!("{size}, {share} %"), Notation::Decimal));
     }
-    let row = |group: &super::group::Group<'_>| {
+    let row = |group: &Group<'_>| {
         let of = |value: &dyn Fn(&CalibratedDocument) -> Option<f64>| {
             group.estimate(|run| run.evaluation.calibrated.as_ref().and_then(value))
         };
@@ -65,11 +65,30 @@ pub(crate) fn referral(set: &SetGroups<'_>) -> Option<SummaryTable> {
     } else {
         (plain("stated risk up to", Notation::Decimal), plain("errors of the kept", Notation::Percent))
     };
-    let rows = found.referral.iter().map(|point| SummaryRow {
-        label: format!("{} %", percent(point.keep_share)),
+    type Cell = fn(&ReferralPoint) -> Option<f64>;
+    let optional: [(&str, Cell); 3] = [
+        ("expected cost of the kept", |point| point.expected_cost),
+        ("cost of the kept", |point| point.cost),
+        ("cost of all, persons included", |point| point.total_cost),
+    ];
+    let costs = optional.iter().filter(|(_, cost)| found.referral.iter().any(|point| cost(point).is_some()));
+    let costs: Vec<_> = costs.collect();
+    let shown = found.referral.iter().filter(|point| SHOWN_SHARES.contains(&point.keep_share));
+    let row = |point: &ReferralPoint, chosen: &str| SummaryRow {
+        label: format!("{} %{chosen}", percent(point.keep_share)),
         origin: Origin::Ours,
-        cells: vec![one(point.limit), one(point.kept), point.risk.and_then(one)],
-    });
+        cells: [one(point.limit), one(point.kept), point.risk.and_then(one)]
+            .into_iter()
+            .chain(costs.iter().map(|(_, cost)| cost(point).and_then(one)))
+            .collect(),
+    };
+    let is_chosen =
+        |point: &ReferralPoint| found.chosen.is_some_and(|one| one.keep_share == point.keep_share);
+    let mut rows: Vec<(f64, SummaryRow)> =
+        shown.filter(|point| !is_chosen(point)).map(|point| (point.keep_share, row(point, ""))).collect();
+    rows.extend(found.chosen.iter().map(|point| (point.keep_share, row(point, ", chosen"))));
+    rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let costs = costs.iter().map(|(name, _)| plain(name, Notation::Decimal));
     Some(SummaryTable {
         title: "Referral".to_owned(),
         caption: format!(
@@ -78,13 +97,15 @@ pub(crate) fn referral(set: &SetGroups<'_>) -> Option<SummaryTable> {
             group.label
         ),
         row_header: "Kept of the calibration rows".to_owned(),
-        columns: vec![
-            limit,
-            plain("kept here", Notation::Percent),
-            SummaryColumn { better: Better::Neither, ..risk },
-        ],
-        rows: rows.collect(),
+        columns: [limit, plain("kept here", Notation::Percent), risk].into_iter().chain(costs).collect(),
+        rows: rows.into_iter().map(|(_, row)| row).collect(),
     })
+}
+
+/// The share of the calibration rows that each run's chosen limit keeps.
+pub(crate) fn chosen_shares<'a>(group: &'a Group<'_>) -> impl Iterator<Item = f64> + 'a {
+    let found = group.evaluations().filter_map(|e| e.calibrated.as_ref());
+    found.filter_map(|found| found.chosen.as_ref()).map(|point| point.keep_share)
 }
 
 fn of_groups<'a>(set: &'a SetGroups<'_>) -> impl Iterator<Item = &'a CalibratedDocument> {

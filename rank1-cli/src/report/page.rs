@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::calibrated;
 use super::charts::figure::Figure;
-use super::charts::{calibration, entropy, selective, shift, table as on_table, training};
+use super::charts::{calibration, entropy, referral, selective, shift, table as on_table, training};
 use super::comparison::{Comparison, SummaryTable};
 use super::group::{SetGroups, group_runs};
 use super::input::RunDocument;
@@ -153,6 +153,7 @@ fn figures(set: &SetGroups<'_>) -> String {
     figures.extend(calibration::reliability(set));
     figures.extend(calibration::quantiles(set));
     figures.extend(selective::risk_coverage(set));
+    figures.extend(referral::referral(set));
     figures.extend(shift::shifts(set));
     figures.extend(shift::nll_by_samples(set));
     figures.extend(training::learning_curves(set));

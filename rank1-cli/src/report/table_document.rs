@@ -159,6 +159,9 @@ pub struct CalibratedDocument {
     /// What is left, and how wrong that is, when the most uncertain rows go to a person; limits from calibration rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub referral: Vec<ReferralPoint>,
+    /// The same of the limit that was chosen on the calibration rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<ReferralPoint>,
 }
 
 /// Intervals or sets of one coverage.
@@ -175,6 +178,9 @@ pub struct CalibratedLevel {
     pub n_empty: usize,
 }
 
+/// Shares of the calibration rows in a table of referral; curves have further ones.
+pub const SHOWN_SHARES: [f64; 10] = [0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 1.0];
+
 /// What a limit that keeps a share of the calibration rows keeps of others.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ReferralPoint {
@@ -186,4 +192,13 @@ pub struct ReferralPoint {
     pub kept: f64,
     /// Error rate, or root mean squared error, of those; none without any.
     pub risk: Option<f64>,
+    /// What the decisions of least expected cost are expected to cost, mean of those; none without a matrix of costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_cost: Option<f64>,
+    /// What the same decisions cost where the labels are known, mean of those.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// Mean cost of all rows, those that go to a person among them; none unless it was said what such a row costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_cost: Option<f64>,
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{number, plain, say};
-use crate::calibration::{Artefact, Level, percent};
+use crate::calibration::{Artefact, Costs, Level, percent};
 use crate::report::table_document::CalibratedDocument;
 
 /// Prints what a calibration holds.
@@ -40,6 +40,14 @@ pub fn print_calibration(artefact: &Artefact, run: &Path) -> Result<()> {
         class_rows(level, &mut table);
     }
     say(&table.to_string())?;
+    if let Some(choice) = &artefact.referral {
+        let why = match &choice.costs {
+            Some(Costs { referral: Some(cost), .. }) => format!(", least cost where a person costs {cost}"),
+            _ => String::new(),
+        };
+        let (share, limit) = (percent(choice.keep_share), number(choice.limit));
+        say(&format!("above a stated risk of {limit} to a person: keeps {share} % of these rows{why}"))?;
+    }
     say("All numbers are of the calibration rows themselves, so in-sample; `rank1 evaluate` measures others.")
 }
 

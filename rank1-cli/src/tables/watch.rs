@@ -42,6 +42,13 @@ pub fn print_findings(found: &Findings) -> Result<()> {
         ))?;
     }
     print_differences("score", "outside reference", &found.scores)?;
+    for (score, auroc) in found.scores.iter().filter_map(|score| Some((score, score.auroc?))) {
+        say(&format!(
+            "{}: higher than that of a reference row with a chance of {}",
+            score.name,
+            number(auroc)
+        ))?;
+    }
     if let Some(uncertain) = &found.uncertain {
         say(&format!(
             "epistemic uncertainty above {}, the 95th percentile of the reference: {}",

@@ -15,6 +15,7 @@ pub(super) struct Compared {
     pub(super) outside: Option<usize>,
     pub(super) first_unseen: Option<String>,
     pub(super) shared: Option<usize>,
+    pub(super) auroc: Option<f64>,
 }
 
 /// Refuses columns to be left out that the reference does not have.
@@ -58,6 +59,7 @@ pub(super) fn compare_columns(
             outside: None,
             first_unseen: None,
             shared: None,
+            auroc: None,
         };
         match &own.values {
             ColumnValues::Number { distribution } => {
@@ -99,6 +101,7 @@ pub(super) fn compare_scores(reference: &ScoreReference, scores: &Scores) -> Res
             outside: Some(now.iter().filter(|&&value| then.is_outside(value)).count()),
             first_unseen: None,
             shared: None,
+            auroc: Some(chance_above(then, now)),
         })
     };
     let mut compared = vec![of("stated risk", &reference.stated_risk, scores.stated_risk.view())?];
@@ -106,4 +109,32 @@ pub(super) fn compare_scores(reference: &ScoreReference, scores: &Scores) -> Res
         compared.push(of("epistemic uncertainty", then, now.view())?);
     }
     Ok(compared)
+}
+
+/// The chance that a new row has a larger value than a row of the reference, equal ones counting half: the AUROC of the value as a
+/// sign of new rows. Exact for references of at most 2,000 distinct values (Mann and Whitney 1947).
+fn chance_above(then: &NumberReference, now: ArrayView1<'_, f64>) -> f64 {
+    let n = then.n();
+    let own: Vec<f64> = (1..=n).map(|i| then.quantile(i as f64 / n as f64)).collect();
+    let chance = |&value: &f64| {
+        let below = own.partition_point(|&own| own < value);
+        (below + own.partition_point(|&own| own <= value)) as f64 / (2 * own.len()) as f64
+    };
+    now.iter().map(chance).sum::<f64>() / now.len() as f64
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn the_chance_of_larger_values_counts_pairs_and_halves_of_equal_ones() {
+        let reference = NumberReference::of(array![1.0, 2.0, 2.0, 4.0].view()).unwrap();
+        let chance = |sample: &[f64]| chance_above(&reference, ArrayView1::from(sample));
+        assert_eq!((chance(&[0.0]), chance(&[5.0]), chance(&[2.0])), (0.0, 1.0, 0.5));
+        assert_eq!(chance(&[3.0, 1.0]), (0.75 + 0.125) / 2.0);
+    }
 }

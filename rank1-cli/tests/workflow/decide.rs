@@ -117,10 +117,56 @@ fn a_decision_costs_least_in_expectation() {
 }
 
 #[test]
+fn the_limit_is_chosen_by_cost_on_calibration_rows_and_marked_in_the_report() {
+    let bench = trained(sign);
+    bench.write("costs.csv", "class,act,wait\nsmall,10,0\nlarge,0,100\n");
+    let words = ["calibrate", "run", "--data", "new.csv", "--costs", "costs.csv", "--referral-cost", "1"];
+    let ran = bench.succeed(&words);
+    assert_says(&ran.stdout, &["above a stated risk of", "least cost where a person costs 1"]);
+    let choice = crate::json(&bench.read("run/calibration.json"))["content"]["referral"].clone();
+    assert_eq!(choice["costs"]["decisions"], serde_json::json!(["act", "wait"]));
+    bench.succeed(&["evaluate", "run"]);
+    let found = crate::json(&bench.read("run/evaluation.json"))["calibrated"].clone();
+    assert_eq!(
+        (&found["chosen"]["limit"], found["referral"].as_array().unwrap().len()),
+        (&choice["limit"], 22)
+    );
+    let all = found["referral"][21].clone();
+    assert!(
+        all["expected_cost"].is_number() && all["cost"].is_number() && all["total_cost"].is_number(),
+        "{all}"
+    );
+    bench.succeed(&["report", "run", "--output", "page.html"]);
+    let page = bench.read("page.html");
+    assert_says(
+        &page,
+        &["<h4>Referral</h4>", "Referral, cost with persons", "expected cost of the kept", " %, chosen"],
+    );
+
+    let refused = |more: &[&str]| bench.refused(&[&["calibrate", "run", "--data", "new.csv"], more].concat());
+    assert_says(&refused(&["--referral-cost", "1"]), &["--referral-cost", "--costs FILE"]);
+    assert_says(
+        &refused(&["--keep-share", "0"]),
+        &["--keep-share: expected a share above 0 and at most 1, got 0"],
+    );
+    let both = ["--costs", "costs.csv", "--referral-cost", "1", "--keep-share", "0.8"];
+    assert_says(&refused(&both), &["leave out --keep-share"]);
+    assert_says(
+        &refused(&["--costs", "costs.csv", "--referral-cost", "NaN"]),
+        &["expected a finite number, got NaN"],
+    );
+    assert_says(&refused(&["--costs", "none.csv"]), &["--costs", "none.csv"]);
+    bench.write("wrong.csv", "class,act\nsmall,1\n");
+    assert_says(&refused(&["--costs", "wrong.csv"]), &["no row for the classes `large`"]);
+}
+
+#[test]
 fn costs_are_for_classes() {
     let bench = trained(sum);
     bench.write("costs.csv", "class,act\na,1\n");
     let words = ["predict", "run", "--input", "new.csv", "--output", "x.csv", "--costs", "costs.csv"];
+    assert_says(&bench.refused(&words), &["--costs: the run predicts values; costs are for classes"]);
+    let words = ["calibrate", "run", "--data", "new.csv", "--costs", "costs.csv"];
     assert_says(&bench.refused(&words), &["--costs: the run predicts values; costs are for classes"]);
 }
 

@@ -19,6 +19,7 @@ mod own_tables;
 mod picture_files;
 mod regression;
 mod report;
+mod stays;
 mod watch;
 #[path = "../workbench/mod.rs"]
 mod workbench;

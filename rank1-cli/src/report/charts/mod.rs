@@ -2,7 +2,7 @@
 //!
 //! * `ink`, `axis`, `plot`, `bars`, `cut`: drawing without knowledge of what is drawn
 //! * `figure`: heading, legend, panels and caption around drawings
-//! * `calibration`, `selective`, `entropy`, `shift`, `training`: one figure each, or `None` without data
+//! * `calibration`, `selective`, `referral`, `entropy`, `shift`, `training`: one figure each, or `None` without data
 //! * `table`: the figures of runs on a table
 
 pub(crate) mod axis;
@@ -13,6 +13,7 @@ pub(crate) mod entropy;
 pub(crate) mod figure;
 pub(crate) mod ink;
 pub(crate) mod plot;
+pub(crate) mod referral;
 pub(crate) mod selective;
 pub(crate) mod shift;
 pub(crate) mod table;
