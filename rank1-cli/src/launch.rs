@@ -17,7 +17,7 @@ use crate::tables;
 
 /// How long another rank than the first waits with its error: mostly all have the same, and the first tells it and ends all.
 #[cfg(feature = "mpi")]
-const FIRST_TELLS: Duration = Duration::from_secs(1);
+const FIRST_TELLS: Duration = Duration::from_secs(3);
 
 /// A process that was started by hand, or one of several ranks.
 #[derive(Debug, Default)]

@@ -165,7 +165,8 @@ pub fn fit_until(
     };
     let indices = 0..recipe.get().method.n_networks();
     let states: Vec<TrainState> = if let Some(ranks) = options.compute.ranks() {
-        let job = on_ranks::Job { network: &network, recipe: chosen.get(), sets, checkpoint: checkpoint.as_ref() };
+        let job =
+            on_ranks::Job { network: &network, recipe: chosen.get(), sets, checkpoint: checkpoint.as_ref() };
         rayon::join(|| job.fit(ranks, indices.end, options, stop), || ()).0?
     } else if options.threads <= 1 {
         // On a thread of the pool, where handing out work costs least.

@@ -74,15 +74,16 @@ pub fn run_recipe(args: &TrainArgs, recipe: &CheckedRecipe, launch: &Launch) -> 
     let resume = launch.command(resume);
     let run = args.out.clone().unwrap_or_else(|| default_run(recipe));
     // Before there is a folder that a signal could leave behind.
-    let stop = StopRequest::listen(resume.clone())?;
+    let stop = StopRequest::listen(resume.clone(), launch.ranks().is_some())?;
     let mut open = None;
-    let is_finished = launch.of_first(|| match run_start::open(&run, recipe, data.as_ref(), args.resume)? {
-        Opened::Ready(ready) => {
-            open = Some(ready);
-            Ok(false)
-        }
-        Opened::Finished => Ok(true),
-    })?;
+    let is_finished =
+        launch.of_first(|| match run_start::open(&run, recipe, data.as_ref(), args.resume)? {
+            Opened::Ready(ready) => {
+                open = Some(ready);
+                Ok(false)
+            }
+            Opened::Finished => Ok(true),
+        })?;
     if is_finished {
         if !args.quiet {
             tables::note(&format!("{}: already finished", run.display()));

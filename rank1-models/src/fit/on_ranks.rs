@@ -94,7 +94,3 @@ pub(super) fn of_rank(
     let bytes = ranks.bytes_of(from, own.map_or(Vec::new(), TrainState::to_bytes))?;
     if bytes.is_empty() { Ok(None) } else { TrainState::from_bytes(&bytes, recipe).map(Some) }
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests;

@@ -137,7 +137,15 @@ impl<F: Real> NormPasses<F> {
         if let Some(whole) = pass.training {
             let (scale, shift) = (of(norm.scale), of(norm.shift));
             let Some(ranks) = whole.statistics else {
-                return Ok(batch_norm::train_forward(&shape, x, scale, shift, epsilon, out, &mut self.saved)?);
+                return Ok(batch_norm::train_forward(
+                    &shape,
+                    x,
+                    scale,
+                    shift,
+                    epsilon,
+                    out,
+                    &mut self.saved,
+                )?);
             };
             let sums = shared::forward_sums(&shape, x, of(norm.mean), &mut self.saved)?;
             ranks.sum_doubles(sums)?;

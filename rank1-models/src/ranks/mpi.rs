@@ -46,11 +46,8 @@ impl Mpi {
             return Ok(None);
         };
         let world = universe.world();
-        let ranks = World {
-            rank: world.rank() as usize,
-            size: world.size() as usize,
-            memory: Mutex::default(),
-        };
+        let ranks =
+            World { rank: world.rank() as usize, size: world.size() as usize, memory: Mutex::default() };
         if threading < Threading::Serialized {
             let reason = "this MPI was built without threads (MPI_THREAD_SERIALIZED); training needs one that has them";
             return Err(Error::Ranks { reason: reason.into() });

@@ -277,7 +277,10 @@ impl<'a> Run<'a> {
             return Err(Error::Diverged { step, epoch: self.epoch_of(step), quantity: "a parameter", value });
         }
         if let Some(ranks) = self.compute.ranks() {
-            ranks.agree("other parameters (machines whose processors compute differently?)", &digest(&state.parameters))?;
+            ranks.agree(
+                "other parameters (machines whose processors compute differently?)",
+                &digest(&state.parameters),
+            )?;
         }
         let n = self.sets.train.inputs.n_rows();
         let mut record = EpochRecord {

@@ -58,7 +58,8 @@ impl Run<'_> {
             observer.between()?;
             let parameters = times(network, &scaled, multiple)?;
             trained.parameters = parameters[..].into();
-            let nll = judge(recipe, &trained, &mut engine, rows, self.judged_samples(), self.compute.ranks())?;
+            let nll =
+                judge(recipe, &trained, &mut engine, rows, self.judged_samples(), self.compute.ranks())?;
             if nll < found.1 {
                 found = (parameters, nll);
             }

@@ -68,8 +68,7 @@ fn kill(
     victim: usize,
     moment: Duration,
 ) -> Result<Option<Duration>> {
-    let mut launcher =
-        bench.train(recipe, run, Some(ranks), true)?.spawn().context("cannot start mpirun")?;
+    let mut launcher = bench.train(recipe, run, Some(ranks), true)?.spawn().context("cannot start mpirun")?;
     sleep(moment);
     let process = loop {
         if launcher.try_wait()?.is_some() {

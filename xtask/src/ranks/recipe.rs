@@ -141,10 +141,8 @@ fn clinical() -> Vec<(&'static str, String)> {
         let (admission, stay) = (id + 1000, id + 2000);
         let _ = writeln!(patients, "{id},{id},\"F\",2090-03-01 00:00:00,");
         let _ = writeln!(admissions, "{id},{id},{admission},,\"EMERGENCY\",{died}");
-        let _ = writeln!(
-            stays,
-            "{id},{id},{admission},{stay},\"MICU\",2150-03-01 10:00:00,2150-03-05 10:00:00"
-        );
+        let _ =
+            writeln!(stays, "{id},{id},{admission},{stay},\"MICU\",2150-03-01 10:00:00,2150-03-05 10:00:00");
         for day in 1..=2 {
             let value = f64::from(2 + 3 * died) + f64::from(id % 7) / 7.0;
             let _ = writeln!(labs, "{id},{id},{admission},50813,2150-03-0{day} 20:00:00,{value},{value}");

@@ -150,7 +150,8 @@ mod tests {
 
         let (cuts, count) = ([0..18, 18..30], all.count());
         let mut places = [NormSaved::default(), NormSaved::default()];
-        let add = |sums: [Vec<f64>; 2]| -> Vec<f64> { sums[0].iter().zip(&sums[1]).map(|(a, b)| a + b).collect() };
+        let add =
+            |sums: [Vec<f64>; 2]| -> Vec<f64> { sums[0].iter().zip(&sums[1]).map(|(a, b)| a + b).collect() };
         let of = |i: usize, place: &mut NormSaved<f64>| {
             forward_sums(&parts[i], &x[cuts[i].clone()], &center, place).unwrap().to_vec()
         };

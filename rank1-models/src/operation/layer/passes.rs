@@ -107,7 +107,14 @@ impl<F: Real> LayerBuffers<F> {
         match &layer.weight_plan {
             WeightPlan::Point => {
                 let weight = network.layout.slice(parameters, layer.weight);
-                self.products.forward(layer, x, factor, (weight, pass.training.is_none()), rows.examples, z)?;
+                self.products.forward(
+                    layer,
+                    x,
+                    factor,
+                    (weight, pass.training.is_none()),
+                    rows.examples,
+                    z,
+                )?;
             }
             WeightPlan::MeanField { .. } => {
                 self.mean_field.forward(pass, index, &mut self.products, x, z)?;

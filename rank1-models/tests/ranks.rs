@@ -1,24 +1,24 @@
 //! Ranks that are threads train what one process trains: losses of every network, dealt networks and trials to the bit, resumed
 //! runs, and streams of which each rank reads its own rows.
+#![allow(clippy::unwrap_used)]
 
-use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ndarray::{Array2, Axis};
 use rank1_core::likelihood::Likelihood;
 use rank1_core::targets::Targets;
-
-use super::*;
-use crate::device::Compute;
-use crate::fit::{Fitted, TrainingData, TrainingInputs, fit, fit_until};
-use crate::inputs::{Batches, InputStream, Purpose};
-use crate::network::{Activation, Body, InputShape, NetworkShape, NormSharing};
-use crate::ranks::on_threads;
-use crate::recipe::{CheckedRecipe, Override, parse};
+use rank1_models::Error;
+use rank1_models::device::Compute;
+use rank1_models::fit::{FitOptions, Fitted, Progress, TrainingData, TrainingInputs, fit, fit_until};
+use rank1_models::inputs::{Batches, InputStream, Purpose};
+use rank1_models::network::{Activation, Body, InputShape, NetworkShape, NormSharing};
+use rank1_models::ranks::on_threads;
+use rank1_models::recipe::{CheckedRecipe, Override, parse};
 
 /// Batches that no number of ranks divides, the last of two rows: fewer than three ranks.
 const ROWS: usize = 23;
-const TRAIN: &str = "[train]\nbatch_size = 7\ncheckpoint_every = { steps = 1 }\n\
+const TRAIN: &str = "[train]\nsteps = 50\nbatch_size = 7\ncheckpoint_every = { steps = 1 }\n\
                      optimizer = { kind = \"sgd\", learning_rate = 0.01, momentum = 0.9 }\n";
 
 fn recipe(model: &str, sets: &[&str]) -> CheckedRecipe {
@@ -26,7 +26,7 @@ fn recipe(model: &str, sets: &[&str]) -> CheckedRecipe {
         "name = \"t\"\nseed = 2\ndata = {{ set = \"made\", validation = 0.2 }}\nmodel = {{ {model} }}\n\
          method = {{ kind = \"rank1\", members = 2 }}\npredict = {{ samples = 2 }}\n{TRAIN}"
     );
-    let sets: Vec<Override> = ["train.steps=50"].iter().chain(sets).map(|set| set.parse().unwrap()).collect();
+    let sets: Vec<Override> = sets.iter().map(|set| set.parse().unwrap()).collect();
     parse(&text, &sets).unwrap()
 }
 
@@ -68,7 +68,13 @@ fn parameters(fitted: &Fitted) -> Vec<Vec<f32>> {
 }
 
 fn losses(fitted: &Fitted) -> Vec<f64> {
-    fitted.histories.iter().flatten().flat_map(|record| [Some(record.train_nll), record.valid_nll]).flatten().collect()
+    fitted
+        .histories
+        .iter()
+        .flatten()
+        .flat_map(|record| [Some(record.train_nll), record.valid_nll])
+        .flatten()
+        .collect()
 }
 
 #[track_caller]
@@ -95,6 +101,9 @@ fn a_perceptron_has_the_losses_of_one_process() {
     agrees(PERCEPTRON, &perceptron(), &["train.samples=3", "train.objective=\"mixture_nll\""]);
     agrees(PERCEPTRON, &perceptron(), &[flipout]);
     agrees(PERCEPTRON, &perceptron(), &["method={ kind = \"mc_dropout\", rate = 0.3 }"]);
+    // The draws of a batch are its own, whichever rows a rank has of it.
+    let per_batch = "method={ kind = \"rank1\", members = 2, granularity = \"per_batch\" }";
+    agrees(PERCEPTRON, &perceptron(), &[per_batch]);
 }
 
 #[test]
@@ -108,7 +117,11 @@ fn normalizations_take_the_statistics_of_all_ranks() {
     let image = InputShape::Image { height: 8, width: 8, channels: 1 };
     for (norm, name) in [(NormSharing::Shared, "shared"), (NormSharing::PerMember, "per_member")] {
         let body = Body::ResNet { depth: 8, width: 2, norm };
-        agrees(&format!("kind = \"resnet\", depth = 8, width = 2, norm = \"{name}\""), &shape(image, body), &[]);
+        agrees(
+            &format!("kind = \"resnet\", depth = 8, width = 2, norm = \"{name}\""),
+            &shape(image, body),
+            &[],
+        );
     }
 }
 
@@ -130,7 +143,7 @@ fn statistics_of_each_rank_alone_make_another_network() {
 #[test]
 fn a_recurrent_network_has_the_losses_of_one_process() {
     let input = InputShape::Sequence { steps: 3, features: 2, context: 2, ragged: false };
-    let body = Body::Lstm { units: 4, embedding: 0, hidden: vec![3], activation: Activation::Relu };
+    let body = Body::Lstm { units: 4, embedding: 0, hidden: vec![3], activation: Activation::Relu6 };
     agrees("kind = \"lstm\", units = 4, hidden = [3]", &shape(input, body), &[]);
 }
 
@@ -147,7 +160,8 @@ fn whole_networks_and_trials_are_dealt_and_are_those_of_one_process() {
         assert_ne!(found[3], alone[3]);
         assert!(found[3].iter().zip(&alone[3]).all(|(a, b)| (a - b).abs() < 1e-4));
     }
-    let searching = format!("{}[search]\n\"train.l2\" = [0.0, 0.01, 0.1]\n", recipe(PERCEPTRON, &[]).to_toml());
+    let searching =
+        format!("{}[search]\n\"train.l2\" = [0.0, 0.01, 0.1]\n", recipe(PERCEPTRON, &[]).to_toml());
     let searching = parse(&searching, &[]).unwrap();
     let alone = fitted(&searching, &shape, &data, 0).remove(0);
     for found in fitted(&searching, &shape, &data, 2) {
@@ -157,7 +171,8 @@ fn whole_networks_and_trials_are_dealt_and_are_those_of_one_process() {
 
 #[test]
 fn a_run_that_stops_on_all_ranks_goes_on_to_the_same_bytes() {
-    let (shape, data, recipe) = (perceptron(), data(inputs(5)), recipe(PERCEPTRON, &["train.checkpoint_every={ steps = 4 }"]));
+    let (shape, data, recipe) =
+        (perceptron(), data(inputs(5)), recipe(PERCEPTRON, &["train.checkpoint_every={ steps = 4 }"]));
     let whole = parameters(&fitted(&recipe, &shape, &data, 2)[0]);
     let folder = tempfile::tempdir().unwrap();
     let run = |stop_after: usize| {
@@ -166,9 +181,9 @@ fn a_run_that_stops_on_all_ranks_goes_on_to_the_same_bytes() {
             let stop = AtomicBool::new(false);
             let asked = AtomicUsize::new(0);
             let is_asked = ranks.rank() == 1;
-            let progress = |_: crate::fit::Progress<'_>| {
-                let events = asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                stop.fetch_or(is_asked && events >= stop_after, std::sync::atomic::Ordering::Relaxed);
+            let progress = |_: Progress<'_>| {
+                let events = asked.fetch_add(1, Ordering::Relaxed);
+                stop.fetch_or(is_asked && events >= stop_after, Ordering::Relaxed);
             };
             let compute = Compute::default().with_ranks(Some(ranks));
             let options = FitOptions {
@@ -190,7 +205,8 @@ fn a_run_that_stops_on_all_ranks_goes_on_to_the_same_bytes() {
 fn other_rows_on_a_rank_are_refused_by_all() {
     let (shape, recipe) = (perceptron(), recipe(PERCEPTRON, &[]));
     let found = on_threads(2, |ranks| {
-        let data = data(inputs(5) + ranks.rank() as f32);
+        let rows = inputs(5) + ranks.rank() as f32;
+        let data = data(rows);
         let compute = Compute::default().with_ranks(Some(ranks));
         let options = FitOptions { threads: 1, compute: &compute, checkpoint: None, progress: &|_| {} };
         fit(&recipe, &shape, &data, options)
@@ -232,7 +248,7 @@ fn of_a_stream_each_rank_reads_its_own_rows() {
     let (shape, recipe) = (perceptron(), recipe(PERCEPTRON, &["train.steps=4"]));
     let stored = parameters(&fitted(&recipe, &shape, &data(inputs(5)), 3)[0]);
     let found = on_threads(3, |ranks| {
-        let stream = std::sync::Arc::new(Noted { rows: inputs(5), read: Mutex::default() });
+        let stream = Arc::new(Noted { rows: inputs(5), read: Mutex::default() });
         let data = data(TrainingInputs::Streamed(stream.clone()));
         let compute = Compute::default().with_ranks(Some(ranks));
         let options = FitOptions { threads: 1, compute: &compute, checkpoint: None, progress: &|_| {} };
