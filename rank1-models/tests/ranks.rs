@@ -235,11 +235,28 @@ impl InputStream for Noted {
         100
     }
     fn batches(&self, order: Vec<usize>, size: usize, purpose: Purpose) -> Result<Batches<'_>, Error> {
+        assert!(!order.is_empty(), "streams are not asked for nothing");
         if matches!(purpose, Purpose::Training { .. }) {
             self.read.lock().unwrap().extend(&order);
         }
         let batches: Vec<_> = order.chunks(size).map(|rows| Ok(self.rows.select(Axis(0), rows))).collect();
         Ok(Box::new(batches.into_iter()))
+    }
+}
+
+#[test]
+fn a_rank_that_has_no_row_of_any_batch_takes_part() {
+    let (shape, recipe) = (perceptron(), recipe(PERCEPTRON, &["train.batch_size=2", "train.steps=5"]));
+    let alone = losses(&fitted(&recipe, &shape, &data(inputs(5)), 0)[0]);
+    let found = on_threads(3, |ranks| {
+        let stream = Arc::new(Noted { rows: inputs(5), read: Mutex::default() });
+        let compute = Compute::default().with_ranks(Some(ranks));
+        let options = FitOptions { threads: 1, compute: &compute, checkpoint: None, progress: &|_| {} };
+        fit(&recipe, &shape, &data(TrainingInputs::Streamed(stream)), options)
+    });
+    for found in found {
+        let found = losses(&found.unwrap());
+        assert!(found.len() == 5 && found.iter().zip(&alone).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?}");
     }
 }
 

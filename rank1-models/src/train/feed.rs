@@ -16,7 +16,8 @@ pub(super) enum Feed<'a> {
         batch: Array2<f32>,
     },
     Streamed {
-        batches: Checked<'a>,
+        /// None where none of the rows is to be read here.
+        batches: Option<Checked<'a>>,
         batch: Array2<f32>,
     },
 }
@@ -41,7 +42,8 @@ impl<'a> Feed<'a> {
                 // Of the last batch, which may be smaller, nobody has more rows than of a full one.
                 let own_size = stepper.part(batch_size).len().max(1);
                 let own: Vec<usize> = own.copied().collect();
-                let batches = sets.train.inputs.batches(stream, own, own_size, purpose)?;
+                let read = |own| sets.train.inputs.batches(stream, own, own_size, purpose);
+                let batches = if own.is_empty() { None } else { Some(read(own)?) };
                 Self::Streamed { batches, batch }
             }
         })
@@ -67,7 +69,7 @@ impl<'a> Feed<'a> {
                 let ended = Error::Mismatch { what, expected: rows.len(), got: 0 };
                 *batch = match rows {
                     [] => Array2::zeros((0, batch.ncols())),
-                    _ => batches.next().ok_or(ended)??,
+                    _ => batches.as_mut().and_then(Iterator::next).ok_or(ended)??,
                 };
                 Ok(batch.view())
             }
