@@ -54,7 +54,7 @@ pub enum Command {
 }
 
 /// `rank1 train`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct TrainArgs {
     /// Recipe file (TOML).
     pub recipe: PathBuf,

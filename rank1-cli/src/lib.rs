@@ -16,6 +16,7 @@ pub mod image_source;
 pub mod image_stream;
 pub mod json;
 pub mod labelled;
+pub mod launch;
 pub mod left_out;
 pub mod memory;
 pub mod model;

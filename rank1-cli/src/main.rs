@@ -7,6 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use rank1_cli::args::{Cli, Command};
 use rank1_cli::commands::watch::Shifted;
+use rank1_cli::launch::Launch;
 use rank1_cli::stop::Interrupted;
 use rank1_cli::{commands, tables};
 
@@ -26,9 +27,20 @@ fn main() -> ExitCode {
         tables::note(&format!("error: {error}"));
         return ExitCode::from(EXIT_USAGE);
     }
+    let launch = match &cli.command {
+        Command::Train(_) => Launch::found(),
+        _ => Ok(Launch::alone()),
+    };
+    let launch = match launch {
+        Ok(launch) => launch,
+        Err(error) => {
+            tables::note(&format!("error: {}", one_line(&error)));
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     let done = match &cli.command {
         Command::Fit(args) => commands::fit::run(args),
-        Command::Train(args) => commands::train::run(args),
+        Command::Train(args) => commands::train::run_on(args, &launch),
         Command::Info(args) => commands::info::run(args),
         Command::Evaluate(args) => commands::evaluate::run(args),
         Command::Calibrate(args) => commands::calibrate::run(args),
@@ -39,17 +51,18 @@ fn main() -> ExitCode {
     };
     let Err(error) = done else { return ExitCode::SUCCESS };
     if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
-        tables::note(&interrupted.to_string());
+        launch.fail(&interrupted.to_string(), interrupted.exit_code(), true);
         return ExitCode::from(interrupted.exit_code());
     }
     if let Some(shifted) = error.downcast_ref::<Shifted>() {
         tables::note(&readable(&shifted.to_string()));
         return ExitCode::from(EXIT_FAILED);
     }
-    tables::note(&format!("error: {}", one_line(&error)));
     let diverged =
         error.chain().any(|e| e.downcast_ref::<rank1_models::Error>().is_some_and(|e| e.is_divergence()));
-    ExitCode::from(if diverged { EXIT_DIVERGED } else { EXIT_USAGE })
+    let code = if diverged { EXIT_DIVERGED } else { EXIT_USAGE };
+    launch.fail(&format!("error: {}", one_line(&error)), code, false);
+    ExitCode::from(code)
 }
 
 /// Help and version as they are; a mistake as one line.

@@ -38,11 +38,12 @@ impl Interrupted {
 }
 
 impl StopRequest {
-    /// Listens for signals from now on; the flag is expected to be looked at until [`StopRequest::end_training`].
+    /// Listens for signals from now on; the flag is expected to be looked at until [`StopRequest::end_training`]. Ranks can
+    /// only save together, and a launcher sends SIGTERM to all where one has died.
     ///
     /// # Errors
     /// A system that does not let signals be listened for.
-    pub fn listen(resume: String) -> Result<Self> {
+    pub fn listen(resume: String, on_ranks: bool) -> Result<Self> {
         let request = Self {
             stop: Arc::default(),
             signal: Arc::default(),
@@ -54,21 +55,26 @@ impl StopRequest {
             .name("signals".into())
             .spawn(move || {
                 for signal in signals.forever() {
-                    heard.hear(signal, &resume);
+                    heard.hear(signal, &resume, on_ranks);
                 }
             })
             .context("cannot listen for signals")?;
         Ok(request)
     }
 
-    fn hear(&self, signal: i32, resume: &str) {
+    fn hear(&self, signal: i32, resume: &str, on_ranks: bool) {
         let again = self.stop.swap(true, Ordering::SeqCst);
         self.signal.store(signal, Ordering::SeqCst);
         if again || !self.is_training.load(Ordering::SeqCst) {
             tables::note(&format!("stopped by {}; go on with `{resume}`", name(signal)));
             std::process::exit(SIGNALED + signal);
         }
-        tables::note(&format!("{}: saving and stopping; a second one stops at once", name(signal)));
+        let told = if on_ranks {
+            format!("stopping, and saving if every rank is still there; go on with `{resume}`")
+        } else {
+            "saving and stopping; a second one stops at once".to_owned()
+        };
+        tables::note(&format!("{}: {told}", name(signal)));
     }
 
     /// The flag that training reads.

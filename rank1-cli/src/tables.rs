@@ -5,6 +5,7 @@ mod network;
 mod watch;
 
 use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
@@ -79,8 +80,19 @@ pub fn print_text(text: &str) -> Result<()> {
     say(text)
 }
 
+/// Whether notes are kept back.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Keeps notes back from now on, or prints them again: of several ranks of a training one speaks.
+pub fn set_silent(silent: bool) {
+    SILENT.store(silent, Ordering::Relaxed);
+}
+
 /// Prints one line on stderr; one that is closed or full is no reason to stop.
 pub fn note(text: &str) {
+    if SILENT.load(Ordering::Relaxed) {
+        return;
+    }
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 

@@ -18,6 +18,7 @@ use crate::engine::autodiff::AutodiffEngine;
 use crate::engine::sharded::ShardedEngine;
 use crate::error::Error;
 use crate::network::Network;
+use crate::ranks::Ranks;
 use crate::recipe::EngineKind;
 
 /// Without Burn there is no device beside the processor.
@@ -71,6 +72,14 @@ impl FromStr for DeviceName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceNames(Vec<DeviceName>);
 
+impl DeviceNames {
+    /// The one that a rank takes, counted among the ranks of its machine: several are dealt in turn, one is everybody's.
+    #[must_use]
+    pub fn of_rank(&self, on_machine: usize) -> Self {
+        self.0[on_machine % self.0.len()].into()
+    }
+}
+
 impl Default for DeviceNames {
     fn default() -> Self {
         DeviceName::default().into()
@@ -116,6 +125,8 @@ pub struct Compute {
     identities: Vec<String>,
     /// One for each of several devices.
     threads: Option<Arc<ThreadPool>>,
+    /// Processes that share the training; none where one trains alone.
+    ranks: Option<Ranks>,
 }
 
 impl Compute {
@@ -150,7 +161,19 @@ impl Compute {
             }
         };
         let identities = devices.iter().filter_map(identity).collect();
-        Ok(Self { devices, names, identities, threads })
+        Ok(Self { devices, names, identities, threads, ranks: None })
+    }
+
+    /// The same devices, as one of several ranks that train together.
+    #[must_use]
+    pub fn with_ranks(self, ranks: Option<Ranks>) -> Self {
+        Self { ranks, ..self }
+    }
+
+    /// The ranks that train together; none where a process trains alone.
+    #[must_use]
+    pub fn ranks(&self) -> Option<&Ranks> {
+        self.ranks.as_ref().filter(|ranks| ranks.size() > 1)
     }
 
     /// Whether this build can train with an engine.
@@ -318,6 +341,8 @@ mod tests {
         let names: DeviceNames = "cuda,cuda:3".parse().unwrap();
         assert_eq!(names.to_string(), "cuda:0,cuda:3");
         assert_eq!("wgpu".parse::<DeviceNames>().unwrap(), DeviceName::Wgpu.into());
+        let of_ranks: Vec<String> = (0..3).map(|rank| names.of_rank(rank).to_string()).collect();
+        assert_eq!(of_ranks, ["cuda:0", "cuda:3", "cuda:0"]);
         for (text, reason) in [
             ("cuda:0,wgpu", "must be CUDA devices"),
             ("cpu,cuda:0", "must be CUDA devices"),

@@ -93,6 +93,12 @@ pub enum Error {
         /// The last cause in its own words.
         reason: String,
     },
+    /// Processes that train one network together cannot go on.
+    #[error("ranks: {reason}")]
+    Ranks {
+        /// What differs, or who is gone.
+        reason: String,
+    },
     /// Two layers of a network would draw equal noise.
     #[error(
         "two layers draw from noise stream {stream}, so that their noise is equal; make all layers of a network by one `LayerStreams`, \

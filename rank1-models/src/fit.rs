@@ -1,6 +1,7 @@
 //! From a recipe and rows to trained networks: the search over settings, then all networks of an ensemble.
 
 mod data;
+mod on_ranks;
 mod search;
 
 pub use data::{TrainingData, TrainingInputs};
@@ -18,6 +19,7 @@ use crate::device::Compute;
 use crate::error::Error;
 use crate::network::{Network, NetworkShape};
 use crate::predict::TrainedNetwork;
+use crate::ranks::Ranks;
 use crate::recipe::{CheckedRecipe, Recipe};
 use crate::train::{EpochRecord, Observer, Spike, StepProgress, TrainState, TrainingSets, train};
 use data::Parts;
@@ -115,6 +117,10 @@ pub fn network_seed(seed: u64, index: usize) -> u64 {
 /// ensemble the search judges a single network. Without a search, early stopping trains on the rows outside the
 /// validation part and keeps the best step; without that too, all rows are trained on.
 ///
+/// Where several ranks train, all of them call this with the same arguments: trials and whole networks are dealt to them, and
+/// the rows of what is left are shared. Every rank gets all networks. A checkpoint is written by the first rank, and the state of
+/// a network that was dealt also by the rank that trains it.
+///
 /// # Errors
 /// As [`train`], and checkpoint errors. A diverged trial of the search loses, and is no error unless all diverge.
 pub fn fit(
@@ -139,6 +145,10 @@ pub fn fit_until(
 ) -> Result<Fitted, Error> {
     Compute::supports(recipe.get().train.engine)?;
     data.check(recipe.get(), shape)?;
+    if let Some(ranks) = options.compute.ranks() {
+        let origin = [recipe.hash(), shape.hash(), data.fingerprint()].concat();
+        ranks.agree("another recipe, program or training rows", origin.as_bytes())?;
+    }
     let (trials, chosen) = search(recipe, shape, data, options, stop)?;
     let network = Network::new(shape.clone(), &chosen.get().method)?;
     // Rows are copied only where some are held out.
@@ -154,7 +164,11 @@ pub fn fit_until(
         fit_network(&network, chosen.get(), sets, index, slot, options, stop)
     };
     let indices = 0..recipe.get().method.n_networks();
-    let states: Vec<TrainState> = if options.threads <= 1 {
+    let states: Vec<TrainState> = if let Some(ranks) = options.compute.ranks() {
+        let job =
+            on_ranks::Job { network: &network, recipe: chosen.get(), sets, checkpoint: checkpoint.as_ref() };
+        rayon::join(|| job.fit(ranks, indices.end, options, stop), || ()).0?
+    } else if options.threads <= 1 {
         // On a thread of the pool, where handing out work costs least.
         rayon::join(|| indices.map(one).collect::<Result<_, _>>(), || ()).0?
     } else {
@@ -233,6 +247,8 @@ struct Saver<'a> {
     /// When steps were last reported.
     told: Instant,
     stop: &'a AtomicBool,
+    /// Those who stop together.
+    ranks: Option<&'a Ranks>,
 }
 
 impl Observer for Saver<'_> {
@@ -242,7 +258,7 @@ impl Observer for Saver<'_> {
             let (network, batch_size) = (self.index, self.batch_size);
             (self.progress)(Progress::Steps { network, batch_size, progress });
         }
-        let stopped = if state.finished { Ok(()) } else { interrupted(self.stop) };
+        let stopped = if state.finished { Ok(()) } else { interrupted(self.stop, self.ranks) };
         if let (Err(_), Some(slot)) = (&stopped, &self.slot) {
             slot.save(self.network, state)?;
         }
@@ -260,7 +276,7 @@ impl Observer for Saver<'_> {
     }
 
     fn between(&mut self) -> Result<(), Error> {
-        interrupted(self.stop)
+        interrupted(self.stop, self.ranks)
     }
 
     fn spike(&mut self, spike: Spike) {
@@ -268,8 +284,14 @@ impl Observer for Saver<'_> {
     }
 }
 
-fn interrupted(stop: &AtomicBool) -> Result<(), Error> {
-    if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+/// Whether training is to stop, here or on any of the ranks.
+fn interrupted(stop: &AtomicBool, ranks: Option<&Ranks>) -> Result<(), Error> {
+    let own = stop.load(Ordering::Relaxed);
+    let stops = match ranks {
+        Some(ranks) => ranks.any(own)?,
+        None => own,
+    };
+    if stops { Err(Error::Interrupted) } else { Ok(()) }
 }
 
 fn fit_network<'a>(
@@ -281,14 +303,18 @@ fn fit_network<'a>(
     options: FitOptions<'_>,
     stop: &AtomicBool,
 ) -> Result<TrainState, Error> {
-    interrupted(stop)?;
-    let saved = slot.as_ref().map(|slot| slot.load(network, recipe)).transpose()?.flatten();
+    let ranks = options.compute.ranks();
+    interrupted(stop, ranks)?;
+    let mut saved = slot.as_ref().map(|slot| slot.load(network, recipe)).transpose()?.flatten();
     slot.as_ref().map_or(Ok(()), Slot::clean)?;
+    if let Some(ranks) = ranks {
+        saved = on_ranks::of_rank(ranks, 0, saved.as_ref(), recipe)?;
+    }
     let state = match saved {
         Some(state) => state,
         None => TrainState::start(network, recipe, network_seed(recipe.seed, index))?,
     };
     let (batch_size, progress) = (recipe.train.batch_size, options.progress);
-    let mut saver = Saver { network, index, slot, batch_size, progress, told: Instant::now(), stop };
+    let mut saver = Saver { network, index, slot, batch_size, progress, told: Instant::now(), stop, ranks };
     train(network, recipe, options.compute, sets, state, &mut saver)
 }

@@ -22,6 +22,7 @@ pub mod optimizer;
 pub mod params;
 pub mod penalty;
 pub mod predict;
+pub mod ranks;
 pub mod recipe;
 pub mod schedule;
 pub mod summary;

@@ -50,6 +50,8 @@ pub(crate) enum Command {
     },
     /// Kill runs at random moments and resume them; full disks, two processes
     Torture(TortureOptions),
+    /// Trainings on several ranks of MPI beside one process, and ranks that are killed
+    Ranks(RanksOptions),
     /// Changed files of every format under every reader
     Fuzz(FuzzOptions),
 }
@@ -174,6 +176,24 @@ pub(crate) struct TortureOptions {
     /// Where runs lie meanwhile; a new or an empty folder (default: out/torture, emptied first)
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// Options of `cargo xtask ranks`.
+///
+/// Takes the program of the variable RANK1_BIN, built with `--features rank1-cli/mpi`, and runs it under `mpirun`. Four small
+/// recipes must have the losses of one process to 1e-5 nats in 50 steps; runs of which a rank is killed must end within 10 s and
+/// go on to the bytes of an undisturbed run.
+#[derive(Debug, Default, PartialEq, Args)]
+pub(crate) struct RanksOptions {
+    /// Numbers of ranks whose losses are compared (default: 1 2 4)
+    #[arg(long, value_name = "N", num_args = 1.., value_parser = at_least_one)]
+    pub(crate) sizes: Vec<usize>,
+    /// Runs of which a rank is killed (default: 20)
+    #[arg(long, value_name = "N")]
+    pub(crate) kills: Option<usize>,
+    /// Seed of ranks and moments (default: 0)
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
 }
 
 /// Options of `cargo xtask fuzz`.

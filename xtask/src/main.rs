@@ -12,6 +12,7 @@ mod fuzz;
 mod golden;
 mod nearest;
 mod process;
+mod ranks;
 mod reproduce;
 mod tidy;
 mod torture;
@@ -73,6 +74,7 @@ fn dispatch(command: Command) -> anyhow::Result<Verdict> {
         Command::Bench { bench } => bench::run(&workspace, bench),
         Command::Reproduce(options) => reproduce::run(&workspace, &options),
         Command::Torture(options) => torture::run(&workspace, &options),
+        Command::Ranks(options) => ranks::run(&workspace, &options),
         Command::Fuzz(options) => fuzz::run(&workspace, &options),
     }
 }

@@ -14,6 +14,7 @@ use toml::{Table, Value};
 use super::{report, train};
 use crate::args::{FitArgs, ReportArgs, TaskName, TrainArgs};
 use crate::default_model::{self, Measured};
+use crate::launch::Launch;
 use crate::source::Source;
 use crate::{recipe_file, source, tables};
 
@@ -77,7 +78,7 @@ pub fn run(args: &FitArgs) -> Result<()> {
         quiet: args.quiet,
         json: args.json,
     };
-    train::run_recipe(&train, &recipe)?;
+    train::run_recipe(&train, &recipe, &Launch::alone())?;
     let page = run.join("report.html");
     report::run(&ReportArgs {
         runs: vec![run.clone()],

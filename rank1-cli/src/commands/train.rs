@@ -17,12 +17,13 @@ use crate::args::TrainArgs;
 use crate::baseline::LinearBaseline;
 use crate::constant::ConstantPrediction;
 use crate::evaluation::{self, Request};
+use crate::launch::Launch;
 use crate::model::{Model, ModelDocument, checkpoint_folder, write_document};
 use crate::progress::TrainingProgress;
 use crate::reference::Reference;
 use crate::report::input::Evaluation;
 use crate::run_folder::{self, RunFacts};
-use crate::run_start::{self, Opened};
+use crate::run_start::{self, OpenRun, Opened};
 use crate::source::Source;
 use crate::stop::{self, StopRequest};
 use crate::validation::Validation;
@@ -33,15 +34,24 @@ use crate::{data_file, memory, recipe_file, source, tables};
 /// # Errors
 /// Recipe problems, data errors, divergence, and files that cannot be written.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    run_recipe(args, &read_recipe(args)?)
+    run_on(args, &Launch::alone())
+}
+
+/// As [`run`], as one of several ranks where the process was launched so: the first writes, evaluates and prints.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(args: &TrainArgs, launch: &Launch) -> Result<()> {
+    run_recipe(args, &read_recipe(args)?, launch)
 }
 
 /// As [`run`], of a recipe that was read or made; `args.recipe` is what messages call it.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_recipe(args: &TrainArgs, recipe: &CheckedRecipe) -> Result<()> {
-    let compute = Compute::open(args.device.clone())?;
+pub fn run_recipe(args: &TrainArgs, recipe: &CheckedRecipe, launch: &Launch) -> Result<()> {
+    let args = &TrainArgs { quiet: args.quiet || !launch.is_first(), ..args.clone() };
+    let compute = Compute::open(launch.device(&args.device))?.with_ranks(launch.ranks().cloned());
     let named = |section| format!("{}: {section}", args.recipe.display());
     let places = recipe_file::places(&args.recipe, args.data.as_deref());
     let (located, data) =
@@ -52,7 +62,7 @@ pub fn run_recipe(args: &TrainArgs, recipe: &CheckedRecipe) -> Result<()> {
     source.train = source::training_rows(settings, source.train).with_context(|| named("data"))?;
     evaluation::check(settings, &source).with_context(|| named("evaluate"))?;
     let shape = source::shape(settings, &source).with_context(|| named("model"))?;
-    let mut job = Job { args, recipe, compute, source, shape };
+    let mut job = Job { args, launch, recipe, compute, source, shape };
     if !args.force {
         let rows = job.source.train.len();
         memory::check(recipe, &job.shape, &job.compute, rows, job.at_a_time())
@@ -61,24 +71,34 @@ pub fn run_recipe(args: &TrainArgs, recipe: &CheckedRecipe) -> Result<()> {
     let rows = job.rows().with_context(|| named("data"))?;
     job.shape = source::with_columns(job.shape.clone(), settings, &job.source, &rows.data)?;
     let resume = stop::resume_command(std::env::args_os().map(|word| word.to_string_lossy().into_owned()));
+    let resume = launch.command(resume);
     let run = args.out.clone().unwrap_or_else(|| default_run(recipe));
     // Before there is a folder that a signal could leave behind.
-    let stop = StopRequest::listen(resume.clone())?;
-    let open = match run_start::open(&run, recipe, data.as_ref(), args.resume)? {
-        Opened::Ready(open) => open,
-        Opened::Finished => {
-            if !args.quiet {
-                tables::note(&format!("{}: already finished", run.display()));
+    let stop = StopRequest::listen(resume.clone(), launch.ranks().is_some())?;
+    let mut open = None;
+    let is_finished =
+        launch.of_first(|| match run_start::open(&run, recipe, data.as_ref(), args.resume)? {
+            Opened::Ready(ready) => {
+                open = Some(ready);
+                Ok(false)
             }
-            return show_stored(&run, args);
+            Opened::Finished => Ok(true),
+        })?;
+    if is_finished {
+        if !args.quiet {
+            tables::note(&format!("{}: already finished", run.display()));
         }
-    };
+        return if launch.is_first() { show_stored(&run, args) } else { Ok(()) };
+    }
     job.source.notes.iter().for_each(|note| tables::note(&format!("note: {note}")));
     match job.train(&rows, &run, &stop) {
-        Ok(evaluation) => job.show(&run, &evaluation),
+        Ok(Some(evaluation)) => job.show(&run, &evaluation),
+        Ok(None) => Ok(()),
         Err(error) => {
-            let is_saved = open.has_state();
-            open.abandon();
+            let is_saved = open.as_ref().is_some_and(OpenRun::has_state);
+            if let Some(open) = open {
+                open.abandon();
+            }
             let stopped = matches!(error.downcast_ref(), Some(rank1_models::Error::Interrupted));
             Err(if stopped { stop.interrupted(is_saved, &resume).into() } else { error })
         }
@@ -88,6 +108,7 @@ pub fn run_recipe(args: &TrainArgs, recipe: &CheckedRecipe) -> Result<()> {
 /// Everything that training needs, read and checked.
 struct Job<'a> {
     args: &'a TrainArgs,
+    launch: &'a Launch,
     recipe: &'a CheckedRecipe,
     compute: Compute,
     source: Source,
@@ -132,8 +153,8 @@ impl Job<'_> {
         Ok(TrainingRows { data, normalizer })
     }
 
-    /// Trains, evaluates and writes the run folder.
-    fn train(&self, rows: &TrainingRows, run: &Path, stop: &StopRequest) -> Result<Evaluation> {
+    /// Trains, evaluates and writes the run folder; of several ranks all train, and the first does the rest.
+    fn train(&self, rows: &TrainingRows, run: &Path, stop: &StopRequest) -> Result<Option<Evaluation>> {
         let (settings, source, compute) = (self.recipe.get(), &self.source, &self.compute);
         let (started, threads) = (Instant::now(), self.threads());
         let unit = if matches!(source.layout, InputLayout::Image { .. }) { "images" } else { "rows" };
@@ -147,6 +168,9 @@ impl Job<'_> {
             return Err(rank1_models::Error::Interrupted.into());
         }
         progress.finish();
+        if !self.launch.is_first() {
+            return Ok(None);
+        }
         let trained_seconds = started.elapsed().as_secs_f64();
         let document = ModelDocument {
             format: FORMAT,
@@ -203,7 +227,7 @@ impl Job<'_> {
         if let Some(warning) = validation.and_then(|validation| validation.warning()) {
             tables::note(&warning);
         }
-        Ok(evaluation)
+        Ok(Some(evaluation))
     }
 
     fn show(&self, run: &Path, evaluation: &Evaluation) -> Result<()> {

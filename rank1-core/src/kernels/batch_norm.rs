@@ -2,6 +2,7 @@
 //!
 //! Not for moving averages: the caller keeps them from [`NormSaved`]; see [`unbiased`] for the convention.
 
+pub mod shared;
 mod sweep;
 
 use rayon::prelude::*;
@@ -104,6 +105,49 @@ impl<F> Default for NormSaved<F> {
     }
 }
 
+impl<F: Real> NormSaved<F> {
+    /// Statistics from the sums of differences from `mean` and of their squares.
+    fn set_statistics(&mut self, count: usize, epsilon: f64) {
+        let Self { mean, variance, inverse_std, work } = self;
+        variance.clear();
+        inverse_std.clear();
+        let count = count as f64;
+        let (sums, squares) = work.sums.split_at(mean.len());
+        for ((mean, sum), squares) in mean.iter_mut().zip(sums).zip(squares) {
+            let offset = sum / count;
+            // A NaN stays one: `max` would turn it into 0.
+            let spread = squares / count - offset * offset;
+            let spread = if spread < 0.0 { 0.0 } else { spread };
+            *mean = F::of(mean.wide() + offset);
+            variance.push(F::of(spread));
+            inverse_std.push(F::of(1.0 / (spread + epsilon).sqrt()));
+        }
+    }
+
+    /// Adds the sums of the backward pass, which are the gradients of shift and scale.
+    fn add_to(&self, d_scale: &mut [F], d_shift: &mut [F]) {
+        let (shifts, scales) = self.work.sums.split_at(self.mean.len());
+        d_shift.iter_mut().zip(shifts).for_each(|(d, &sum)| *d += F::of(sum));
+        d_scale.iter_mut().zip(scales).for_each(|(d, &sum)| *d += F::of(sum));
+    }
+
+    /// Coefficients of the input's gradient from the sums of the backward pass.
+    fn backward_map(&mut self, count: usize, scale: &[F]) {
+        let Self { mean, inverse_std, work, .. } = self;
+        let (count, width) = (count as f64, mean.len());
+        let (shifts, scales) = work.sums.split_at(width);
+        work.by.clear();
+        work.by.resize(3 * width, F::zero());
+        let (a, rest) = work.by.split_at_mut(width);
+        let (b, c) = rest.split_at_mut(width);
+        for j in 0..width {
+            a[j] = scale[j] * inverse_std[j];
+            b[j] = -a[j] * F::of(scales[j] / count) * inverse_std[j];
+            c[j] = -a[j] * F::of(shifts[j] / count);
+        }
+    }
+}
+
 /// Memory of both passes; nothing in it outlives a pass.
 #[derive(Debug, Clone)]
 struct Work<F> {
@@ -152,29 +196,17 @@ pub fn train_forward<F: Real>(
     ];
     shape.check(OP, &slices)?;
     check_epsilon(OP, epsilon)?;
-    let c = shape.channels;
-    let NormSaved { mean, variance, inverse_std, work } = saved;
-    for values in [&mut *mean, &mut *variance, &mut *inverse_std] {
-        values.clear();
-    }
-    // The means hold the first values of the channels until their differences are summed.
+    // Differences from the first values of the channels, which the means hold until they are summed.
+    saved.mean.clear();
     for group in 0..shape.groups() {
         // Row of the first sample's first example of this member.
         let first = layout::row(group, 0, shape.n_examples) * shape.row_len();
-        mean.extend_from_slice(&x[first..first + c]);
+        saved.mean.extend_from_slice(&x[first..first + shape.channels]);
     }
+    let NormSaved { mean, work, .. } = &mut *saved;
     reduce(shape, x, mean, None, &mut work.partial, &mut work.sums);
-    let count = shape.count() as f64;
-    let (sums, squares) = work.sums.split_at(mean.len());
-    for ((mean, sum), squares) in mean.iter_mut().zip(sums).zip(squares) {
-        let offset = sum / count;
-        // A NaN stays one: `max` would turn it into 0.
-        let spread = squares / count - offset * offset;
-        let spread = if spread < 0.0 { 0.0 } else { spread };
-        *mean = F::of(mean.wide() + offset);
-        variance.push(F::of(spread));
-        inverse_std.push(F::of(1.0 / (spread + epsilon).sqrt()));
-    }
+    saved.set_statistics(shape.count(), epsilon);
+    let NormSaved { mean, inverse_std, work, .. } = saved;
     normalize(shape, x, mean, inverse_std, scale, shift, out, &mut work.by);
     Ok(())
 }
@@ -260,23 +292,19 @@ pub fn backward<F: Real>(
             return Err(Error::OutOfRange { op: OP, argument: "epsilon", value: epsilon, expected });
         }
     }
-    let NormSaved { mean, inverse_std, work, .. } = saved;
+    let NormSaved { mean, inverse_std, work, .. } = &mut *saved;
     reduce(shape, x, mean, Some((d_out, inverse_std)), &mut work.partial, &mut work.sums);
-    let (count, width) = (shape.count() as f64, mean.len());
-    let (shifts, scales) = work.sums.split_at(width);
-    work.by.clear();
-    work.by.resize(3 * width, F::zero());
-    let (a, rest) = work.by.split_at_mut(width);
-    let (b, c) = rest.split_at_mut(width);
-    // d_x = a d_out + b x + c for every channel.
-    for j in 0..width {
-        d_shift[j] += F::of(shifts[j]);
-        d_scale[j] += F::of(scales[j]);
-        a[j] = scale[j] * inverse_std[j];
-        b[j] = -a[j] * F::of(scales[j] / count) * inverse_std[j];
-        c[j] = -a[j] * F::of(shifts[j] / count);
-    }
-    let (a, b, c) = (&*a, &*b, &*c);
+    saved.add_to(d_scale, d_shift);
+    saved.backward_map(shape.count(), scale);
+    input_gradient(shape, x, saved, d_out, d_x);
+    Ok(())
+}
+
+/// `d_x = a d_out + b x + c` for every channel.
+fn input_gradient<F: Real>(shape: &NormShape, x: &[F], saved: &NormSaved<F>, d_out: &[F], d_x: &mut [F]) {
+    let NormSaved { mean, work, .. } = saved;
+    let (a, rest) = work.by.split_at(mean.len());
+    let (b, c) = rest.split_at(mean.len());
     let (channels, row_len) = (shape.channels, shape.row_len());
     let rows = d_x.par_chunks_mut(row_len).zip(x.par_chunks(row_len)).zip(d_out.par_chunks(row_len));
     rows.enumerate().for_each(|(row, ((d_x, x), d_out))| {
@@ -286,7 +314,6 @@ pub fn backward<F: Real>(
         let by = [&a[group.clone()], &b[group.clone()], &c[group.clone()]];
         arch().dispatch(Affine { lines, by, center: &mean[group] });
     });
-    Ok(())
 }
 
 /// The unbiased variance of `count` values from the biased one, `variance count / (count - 1)`; unchanged for one value.

@@ -18,6 +18,7 @@ use rank1_core::objective::NllForm;
 use rank1_core::targets::Targets;
 
 use crate::error::Error;
+use crate::ranks::Ranks;
 
 /// A batch of B distinct examples; engines tile it over members themselves.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +40,22 @@ impl<F> Batch<'_, F> {
             return Ok(expected);
         }
         Err(Error::Mismatch { what: "number of targets", expected, got })
+    }
+}
+
+/// The batch of which an engine has a part of the rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole<'a> {
+    /// Rows of the whole batch.
+    pub rows: usize,
+    /// Those whose rows normalizations take their statistics from; none where each takes them from its own rows.
+    pub statistics: Option<&'a Ranks>,
+}
+
+impl Whole<'_> {
+    /// The share that some rows have in the mean over the batch; all of it where nothing is known of other rows.
+    pub(crate) fn share(&self, rows: usize) -> f64 {
+        if self.rows == rows { 1.0 } else { rows as f64 / self.rows as f64 }
     }
 }
 
@@ -114,6 +131,37 @@ pub trait Engine: Send {
         key: DrawKey,
         request: NllRequest,
     ) -> Result<f64, Error>;
+
+    /// The part that these rows have in the mean negative log-likelihood of a whole batch; the parts of all rows sum to it, and
+    /// their gradients to its gradient. `key` names the first of these rows, `gradient` holds zeros. There may be no rows.
+    ///
+    /// # Errors
+    /// As [`Engine::nll`]; shared statistics where the engine cannot share them, and [`Error::Ranks`].
+    fn nll_of_part(
+        &mut self,
+        parameters: &[f32],
+        gradient: &mut [f32],
+        batch: Batch<'_, f32>,
+        key: DrawKey,
+        request: NllRequest,
+        whole: Whole<'_>,
+    ) -> Result<f64, Error> {
+        if whole.statistics.is_some() {
+            return Err(Error::Device {
+                device: "tensors".to_owned(),
+                reason: "statistics of batches are shared by ranks on the processor only, by the analytic engine; elsewhere set \
+                         `train.batch_statistics = \"per_rank\"`"
+                    .to_owned(),
+            });
+        }
+        let rows = batch.n_examples()?;
+        if rows == 0 {
+            return Ok(0.0);
+        }
+        let (nll, share) = (self.nll(parameters, gradient, batch, key, request)?, whole.share(rows));
+        gradient.iter_mut().for_each(|slope| *slope *= share as f32);
+        Ok(share * nll)
+    }
 
     /// Network outputs of several samples of all members, `[S, K, B, C]`; `key` names the first sample.
     ///

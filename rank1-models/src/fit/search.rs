@@ -5,10 +5,12 @@ use std::sync::atomic::AtomicBool;
 use rayon::prelude::*;
 
 use super::data::{Parts, TrainingData};
+use super::on_ranks::stopped_together;
 use super::{FitOptions, Progress, interrupted, network_seed, pool};
 use crate::device::Compute;
 use crate::error::Error;
 use crate::network::{Network, NetworkShape};
+use crate::ranks::Ranks;
 use crate::recipe::{CheckedRecipe, Override, Recipe};
 use crate::train::{Observer, StepProgress, TrainState, train};
 
@@ -60,7 +62,11 @@ pub(super) fn search(
         (options.progress)(Progress::Trial { trial, of, nll: found.nll });
         Ok(found)
     };
-    let trials: Vec<Trial> = if options.threads <= 1 {
+    let trials: Vec<Trial> = if let Some(ranks) = options.compute.ranks() {
+        let alone = options.compute.clone().with_ranks(None);
+        let try_one = |values: &Vec<Override>| try_values(recipe, shape, parts, values, &alone, stop);
+        dealt(ranks, &combinations, try_one, options)?
+    } else if options.threads <= 1 {
         combinations.iter().enumerate().map(one).collect::<Result<_, Error>>()?
     } else {
         let run = || combinations.par_iter().enumerate().map(one).collect::<Result<_, Error>>();
@@ -77,6 +83,34 @@ pub(super) fn search(
     Ok((trials.clone(), chosen))
 }
 
+/// The trials of all ranks, each of which tries a combination in turn.
+fn dealt(
+    ranks: &Ranks,
+    combinations: &[Vec<Override>],
+    try_one: impl Fn(&Vec<Override>) -> Result<Trial, Error>,
+    options: FitOptions<'_>,
+) -> Result<Vec<Trial>, Error> {
+    let of = combinations.len();
+    let mut found = vec![0.0; 2 * of];
+    let tried = (ranks.rank()..of).step_by(ranks.size()).try_for_each(|trial| {
+        let Trial { nll, step, .. } = try_one(&combinations[trial])?;
+        (found[2 * trial], found[2 * trial + 1]) = (nll, step as f64);
+        (options.progress)(Progress::Trial { trial, of, nll });
+        Ok(())
+    });
+    stopped_together(ranks, tried)?;
+    // Zeros everywhere but from the rank that tried.
+    ranks.sum_doubles(&mut found)?;
+    let trials = combinations.iter().zip(found.chunks_exact(2)).enumerate();
+    let trial = |(trial, (values, found)): (usize, (&Vec<Override>, &[f64]))| {
+        if trial % ranks.size() != ranks.rank() {
+            (options.progress)(Progress::Trial { trial, of, nll: found[0] });
+        }
+        Trial { values: values.clone(), nll: found[0], step: found[1] as u64 }
+    };
+    Ok(trials.map(trial).collect())
+}
+
 fn try_values(
     recipe: &CheckedRecipe,
     shape: &NetworkShape,
@@ -85,7 +119,7 @@ fn try_values(
     compute: &Compute,
     stop: &AtomicBool,
 ) -> Result<Trial, Error> {
-    interrupted(stop)?;
+    interrupted(stop, None)?;
     let candidate = settled(recipe, values, None)?;
     let recipe = candidate.get();
     let network = Network::new(shape.clone(), &recipe.method)?;
@@ -126,7 +160,7 @@ struct Stoppable<'a>(&'a AtomicBool);
 
 impl Observer for Stoppable<'_> {
     fn step(&mut self, _: &TrainState, _: StepProgress) -> Result<(), Error> {
-        interrupted(self.0)
+        interrupted(self.0, None)
     }
 
     fn event(&mut self, _: &TrainState, _: bool) -> Result<(), Error> {
@@ -134,6 +168,6 @@ impl Observer for Stoppable<'_> {
     }
 
     fn between(&mut self) -> Result<(), Error> {
-        interrupted(self.0)
+        interrupted(self.0, None)
     }
 }

@@ -61,7 +61,7 @@ impl<F: Real> Operation<F> for DropoutPasses<F> {
     ) -> Result<(), Error> {
         let x = reads.rows_of(pass.network.nodes[place].origin)?;
         resize(out, x.len());
-        if !pass.training && !self.predicts {
+        if pass.training.is_none() && !self.predicts {
             out.copy_from_slice(x);
             return Ok(());
         }

@@ -30,6 +30,7 @@ pub(crate) use layer::{Adapters, BiasOptions, ConvOptions, LayerOptions};
 pub use layer::{LayerPlan, Product, WeightPlan, WeightStart};
 pub use lstm::LstmPlan;
 pub use norm::NormPlan;
+pub(crate) use norm::attend;
 pub(crate) use plan::Plan;
 
 /// One operation.

@@ -1,14 +1,16 @@
 //! Batch normalization, shared by members or one for each.
 
 use rank1_core::Real;
-use rank1_core::kernels::batch_norm::{self, NormSaved, NormShape};
+use rank1_core::kernels::batch_norm::{self, NormSaved, NormShape, shared};
 
 use super::{Back, Cost, Op, Operation, Plan, Reads};
+use crate::engine::Whole;
 use crate::engine::analytic::{Pass, Rows, resize};
 use crate::error::Error;
 use crate::init::Initializer;
 use crate::network::{Network, NormSharing, Origin};
 use crate::params::{ParamGroup, ParamId};
+use crate::ranks::Ranks;
 
 /// One batch normalization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +76,17 @@ pub(super) fn cost(network: &Network, index: usize) -> Cost {
     }
 }
 
+/// Takes part in the sums of both passes of a batch of which this rank has no rows.
+pub(crate) fn attend(network: &Network, ranks: &Ranks) -> Result<(), Error> {
+    let norms = network.nodes.iter().filter_map(|node| match node.op {
+        Op::Norm(index) => Some(2 * network.layout.spec(network.norms[index].scale).range.len()),
+        _ => None,
+    });
+    let sums: Vec<usize> = norms.collect();
+    // Backward passes come to the normalizations in the opposite order.
+    sums.iter().chain(sums.iter().rev()).try_for_each(|&sums| ranks.sum_doubles(&mut vec![0.0; sums]))
+}
+
 /// The normalization of this index with what its backward pass needs.
 #[derive(Debug)]
 pub(super) struct NormPasses<F> {
@@ -121,9 +134,23 @@ impl<F: Real> NormPasses<F> {
         let of = |id| layout.slice(pass.parameters, id);
         let shape = norm_shape(pass.rows, norm);
         let epsilon = NormPlan::EPSILON;
-        if pass.training {
+        if let Some(whole) = pass.training {
             let (scale, shift) = (of(norm.scale), of(norm.shift));
-            batch_norm::train_forward(&shape, x, scale, shift, epsilon, out, &mut self.saved)?;
+            let Some(ranks) = whole.statistics else {
+                return Ok(batch_norm::train_forward(
+                    &shape,
+                    x,
+                    scale,
+                    shift,
+                    epsilon,
+                    out,
+                    &mut self.saved,
+                )?);
+            };
+            let sums = shared::forward_sums(&shape, x, of(norm.mean), &mut self.saved)?;
+            ranks.sum_doubles(sums)?;
+            let count = NormShape { n_examples: whole.rows, ..shape }.count();
+            shared::forward(&shape, count, x, scale, shift, epsilon, out, &mut self.saved)?;
         } else {
             let (mean, variance) = (of(norm.mean), of(norm.variance));
             batch_norm::eval_forward(
@@ -155,15 +182,28 @@ impl<F: Real> NormPasses<F> {
         self.gradient.clear();
         self.gradient.resize(2 * scale.len(), F::zero());
         let (d_scale, d_shift) = self.gradient.split_at_mut(scale.len());
-        let epsilon = NormPlan::EPSILON;
-        batch_norm::backward(&shape, x, scale, &mut self.saved, epsilon, own, below, d_scale, d_shift)?;
+        let (epsilon, saved) = (NormPlan::EPSILON, &mut self.saved);
+        let whole = pass.training.unwrap_or(Whole { rows: pass.rows.examples, statistics: None });
+        let statistics_of = NormShape {
+            n_examples: if whole.statistics.is_some() { whole.rows } else { shape.n_examples },
+            ..shape
+        };
+        match whole.statistics {
+            None => batch_norm::backward(&shape, x, scale, saved, epsilon, own, below, d_scale, d_shift)?,
+            Some(ranks) => {
+                ranks.sum_doubles(shared::backward_sums(&shape, x, saved, own, d_scale, d_shift)?)?;
+                shared::backward(&shape, statistics_of.count(), x, scale, saved, own, below)?;
+            }
+        }
         add(layout.slice_mut(gradient, norm.scale), d_scale);
         add(layout.slice_mut(gradient, norm.shift), d_shift);
         // What a step subtracts, so that running = momentum * running + (1 - momentum) * batch.
-        let count = pass.rows.len() * norm.positions / (scale.len() / norm.channels);
+        // Where ranks share a batch, the parts of all ranks sum to that.
+        let count = statistics_of.count();
+        let part = whole.share(pass.rows.examples);
         for (id, batch) in [(norm.mean, &self.saved.mean), (norm.variance, &self.saved.variance)] {
             let running = layout.slice(pass.parameters, id);
-            let share = F::of(1.0 - NormPlan::MOMENTUM);
+            let share = F::of(part * (1.0 - NormPlan::MOMENTUM));
             for ((g, &running), &batch) in layout.slice_mut(gradient, id).iter_mut().zip(running).zip(batch) {
                 let batch = if id == norm.variance { batch_norm::unbiased(batch, count) } else { batch };
                 *g += share * (running - batch);

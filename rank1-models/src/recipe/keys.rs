@@ -59,6 +59,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "stop_step",
             "epoch_steps",
             "batch_size",
+            "batch_statistics",
             "optimizer",
             "schedule",
             "multipliers",

@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::method::Method;
 use crate::network::Body;
 use crate::optimizer::{LearningRateMultipliers, OptimizerSpec};
+use crate::ranks::BatchStatistics;
 use crate::schedule::Schedule;
 
 pub use builder::RecipeBuilder;
@@ -93,9 +94,12 @@ pub struct TrainRecipe {
     /// Steps that an epoch of the length, schedule and intervals lasts; a pass over the training rows if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch_steps: Option<u64>,
-    /// New examples per step, over all devices; members see the same examples.
+    /// New examples per step, over all devices and ranks; members see the same examples.
     #[serde(default = "default_batch_size")]
     pub batch_size: usize,
+    /// Whose rows normalizations take their statistics from where several ranks share a batch.
+    #[serde(default, skip_serializing_if = "BatchStatistics::is_default")]
+    pub batch_statistics: BatchStatistics,
     /// Update rule.
     #[serde(default = "default_optimizer")]
     pub optimizer: OptimizerSpec,
@@ -181,6 +185,7 @@ impl TrainRecipe {
             stop_step: None,
             epoch_steps: None,
             batch_size: default_batch_size(),
+            batch_statistics: BatchStatistics::default(),
             optimizer: default_optimizer(),
             schedule: Schedule::default(),
             multipliers: LearningRateMultipliers::default(),

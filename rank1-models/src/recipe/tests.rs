@@ -38,6 +38,7 @@ kind = "rank1"
 [train]
 epochs = 3
 batch_size = 8
+batch_statistics = "per_rank"
 optimizer = { kind = "adam", learning_rate = 0.01 }
 schedule = { kind = "steps", epochs = [1.0], ratio = 0.1 }
 multipliers = { factors = 2.0, scales = 1.0, noise = 1.0 }

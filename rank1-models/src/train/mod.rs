@@ -9,6 +9,7 @@ mod history;
 mod scales;
 mod spike;
 mod state;
+mod state_bytes;
 mod step;
 
 pub use average::Average;
@@ -19,6 +20,7 @@ pub use step::{StepRecord, StepTimes, Stepper};
 
 use ndarray::ArrayView2;
 use rank1_core::targets::Targets;
+use sha2::{Digest, Sha256};
 
 use crate::device::Compute;
 use crate::engine::analytic::fits;
@@ -27,6 +29,7 @@ use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::network::Network;
 use crate::predict::{TrainedNetwork, predict};
+use crate::ranks::Ranks;
 use crate::recipe::{Lengths, Recipe};
 use feed::Feed;
 use spike::SpikeWatch;
@@ -223,9 +226,10 @@ impl<'a> Run<'a> {
         let done = (state.step() % lengths.pass) as usize * batch_size;
         let left = ((lengths.end - state.step()).saturating_mul(batch_size as u64)).min((n - done) as u64);
         let order = &order[done..done + left as usize];
-        let mut feed = Feed::new(self.sets, order, batch_size, state.seed, pass)?;
+        let mut feed = Feed::new(self.sets, &self.stepper, order, batch_size, (state.seed, pass))?;
         for rows in order.chunks(batch_size) {
-            let record = self.step(state, feed.next(rows)?, rows)?;
+            let own = &rows[self.stepper.part(rows.len())];
+            let record = self.step(state, feed.next(own)?, own, rows.len())?;
             if let Some(spike) = self.spikes.see(state.step() - 1, record.nll) {
                 observer.spike(spike);
             }
@@ -245,18 +249,19 @@ impl<'a> Run<'a> {
         &mut self,
         state: &mut TrainState,
         inputs: ArrayView2<'_, f32>,
-        rows: &[usize],
+        own: &[usize],
+        rows: usize,
     ) -> Result<StepRecord, Error> {
-        let targets = self.sets.train.targets.select(rows);
-        let record = self.stepper.step(state, Batch { inputs, targets: &targets })?;
+        let targets = self.sets.train.targets.select(own);
+        let record = self.stepper.step_on_part(state, Batch { inputs, targets: &targets }, rows)?;
         if self.lengths.average_from.is_some_and(|skipped| state.step() > skipped) {
             match &mut state.average {
                 Some(average) => average.add(&state.parameters),
                 none => *none = Some(Average { steps: 1, parameters: state.parameters.clone() }),
             }
         }
-        state.pending.nll += record.nll * rows.len() as f64;
-        state.pending.rows += rows.len() as u64;
+        state.pending.nll += record.nll * rows as f64;
+        state.pending.rows += rows as u64;
         Ok(record)
     }
 
@@ -270,6 +275,12 @@ impl<'a> Run<'a> {
         if let Some(&value) = state.parameters.iter().find(|v| !v.is_finite()) {
             let (step, value) = (state.step() - 1, f64::from(value));
             return Err(Error::Diverged { step, epoch: self.epoch_of(step), quantity: "a parameter", value });
+        }
+        if let Some(ranks) = self.compute.ranks() {
+            ranks.agree(
+                "other parameters (machines whose processors compute differently?)",
+                &digest(&state.parameters),
+            )?;
         }
         let n = self.sets.train.inputs.n_rows();
         let mut record = EpochRecord {
@@ -320,7 +331,7 @@ impl<'a> Run<'a> {
         let samples = if self.points.is_some() { 1 } else { self.judged_samples() };
         let network = self.points.as_ref().unwrap_or(self.network).clone();
         let trained = TrainedNetwork { network, parameters: parameters.into(), seed };
-        judge(self.recipe, &trained, self.stepper.engine(), rows, samples)
+        judge(self.recipe, &trained, self.stepper.engine(), rows, samples, self.compute.ranks())
     }
 
     fn judged_samples(&self) -> usize {
@@ -336,14 +347,28 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Mean NLL of a network's predictions of held-out rows, nats.
+fn digest(values: &[f32]) -> Vec<u8> {
+    let mut sha = Sha256::new();
+    for chunk in values.chunks(1024) {
+        sha.update(chunk.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>());
+    }
+    sha.finalize().to_vec()
+}
+
+/// Mean NLL of a network's predictions of held-out rows, nats; of several ranks the first finds it.
 fn judge(
     recipe: &Recipe,
     trained: &TrainedNetwork,
     engine: &mut Box<dyn Engine>,
     rows: Rows<'_>,
     samples: usize,
+    ranks: Option<&Ranks>,
 ) -> Result<f64, Error> {
+    if let Some(ranks) = ranks {
+        // As bits: JSON has no word for what is not finite.
+        let found = ranks.of_first(|| judge(recipe, trained, engine, rows, samples, None).map(f64::to_bits));
+        return found.map(f64::from_bits);
+    }
     let (networks, engines) = (std::slice::from_ref(trained), std::slice::from_mut(engine));
     predict(networks, engines, rows.inputs, samples, recipe.predict.chunk_rows)?.nll(rows.targets)
 }

@@ -58,7 +58,8 @@ impl Run<'_> {
             observer.between()?;
             let parameters = times(network, &scaled, multiple)?;
             trained.parameters = parameters[..].into();
-            let nll = judge(recipe, &trained, &mut engine, rows, self.judged_samples())?;
+            let nll =
+                judge(recipe, &trained, &mut engine, rows, self.judged_samples(), self.compute.ranks())?;
             if nll < found.1 {
                 found = (parameters, nll);
             }
@@ -106,15 +107,17 @@ impl Run<'_> {
         let first = (trained.step() / self.lengths.pass) as usize + 1;
         for pass in first.. {
             let order = epoch_order(state.seed, pass, n);
-            let mut feed = Feed::new(self.sets, &order, recipe.train.batch_size, state.seed, pass)?;
+            let mut feed =
+                Feed::new(self.sets, &stepper, &order, recipe.train.batch_size, (state.seed, pass))?;
             for rows in order.chunks(recipe.train.batch_size) {
                 if state.step() == after.steps {
                     return Ok(state.parameters);
                 }
                 observer.between()?;
-                let targets = self.sets.train.targets.select(rows);
-                let inputs = feed.next(rows)?;
-                stepper.step(&mut state, Batch { inputs, targets: &targets })?;
+                let own = &rows[stepper.part(rows.len())];
+                let targets = self.sets.train.targets.select(own);
+                let inputs = feed.next(own)?;
+                stepper.step_on_part(&mut state, Batch { inputs, targets: &targets }, rows.len())?;
                 for range in &fixed {
                     state.parameters[range.clone()].copy_from_slice(&parameters[range.clone()]);
                 }

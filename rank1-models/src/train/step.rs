@@ -2,17 +2,20 @@
 //!
 //! Knows no epochs and chooses no rows; the loop around it does.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use ndarray::{Axis, Slice};
 use rank1_core::objective::KlAnnealing;
 
 use super::{TrainState, scales};
 use crate::device::Compute;
-use crate::engine::{Batch, DrawKey, Engine, NllRequest};
+use crate::engine::{Batch, DrawKey, Engine, NllRequest, Whole};
 use crate::error::Error;
 use crate::network::Network;
 use crate::optimizer::{clip_global_norm, zero};
 use crate::penalty::{Penalty, PenaltyWeights};
+use crate::ranks::{BatchStatistics, Ranks};
 use crate::recipe::{Lengths, Recipe};
 
 /// What a step found before it moved the parameters.
@@ -53,6 +56,8 @@ pub struct Stepper<'a> {
     annealing: KlAnnealing,
     lengths: Lengths,
     n_rows: usize,
+    /// Those who compute the other rows of every batch.
+    ranks: Option<Ranks>,
     times: StepTimes,
 }
 
@@ -78,6 +83,7 @@ impl<'a> Stepper<'a> {
             annealing: KlAnnealing { steps: lengths.annealing },
             lengths,
             n_rows,
+            ranks: compute.ranks().cloned(),
             times: StepTimes::default(),
         }
     }
@@ -103,11 +109,34 @@ impl<'a> Stepper<'a> {
         (step / self.lengths.pass) as usize
     }
 
-    /// Moves the parameters of `state` by one step on `batch`.
+    /// Moves the parameters of `state` by one step on `batch`; where ranks share it, all of them give the whole batch.
     ///
     /// # Errors
     /// [`Error::Diverged`] when the objective or the gradient is not finite; the parameters are then as before.
+    /// [`Error::Ranks`] where a rank is gone.
     pub fn step(&mut self, state: &mut TrainState, batch: Batch<'_, f32>) -> Result<StepRecord, Error> {
+        let rows = batch.n_examples()?;
+        let part = self.part(rows);
+        if part.len() == rows {
+            return self.step_on_part(state, batch, rows);
+        }
+        let targets = batch.targets.select(&part.clone().collect::<Vec<_>>());
+        let inputs = batch.inputs.slice_axis(Axis(0), Slice::from(part));
+        self.step_on_part(state, Batch { inputs, targets: &targets }, rows)
+    }
+
+    /// The part of a batch of `rows` rows that this process computes.
+    pub(super) fn part(&self, rows: usize) -> Range<usize> {
+        self.ranks.as_ref().map_or(0..rows, |ranks| ranks.part(rows))
+    }
+
+    /// As [`Stepper::step`], of a batch of `rows` rows of which `batch` has only the part of this process.
+    pub(super) fn step_on_part(
+        &mut self,
+        state: &mut TrainState,
+        batch: Batch<'_, f32>,
+        rows: usize,
+    ) -> Result<StepRecord, Error> {
         let t = &self.recipe.train;
         let step = state.optimizer.steps;
         let started = Instant::now();
@@ -115,8 +144,7 @@ impl<'a> Stepper<'a> {
         let key = DrawKey { seed: state.seed, step: step as u32, first_sample: 0, first_example: 0 };
         let request = NllRequest { n_samples: t.samples, form: t.objective };
         let nll = self
-            .engine
-            .nll(&state.parameters, &mut self.gradient, batch, key, request)
+            .nll(&state.parameters, batch, rows, key, request)
             .map_err(|e| e.of_training(step, self.epoch_of(step)))?;
         let passed = Instant::now();
         let kl_weight = if self.at_locations { 0.0 } else { self.annealing.kl_weight(step) };
@@ -154,5 +182,29 @@ impl<'a> Stepper<'a> {
             penalty: parts.l2,
             learning_rate: t.optimizer.learning_rate() * factor,
         })
+    }
+
+    /// The mean NLL of a batch of `rows` rows, and its gradient in place of what was there.
+    fn nll(
+        &mut self,
+        parameters: &[f32],
+        batch: Batch<'_, f32>,
+        rows: usize,
+        key: DrawKey,
+        request: NllRequest,
+    ) -> Result<f64, Error> {
+        let Some(ranks) = &self.ranks else {
+            return self.engine.nll(parameters, &mut self.gradient, batch, key, request);
+        };
+        let shares_statistics =
+            self.recipe.train.batch_statistics == BatchStatistics::AllRanks && !self.network.norms.is_empty();
+        let whole = Whole { rows, statistics: shares_statistics.then_some(ranks) };
+        let first_example = ranks.part(rows).start as u32;
+        let key = DrawKey { first_example, ..key };
+        let own = self.engine.nll_of_part(parameters, &mut self.gradient, batch, key, request, whole)?;
+        let mut nll = [own];
+        ranks.sum_doubles(&mut nll)?;
+        ranks.sum(&mut self.gradient)?;
+        Ok(nll[0])
     }
 }

@@ -4,9 +4,9 @@
 //! It only runs the program and compares files; what a run may leave behind is said in `trial.rs`.
 
 mod mount;
-mod random;
+pub(crate) mod random;
 mod recipe;
-mod snapshot;
+pub(crate) mod snapshot;
 mod stage;
 mod trial;
 

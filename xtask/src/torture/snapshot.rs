@@ -13,10 +13,10 @@ const LOCK: &str = ".lock";
 
 /// Content of every file below a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Snapshot(BTreeMap<PathBuf, Vec<u8>>);
+pub(crate) struct Snapshot(BTreeMap<PathBuf, Vec<u8>>);
 
 impl Snapshot {
-    pub(super) fn of(folder: &Path) -> Result<Self> {
+    pub(crate) fn of(folder: &Path) -> Result<Self> {
         let mut found = BTreeMap::new();
         let mut open = vec![folder.to_path_buf()];
         while let Some(next) = open.pop() {
@@ -36,12 +36,12 @@ impl Snapshot {
         Ok(Self(found))
     }
 
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.0.values().map(|bytes| bytes.len() as u64).sum()
     }
 
     /// Names of files that only one has or whose content differs, but for times.
-    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let files = self.0.keys().chain(other.0.keys());
         let names: BTreeSet<&PathBuf> = files.filter(|name| *name != Path::new(LOCK)).collect();
         let timed = |name: &Path| TIMED.iter().any(|timed| name == Path::new(timed));
@@ -53,7 +53,7 @@ impl Snapshot {
     }
 
     /// Whether every byte is the same, times too.
-    pub(super) fn is_untouched(&self, other: &Self) -> bool {
+    pub(crate) fn is_untouched(&self, other: &Self) -> bool {
         self == other
     }
 }

@@ -21,7 +21,7 @@ pub(crate) use self::rows::{
     CHUNK, Draws, Examples, PARALLEL_DRAWS, PARALLEL_VALUES, Pass, Rows, Source, for_chunks, resize,
     zip_chunks,
 };
-use super::{Batch, DrawKey, Engine, NllRequest, check_listed};
+use super::{Batch, DrawKey, Engine, NllRequest, Whole, check_listed};
 use crate::error::Error;
 use crate::network::{Network, Op, Origin};
 use crate::operation::{self, Back, Operation, Reads, activation};
@@ -64,7 +64,7 @@ impl<F: Real + 'static> AnalyticEngine<F> {
         inputs: ArrayView2<'_, F>,
         key: Draws<'_>,
         rows: Rows,
-        training: bool,
+        training: Option<Whole<'_>>,
     ) -> Result<(), Error> {
         if inputs.ncols() != self.network.shape.inputs() {
             return Err(Error::Mismatch {
@@ -109,10 +109,30 @@ impl<F: Real + 'static> AnalyticEngine<F> {
         key: DrawKey,
         request: NllRequest,
     ) -> Result<f64, Error> {
+        let whole = Whole { rows: batch.n_examples()?, statistics: None };
+        self.part_and_gradient(parameters, gradient, batch, key, request, whole)
+    }
+
+    fn part_and_gradient(
+        &mut self,
+        parameters: &[F],
+        gradient: &mut [F],
+        batch: Batch<'_, F>,
+        key: DrawKey,
+        request: NllRequest,
+        whole: Whole<'_>,
+    ) -> Result<f64, Error> {
         let examples = batch.n_examples()?;
+        if examples == 0
+            && let Some(ranks) = whole.statistics
+        {
+            operation::attend(&self.network, ranks)?;
+            return Ok(0.0);
+        }
+        let share = whole.share(examples);
         let rows = Rows { samples: request.n_samples, members: self.network.n_members, examples };
         let key = Draws { key, examples: Examples::InOrder };
-        self.forward(parameters, batch.inputs, key, rows, true)?;
+        self.forward(parameters, batch.inputs, key, rows, Some(whole))?;
         let raw_noise = self.network.noise.map(|id| self.network.layout.vector(parameters, id));
         let likelihood = self.network.shape.likelihood;
         for gradient in &mut self.gradients {
@@ -134,11 +154,15 @@ impl<F: Real + 'static> AnalyticEngine<F> {
             &mut objective,
         )?;
         self.objective = objective;
+        if share != 1.0 {
+            let noise = self.network.noise.map(|id| self.network.layout.slice_mut(gradient, id));
+            last.iter_mut().chain(noise.into_iter().flatten()).for_each(|slope| *slope *= F::of(share));
+        }
         if let Some(place) = self.gradients.last_mut() {
             *place = last;
         }
-        self.backward(parameters, gradient, batch.inputs, rows, key)?;
-        Ok(nll.wide())
+        self.backward(parameters, gradient, batch.inputs, rows, key, whole)?;
+        Ok(share * nll.wide())
     }
 
     fn last_outputs(&self, rows: Rows) -> Result<ndarray::ArrayView4<'_, F>, Error> {
@@ -158,9 +182,10 @@ impl<F: Real + 'static> AnalyticEngine<F> {
         inputs: ArrayView2<'_, F>,
         rows: Rows,
         key: Draws<'_>,
+        whole: Whole<'_>,
     ) -> Result<(), Error> {
         let network = &self.network;
-        let pass = Pass { network, parameters, rows, key, training: true };
+        let pass = Pass { network, parameters, rows, key, training: Some(whole) };
         for (index, node) in network.nodes.iter().enumerate().rev() {
             let mut own = std::mem::take(&mut self.gradients[index]);
             if own.is_empty() {
@@ -227,7 +252,7 @@ impl<F: Real + 'static> AnalyticEngine<F> {
         n_samples: usize,
     ) -> Result<Array4<F>, Error> {
         let rows = Rows { samples: n_samples, members: self.network.n_members, examples: inputs.nrows() };
-        self.forward(parameters, inputs, key, rows, false)?;
+        self.forward(parameters, inputs, key, rows, None)?;
         Ok(self.last_outputs(rows)?.to_owned())
     }
 }
@@ -242,6 +267,21 @@ impl Engine for AnalyticEngine<f32> {
         request: NllRequest,
     ) -> Result<f64, Error> {
         self.nll_and_gradient(parameters, gradient, batch, key, request)
+    }
+
+    fn nll_of_part(
+        &mut self,
+        parameters: &[f32],
+        gradient: &mut [f32],
+        batch: Batch<'_, f32>,
+        key: DrawKey,
+        request: NllRequest,
+        whole: Whole<'_>,
+    ) -> Result<f64, Error> {
+        if batch.inputs.nrows() == 0 && whole.statistics.is_none() {
+            return Ok(0.0);
+        }
+        self.part_and_gradient(parameters, gradient, batch, key, request, whole)
     }
 
     fn outputs(

@@ -6,7 +6,7 @@ use rank1_core::kernels::simd::vectorized;
 use rank1_core::noise::{NoiseKind, NoiseStream, Rows as NoiseRows};
 use rayon::prelude::*;
 
-use crate::engine::DrawKey;
+use crate::engine::{DrawKey, Whole};
 use crate::network::Network;
 
 /// Number of samples, members and examples; row `(s K + k) B + b` is sample s of member k on example b.
@@ -108,8 +108,8 @@ pub(crate) struct Pass<'a, F> {
     pub(crate) parameters: &'a [F],
     pub(crate) rows: Rows,
     pub(crate) key: Draws<'a>,
-    /// Whether normalizations take the statistics of the batch.
-    pub(crate) training: bool,
+    /// The batch that these rows are of, where normalizations take its statistics; none in predictions.
+    pub(crate) training: Option<Whole<'a>>,
 }
 
 /// What an operation reads: the batch's examples (shared by members and samples), or the rows of an earlier one.

@@ -97,7 +97,7 @@ impl<F: Real> LayerBuffers<F> {
         resize(out, rows.len() * layer.out_positions() * layer.d_out);
         let has_output_factor = !layer.output_factor.is_absent();
         // The backward pass reads the product before its factor.
-        let keeps_product = has_output_factor && pass.training;
+        let keeps_product = has_output_factor && pass.training.is_some();
         if keeps_product {
             resize(&mut self.product, out.len());
         }
@@ -107,7 +107,14 @@ impl<F: Real> LayerBuffers<F> {
         match &layer.weight_plan {
             WeightPlan::Point => {
                 let weight = network.layout.slice(parameters, layer.weight);
-                self.products.forward(layer, x, factor, (weight, !pass.training), rows.examples, z)?;
+                self.products.forward(
+                    layer,
+                    x,
+                    factor,
+                    (weight, pass.training.is_none()),
+                    rows.examples,
+                    z,
+                )?;
             }
             WeightPlan::MeanField { .. } => {
                 self.mean_field.forward(pass, index, &mut self.products, x, z)?;
@@ -149,7 +156,7 @@ impl<F: Real> LayerBuffers<F> {
     /// bits in any company.
     fn draws_are_matrices(&self, pass: Pass<'_, F>, layer: &LayerPlan) -> bool {
         let shared = |plan: &FactorPlan, factor: &FactorBuffers<F>| plan.is_absent() || factor.is_shared();
-        !pass.training
+        pass.training.is_none()
             && layer.product == Product::Linear
             && matches!(layer.weight_plan, WeightPlan::Point)
             && layer.perturbation == Perturbation::Multiplicative
