@@ -90,7 +90,7 @@ impl Work {
         Self {
             networks,
             flops_per_example: summary.flops_per_example / networks as u64,
-            gradient_bytes: BYTES * summary.counts.trainable() as u64,
+            gradient_bytes: BYTES.saturating_mul(summary.counts.trainable() as u64),
             batch_size,
             samples,
             steps,
@@ -129,7 +129,7 @@ impl Work {
         let ranks_per_network = (ranks / self.networks).clamp(1, self.batch_size.max(1));
         let rounds = self.networks.div_ceil(ranks);
         let examples = self.batch_size.div_ceil(ranks_per_network);
-        let flops = PASSES * self.flops_per_example as f64 * (self.samples * examples) as f64;
+        let flops = PASSES * self.flops_per_example as f64 * self.samples as f64 * examples as f64;
         let compute = flops / machine.flops_per_second;
         let decode = machine.decode_seconds * examples as f64;
         let all_reduce = ring_seconds(self.gradient_bytes, ranks_per_network, machine);
