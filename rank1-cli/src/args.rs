@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod fit;
+mod info;
 mod predict;
 mod watch;
 
@@ -14,6 +15,7 @@ use rank1_models::recipe::{Draws, Override};
 
 pub use calibrate::{AdjustName, CalibrateArgs, MethodName};
 pub use fit::{FitArgs, TaskName};
+pub use info::InfoArgs;
 pub use predict::{FormatName, PredictArgs};
 pub use watch::WatchArgs;
 
@@ -86,22 +88,6 @@ pub struct TrainArgs {
     #[arg(long)]
     pub quiet: bool,
     /// Print the evaluation as one JSON object on stdout.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `rank1 info`.
-#[derive(Debug, Args)]
-pub struct InfoArgs {
-    /// Recipe file (TOML).
-    pub recipe: PathBuf,
-    /// Folder or archive with data sets that are not embedded; nothing but a user's own table or images is read.
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// Replace a value of the recipe, for example model.depth=22; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub overrides: Vec<Override>,
-    /// Print one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
 }

@@ -16,6 +16,12 @@ use crate::{clinical, image_source, source};
 /// Classes of the published ImageNet.
 const IMAGENET_CLASSES: usize = 1_000;
 
+/// Training images of the published ImageNet.
+const IMAGENET_IMAGES: usize = 1_281_167;
+
+/// Share of the rows of a UCI set that a published split trains on.
+const UCI_TRAINING: f64 = 0.9;
+
 /// What decides a network's inputs and outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFacts {
@@ -27,6 +33,8 @@ pub struct DataFacts {
     pub n_classes: Option<usize>,
     /// What the columns of a row are.
     pub input: InputShape,
+    /// Training rows, those held out for validation among them; none where only reading the set tells them.
+    pub train_rows: Option<usize>,
     /// What a user should be told of rows that were read; empty for sets that were not.
     pub notes: Vec<String>,
 }
@@ -40,6 +48,7 @@ impl DataFacts {
             task: source.task,
             n_classes: source.train.targets().n_classes(),
             input: input_shape(source.layout, source.train.n_features()),
+            train_rows: Some(source.train.len()),
             notes: source.notes.clone(),
         }
     }
@@ -61,6 +70,7 @@ impl DataFacts {
                 task: Task::Classification,
                 n_classes,
                 input,
+                train_rows: Some(IMAGENET_IMAGES),
                 notes: Vec::new(),
             });
         }
@@ -84,8 +94,21 @@ impl From<&SetInfo> for DataFacts {
             task: info.task,
             n_classes: info.n_classes,
             input: input_shape(info.layout(), info.features),
+            train_rows: train_rows(info),
             notes: Vec::new(),
         }
+    }
+}
+
+/// Training rows of the published division, where there is one.
+fn train_rows(info: &SetInfo) -> Option<usize> {
+    match info.name {
+        "mnist10k" => Some(8_000),
+        "mnist" | "fashion-mnist" => Some(60_000),
+        "cifar10" | "cifar10-jpeg" | "cifar100" => Some(50_000),
+        clinical::PHYSIONET => Some(4_000),
+        _ if info.task == Task::Regression => Some((UCI_TRAINING * info.rows as f64).round() as usize),
+        _ => None,
     }
 }
 

@@ -33,6 +33,7 @@ pub mod run_folder;
 pub mod run_lock;
 pub mod run_split;
 pub mod run_start;
+pub mod shard;
 pub mod shift;
 pub mod source;
 pub mod stop;

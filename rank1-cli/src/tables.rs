@@ -1,5 +1,6 @@
 //! What the command prints: tables and JSON on stdout, notes on stderr. The only place that prints.
 mod calibration;
+mod cluster;
 mod download;
 mod network;
 mod watch;
@@ -17,6 +18,7 @@ use crate::json;
 use crate::report::input::{Evaluation, Metrics};
 
 pub use calibration::print_calibration;
+pub use cluster::print_cluster;
 pub use download::print_fetched;
 pub use network::print_summary;
 pub use watch::print_findings;

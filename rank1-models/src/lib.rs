@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
+pub mod cluster;
 pub mod device;
 pub mod engine;
 pub mod error;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::reproduce::Shard;
+
 /// Checks, golden files, reproductions and benches of the rank1 workspace.
 #[derive(Debug, Parser)]
 #[command(
@@ -61,7 +63,7 @@ pub(crate) enum Command {
 /// Builds the `rank1` program in release mode (or takes that of the variable RANK1_BIN), trains every method of the named
 /// experiments, prints the tables with the published figures beside ours, and writes results.json, results.csv, tables.md and
 /// report.html.
-#[derive(Debug, Default, PartialEq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub(crate) struct ReproduceOptions {
     /// Experiments; `default` if none, which needs no other data than this repository
     #[arg(value_name = "NAME")]
@@ -87,6 +89,15 @@ pub(crate) struct ReproduceOptions {
     /// Where runs and results go (default: out/reproduce/NAME; with several NAMEs, DIR/NAME)
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Make the runs of part I of N only, parts of about the same expected time, and no tables; parts may share --out
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["collect", "list"])]
+    pub(crate) shard: Option<Shard>,
+    /// Train nothing: make the tables from the runs of all parts in --out
+    #[arg(long, conflicts_with_all = ["list", "fresh"])]
+    pub(crate) collect: bool,
+    /// With --collect: another folder that was the --out of a part, whose runs are copied into --out; may be repeated
+    #[arg(long = "from", value_name = "DIR", requires = "collect")]
+    pub(crate) parts: Vec<PathBuf>,
 }
 
 /// Benches that are more than one program of criterion, and all others by name.
@@ -264,10 +275,16 @@ mod tests {
             jobs: Some(2),
             data: Some("d".into()),
             out: Some("o".into()),
+            ..ReproduceOptions::default()
         };
         let line = "reproduce --seeds=5 uci --quick --data d --out=o mnist10k --list --fresh --jobs 2";
         let Ok(Command::Reproduce(got)) = parsed(line) else { panic!() };
         assert_eq!(got, expected);
+        let line = "reproduce uci --collect --from a --from b";
+        let Ok(Command::Reproduce(got)) = parsed(line) else { panic!() };
+        assert_eq!((got.collect, got.parts), (true, vec!["a".into(), "b".into()]));
+        let Ok(Command::Reproduce(got)) = parsed("reproduce uci --shard 2/3") else { panic!() };
+        assert_eq!(got.shard.map(|shard| shard.to_string()).as_deref(), Some("2/3"));
     }
 
     #[test]
@@ -298,6 +315,10 @@ mod tests {
             ("reproduce --seed 3", "similar argument"),
             ("check now", "unexpected argument 'now'"),
             ("reproduce --seeds 0", "at least 1"),
+            ("reproduce --shard 3/2", "a part I from 1 to 2"),
+            ("reproduce --shard 1/0", "at least 1"),
+            ("reproduce --shard 1/2 --collect", "cannot be used with"),
+            ("reproduce --from a", "--collect"),
             ("reproduce --seeds", "a value is required"),
             ("golden", "<DIR>"),
             ("golden a b", "unexpected argument 'b'"),

@@ -7,6 +7,7 @@ use rank1_models::device::DeviceNames;
 use rank1_models::recipe::Override;
 
 use super::{BadImagesName, DrawsName};
+use crate::shard::Shard;
 
 /// `rank1 predict`.
 #[derive(Debug, Args)]
@@ -31,6 +32,10 @@ pub struct PredictArgs {
     /// Rows that are read, predicted and written at a time; bounds the memory and changes no byte of the output.
     #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     pub rows_per_block: u32,
+    /// Predict part I of N only: exactly these rows of the file that all parts together are, with their numbers and draws. Every
+    /// CSV file has the header. Rows are counted first, so that the input is a file or a folder.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
     /// What to do with images that cannot be used: stop before anything is predicted, or skip, name and count them [default: as
     /// data.bad_images of the recipe, which is stop if absent].
     #[arg(long, value_name = "stop|skip")]

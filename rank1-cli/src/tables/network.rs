@@ -83,7 +83,7 @@ fn unless_zero(number: u64) -> String {
 }
 
 /// A number with a comma before every third digit from the right.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

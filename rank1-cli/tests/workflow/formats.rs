@@ -25,7 +25,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The table of a CSV as Parquet: columns whose every cell is a number as numbers, others as text, in row groups of 20.
-fn parquet_of(csv: &str) -> Vec<u8> {
+pub(crate) fn parquet_of(csv: &str) -> Vec<u8> {
     let (header, rows) = parse_csv(csv);
     let is_number: Vec<bool> =
         (0..header.len()).map(|i| rows.iter().all(|row| row[i].parse::<f64>().is_ok())).collect();
@@ -60,7 +60,7 @@ fn parquet_of(csv: &str) -> Vec<u8> {
 }
 
 /// Rows with an identifier, without a target.
-fn rows(n: usize) -> String {
+pub(crate) fn rows(n: usize) -> String {
     let table = table(n, sum);
     let line = |(i, line): (usize, &str)| {
         let inputs = line.rsplit_once(',').unwrap().0;
@@ -69,7 +69,7 @@ fn rows(n: usize) -> String {
     table.lines().enumerate().map(line).collect()
 }
 
-fn bench(more: &str) -> Bench {
+pub(crate) fn bench(more: &str) -> Bench {
     let bench = Bench::with(&Toy { rest: more, data: TABLE, ..Toy::default() });
     bench.write("table.csv", table(61, sum));
     bench.train("run", &[]);

@@ -19,6 +19,8 @@ mod own_tables;
 mod picture_files;
 mod regression;
 mod report;
+#[cfg(feature = "parquet")]
+mod shards;
 mod stays;
 mod watch;
 #[path = "../workbench/mod.rs"]

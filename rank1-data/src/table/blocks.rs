@@ -3,6 +3,7 @@
 //! Not for training and evaluation, which hold their rows; see [`super::assemble`] and [`CsvSchema::read`].
 
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 
 use ndarray::Array2;
@@ -39,7 +40,10 @@ pub struct InputBlocks {
     positions: Vec<usize>,
     n_kept: usize,
     rows_per_block: usize,
+    /// Rows of the table before the next block.
     rows: usize,
+    /// Rows of the table before the first that is not read.
+    end: usize,
     told: Told,
     dialect: Option<TableNote>,
     /// What is wrong with the row behind the last block.
@@ -98,6 +102,15 @@ impl CsvSchema {
         Ok(table.header.contains(&self.target))
     }
 
+    /// Number of rows of a file: all of it is read, nothing is encoded. Of a Parquet file its directory tells.
+    ///
+    /// # Errors
+    /// As [`CsvSchema::input_blocks`], and the first row that is no row of the table.
+    pub fn count_rows(&self, path: &Path) -> Result<usize, Error> {
+        let (mut source, _) = Source::of_file(path, &self.reading(&[]))?;
+        source.count()
+    }
+
     /// As [`CsvSchema::input_blocks`], from a stream that messages call `name`.
     ///
     /// A Parquet file is put into a temporary file first: its directory stands at its end.
@@ -138,11 +151,23 @@ impl InputBlocks {
             n_kept: kept.len(),
             rows_per_block: rows_per_block.max(1),
             rows: 0,
+            end: usize::MAX,
             told: Told::default(),
             dialect,
             fault: None,
             done: false,
         })
+    }
+
+    /// The blocks of these rows only, which keep their numbers in the table; rows before them are read, not encoded.
+    ///
+    /// # Errors
+    /// A row before them that is no row of the table.
+    pub fn between(mut self, rows: Range<usize>) -> Result<Self, Error> {
+        self.source.skip(rows.start)?;
+        self.table.skip(rows.start);
+        (self.rows, self.end) = (rows.start, rows.end);
+        Ok(self)
     }
 
     /// What was guessed and filled in the blocks so far.
@@ -157,9 +182,14 @@ impl InputBlocks {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
+        let most = self.rows_per_block.min(self.end.saturating_sub(self.rows));
+        if most == 0 {
+            self.source.check_unchanged()?;
+            return Ok(None);
+        }
         self.table.clear();
         let mut kept = vec![Vec::new(); self.n_kept];
-        let read = self.source.fill(&mut self.table, &mut kept, self.rows_per_block);
+        let read = self.source.fill(&mut self.table, &mut kept, most);
         let n_rows = self.table.n_rows();
         if n_rows == 0 {
             read?;

@@ -147,6 +147,11 @@ impl Table {
         self.numbers.clear();
     }
 
+    /// Numbers the rows that follow as if so many more had been there.
+    pub(super) fn skip(&mut self, rows: usize) {
+        self.before += rows;
+    }
+
     /// What a row takes as CSV, about.
     #[cfg(feature = "parquet")]
     pub(super) fn bytes_of(&self, row: usize) -> usize {

@@ -102,6 +102,47 @@ impl Source {
         Ok((Self::Text { rows: Box::new(rows), watched }, table))
     }
 
+    /// Number of rows that are left, all of which are read.
+    ///
+    /// # Errors
+    /// What is wrong with the first row that is none.
+    pub(super) fn count(&mut self) -> Result<usize, Error> {
+        let (rows, watched) = match self {
+            Self::Parquet(rows) => return rows.count(),
+            Self::Text { rows, watched } => (rows, watched),
+        };
+        let mut n = 0;
+        while rows.next()?.is_some() {
+            n += 1;
+        }
+        watched.as_ref().map_or(Ok(n), |watched| watched.check().map(|()| n))
+    }
+
+    /// Reads `n` rows, or those that are left if they are fewer, and drops them.
+    ///
+    /// # Errors
+    /// As [`Source::count`].
+    pub(super) fn skip(&mut self, n: usize) -> Result<(), Error> {
+        let rows = match self {
+            Self::Parquet(rows) => return rows.skip(n),
+            Self::Text { rows, .. } => rows,
+        };
+        for _ in 0..n {
+            if rows.next()?.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a file that changed since it was opened.
+    pub(super) fn check_unchanged(&self) -> Result<(), Error> {
+        match self {
+            Self::Text { watched: Some(watched), .. } => watched.check(),
+            Self::Text { watched: None, .. } | Self::Parquet(_) => Ok(()),
+        }
+    }
+
     /// Adds up to `n` rows to a table, and the cells of the kept columns to their lists; none behind the last row.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! `cargo xtask bench peers`: the same training steps here and in PyTorch, taken in turns, and their ratio.
 //!
 //! Both sides run each case in a process of its own on two threads, in turns. A ratio is PyTorch's time over ours in one round,
-//! against the faster of its eager and its compiled mode; told are the median of the rounds and the quartiles.
+//! against the faster of its eager and its compiled mode; told are the median of the rounds and the quartiles. A case reaches its
+//! goal when the lower quartile of ten rounds or more does: a machine whose speed changes must not decide.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,6 +20,12 @@ use crate::workspace::Workspace;
 const SCRIPT: &str = "xtask/peers/torch_steps.py";
 const CASES: [&str; 8] =
     ["uci50", "mlp784", "lstm48", "resnet20", "wrn16_2", "predict1_mlp784", "tabm512", "predict_tabm512"];
+
+/// The ratios that are wanted, of the first cases.
+const GOALS: [f64; 6] = [15.0, 2.5, 2.5, 1.6, 1.6, 5.0];
+
+/// Rounds below which no ratio counts.
+const FEWEST_ROUNDS: usize = 10;
 const HOW_TO_GET: &str = "\
 no Python with PyTorch was found (looked at RANK1_PYTHON, python3 and python). To get one:
   python3 -m venv .venv
@@ -51,8 +58,8 @@ pub(super) fn run(workspace: &Workspace, options: &PeersOptions) -> Result<Verdi
     let script = workspace.root.join(SCRIPT);
     if !options.json {
         println!(
-            "{:<17}{:>10}{:>10}{:>12}{:>8}{:>16}{:>14}",
-            "case", "ours ms", "eager ms", "compiled ms", "ratio", "(quartiles)", "memory ratio"
+            "{:<17}{:>10}{:>10}{:>12}{:>8}{:>16}{:>6}{:>16}{:>14}",
+            "case", "ours ms", "eager ms", "compiled ms", "ratio", "(quartiles)", "goal", "", "memory ratio"
         );
     }
     for case in cases {
@@ -82,6 +89,8 @@ impl Rounds {
         let by_round = self.ratios();
         let [lower, ratio, upper] = [0.25, 0.5, 0.75].map(|share| quantile(by_round.clone(), share));
         let memory = self.memory_ratio();
+        let goal = goal(case);
+        let verdict = goal.map(|goal| verdict(by_round.len(), lower, goal));
         if as_json {
             let line = json!({
                 "case": case,
@@ -90,15 +99,20 @@ impl Rounds {
                 "compiled_ms": compiled,
                 "ratio": ratio,
                 "ratio_lower_quartile": lower,
+                "ratio_upper_quartile": upper,
                 "ratio_by_round": by_round,
+                "goal": goal,
+                "verdict": verdict,
                 "memory_ratio": memory,
             });
             println!("{line}");
             return;
         }
         println!(
-            "{case:<17}{ours:>10.3}{eager:>10.3}{compiled:>12.3}{ratio:>8.2}{:>16}{memory:>14.2}",
-            format!("{lower:.2}-{upper:.2}")
+            "{case:<17}{ours:>10.3}{eager:>10.3}{compiled:>12.3}{ratio:>8.2}{:>16}{:>6}{:>16}{memory:>14.2}",
+            format!("{lower:.2}-{upper:.2}"),
+            goal.map_or_else(String::new, |goal| format!("{goal}")),
+            verdict.unwrap_or_default()
         );
     }
 
@@ -117,6 +131,19 @@ impl Rounds {
             samples.iter().filter_map(|sample| sample.peak_rss_mb).fold(f64::NAN, f64::max)
         };
         peak(&self.ours) / peak(&self.eager)
+    }
+}
+
+fn goal(case: &str) -> Option<f64> {
+    CASES.iter().zip(GOALS).find(|(name, _)| **name == case).map(|(_, goal)| goal)
+}
+
+/// Whether a ratio counts as reached; NaN, of a side that did not run, never does.
+fn verdict(rounds: usize, lower_quartile: f64, goal: f64) -> &'static str {
+    match (rounds >= FEWEST_ROUNDS, lower_quartile >= goal) {
+        (false, _) => "too few rounds",
+        (true, true) => "reached",
+        (true, false) => "not reached",
     }
 }
 
@@ -198,6 +225,15 @@ mod tests {
         assert_eq!(both.memory_ratio(), 30.0 / 90.0);
         let eager_only = Rounds { compiled: Vec::new(), ..both };
         assert_eq!(eager_only.ratios(), [4.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn a_ratio_counts_by_its_lower_quartile_over_ten_rounds() {
+        assert_eq!((goal("uci50"), goal("predict1_mlp784"), goal("tabm512")), (Some(15.0), Some(5.0), None));
+        assert_eq!(verdict(10, 2.5, 2.5), "reached");
+        assert_eq!(verdict(10, 2.49, 2.5), "not reached");
+        assert_eq!(verdict(9, 9.0, 2.5), "too few rounds");
+        assert_eq!(verdict(10, f64::NAN, 2.5), "not reached");
     }
 
     #[test]

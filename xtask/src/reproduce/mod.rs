@@ -3,6 +3,7 @@
 //! The numbers come from the files that `rank1` wrote; here they are only averaged and printed beside published ones.
 
 mod claims;
+mod collect;
 mod experiment;
 mod listing;
 mod outcome;
@@ -14,10 +15,14 @@ mod progress;
 mod question;
 #[cfg(test)]
 mod sample;
+mod shard;
+#[cfg(test)]
+mod shard_tests;
 mod summary;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -30,8 +35,10 @@ use self::outcome::Outcome;
 use self::output::Header;
 use self::plan::Job;
 use self::pool::Pool;
+pub(crate) use self::shard::Shard;
 use self::summary::Finished;
 use self::tables::BlockView;
+use self::times::Call;
 use crate::args::ReproduceOptions;
 use crate::workspace::Workspace;
 use crate::{Verdict, nearest};
@@ -41,6 +48,12 @@ pub(crate) fn run(workspace: &Workspace, options: &ReproduceOptions) -> Result<V
     let variable = std::env::var_os("RANK1_DATA").map(PathBuf::from);
     let data = listing::data_folder(options.data.as_deref(), variable)?;
     let experiments = select(workspace, options, data.as_deref())?;
+    if !options.parts.is_empty() && experiments.len() > 1 {
+        bail!(
+            "--from names the parts of one experiment, got {} NAMEs; collect one after the other",
+            experiments.len()
+        );
+    }
     if options.list {
         println!("{}", listing::list(&experiments, data.as_deref()));
         return Ok(Verdict::Passed);
@@ -111,9 +124,39 @@ impl Session<'_> {
     fn reproduce(&self, mut experiment: Experiment) -> Result<bool> {
         let start = Instant::now();
         let notes = experiment.adjust(self.options)?;
-        let claims = Claims::read(&self.root.join("recipes/claims.toml"))?;
         let jobs = plan::jobs(self.root, &experiment)?;
-        let pool = Pool {
+        let pool = self.pool()?;
+        let total = jobs.len();
+        if self.options.collect {
+            let finished = collect::finished(jobs, self.out, &self.options.parts)?;
+            eprintln!("{}: {total} runs are collected in {}", experiment.title, self.out.display());
+            let call = Call { reused_runs: total, ..Call::default() };
+            return self.tabulate(&experiment, &notes, &pool, finished, call, start);
+        }
+        let jobs = match self.options.shard {
+            Some(shard) => shard.of(jobs),
+            None => jobs,
+        };
+        let part = self.options.shard.map(|shard| format!(" of {total} as part {shard}")).unwrap_or_default();
+        eprintln!(
+            "{}: {} runs{part}, {} at a time, in {}",
+            experiment.title,
+            jobs.len(),
+            pool.workers,
+            self.out.display()
+        );
+        let (mut finished, jobs) = self.reuse(jobs, &pool.fingerprint);
+        let call = Call { workers: pool.workers, reused_runs: finished.len(), wall_seconds: 0.0 };
+        finished.extend(pool.run(jobs));
+        match self.options.shard {
+            // Other parts may be at work on the same folder: it has tables when all are done.
+            Some(shard) => Ok(self.told_of_part(shard, &finished, start)),
+            None => self.tabulate(&experiment, &notes, &pool, finished, call, start),
+        }
+    }
+
+    fn pool(&self) -> Result<Pool<'_>> {
+        Ok(Pool {
             fingerprint: program::fingerprint(self.program)?,
             program: self.program.to_owned(),
             root: self.root,
@@ -123,33 +166,44 @@ impl Session<'_> {
                 .options
                 .jobs
                 .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
-        };
-        eprintln!(
-            "{}: {} runs, {} at a time, in {}",
-            experiment.title,
-            jobs.len(),
-            pool.workers,
-            self.out.display()
-        );
-        let (mut finished, jobs) = self.reuse(jobs, &pool.fingerprint);
-        let reused_runs = finished.len();
-        finished.extend(pool.run(jobs));
+        })
+    }
 
+    /// Says how a part went; whether all of its runs finished.
+    fn told_of_part(&self, shard: Shard, finished: &[Finished], start: Instant) -> bool {
+        let failed = finished.iter().filter(|(_, result)| result.is_err()).count();
+        eprintln!(
+            "part {shard} is done in {}: {} runs, {failed} failed; --collect makes the tables when all parts are done",
+            progress::duration(start.elapsed().as_secs_f64()),
+            finished.len(),
+        );
+        failed == 0
+    }
+
+    /// Prints and writes the tables of all runs; false when a run or the report failed.
+    fn tabulate(
+        &self,
+        experiment: &Experiment,
+        notes: &[String],
+        pool: &Pool<'_>,
+        mut finished: Vec<Finished>,
+        call: Call,
+        start: Instant,
+    ) -> Result<bool> {
+        // In which order runs end must not decide anything.
+        finished.sort_by(|(a, _), (b, _)| (a.block, &a.folder).cmp(&(b.block, &b.folder)));
+        let claims = Claims::read(&self.root.join("recipes/claims.toml"))?;
         let cells = summary::cells_of_blocks(&experiment.blocks, &finished);
-        let views = tables::views(&experiment.blocks, &cells, &claims);
-        let header = Header {
-            programs: programs(&finished),
-            workers: pool.workers,
-            wall_seconds: start.elapsed().as_secs_f64(),
-            reused_runs,
-            ..Header::new(&experiment, &notes)
-        };
+        let (blocks, timed) = times::divided(&experiment.blocks);
+        let views = tables::views(&blocks, &cells, &claims);
+        let header = Header { programs: programs(&finished), ..Header::new(experiment, notes) };
         let verdicts: Vec<_> = experiment.questions.iter().map(|question| question.decide(&views)).collect();
-        let text = document(&experiment, &header, &views, &verdicts);
-        println!("{text}");
+        let text = document(experiment, &header, &views, &verdicts);
         output::save(&self.out.join("tables.md"), &text)?;
         output::write(self.out, &header, &views, &verdicts)?;
-        let reported = self.report(&pool, &finished);
+        let call = Call { wall_seconds: start.elapsed().as_secs_f64(), ..call };
+        println!("{text}{}", times::write(self.out, call, &timed, &cells)?);
+        let reported = self.report(pool, &finished);
         let failed = finished.iter().filter(|(_, result)| result.is_err()).count();
         if failed > 0 {
             eprintln!("{failed} of {} runs failed", finished.len());

@@ -1,4 +1,6 @@
 //! `results.json`, `results.csv` and `comparison.json`: every mean, error and single value, ours and published.
+//!
+//! Not for what is measured by a clock; see [`super::times`].
 
 use std::path::Path;
 
@@ -9,6 +11,7 @@ use serde_json::json;
 use super::experiment::Experiment;
 use super::question::Verdict;
 use super::tables::BlockView;
+use super::times::is_time;
 
 /// What was run, beside the numbers.
 #[derive(Debug, Serialize)]
@@ -19,36 +22,24 @@ pub(crate) struct Header<'a> {
     pub(crate) notes: &'a [String],
     /// Programs that made the runs.
     pub(crate) programs: Vec<String>,
-    pub(crate) workers: usize,
-    /// Time of this call; reused runs took none.
-    pub(crate) wall_seconds: f64,
-    pub(crate) reused_runs: usize,
 }
 
 impl<'a> Header<'a> {
     pub(crate) fn new(experiment: &'a Experiment, notes: &'a [String]) -> Self {
         let (name, title) = (&experiment.name, &experiment.title);
-        Self {
-            experiment: name,
-            title,
-            notes,
-            programs: vec![],
-            workers: 0,
-            wall_seconds: 0.0,
-            reused_runs: 0,
-        }
+        Self { experiment: name, title, notes, programs: vec![] }
     }
 }
 
 /// A row of the long table that both files hold.
 #[derive(Debug, Serialize)]
-struct Row<'a> {
+pub(crate) struct Row<'a> {
     block: &'a str,
     set: &'a str,
     method: &'a str,
     /// `ours` or `published`.
     kind: &'static str,
-    metric: &'a str,
+    pub(crate) metric: &'a str,
     mean: f64,
     error: Option<f64>,
     n: usize,
@@ -63,7 +54,7 @@ pub(crate) fn write(
     views: &[BlockView<'_>],
     verdicts: &[Verdict],
 ) -> Result<()> {
-    let rows: Vec<Row<'_>> = views.iter().flat_map(rows).collect();
+    let rows: Vec<Row<'_>> = views.iter().flat_map(rows).filter(|row| !is_time(row.metric)).collect();
     let comparisons = |view: &BlockView<'_>| -> Vec<String> {
         let lines = view.block.comparisons.iter().filter_map(|comparison| view.compare(comparison));
         lines.map(|line| line.trim_start_matches("- ").to_owned()).collect()
@@ -122,7 +113,8 @@ pub(crate) fn save(path: &Path, text: &str) -> Result<()> {
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn rows<'a>(view: &'a BlockView<'a>) -> Vec<Row<'a>> {
+/// Every metric of every cell, and the published figures of the columns.
+pub(crate) fn rows<'a>(view: &'a BlockView<'a>) -> Vec<Row<'a>> {
     let block = &view.block.name;
     let mut rows = Vec::new();
     for cell in view.cells {

@@ -121,11 +121,31 @@ impl Job {
         (key == self.key).then(|| program.trim().to_owned())
     }
 
+    /// Notes beside the run folder why this very job failed, for parts that are put together elsewhere.
+    pub(crate) fn note_failure(&self, out: &Path, reason: &str) -> std::io::Result<()> {
+        std::fs::write(self.failure_path(out), format!("{}\n{reason}", self.key))
+    }
+
+    /// Why this very job failed in `out`, if it did.
+    pub(crate) fn failure(&self, out: &Path) -> Option<String> {
+        let text = std::fs::read_to_string(self.failure_path(out)).ok()?;
+        let (key, reason) = text.split_once('\n')?;
+        (key == self.key).then(|| reason.to_owned())
+    }
+
+    /// Copies a finished run from another output folder; what says that it is finished comes last.
+    pub(crate) fn copy(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        copy_folder(&from.join(&self.folder), &to.join(&self.folder))?;
+        std::fs::copy(self.stamp_path(from), self.stamp_path(to)).map(|_| ())
+    }
+
     /// Removes what an interrupted or different run left in this job's folder.
     pub(crate) fn clear(&self, out: &Path) -> std::io::Result<()> {
-        for gone in
-            [std::fs::remove_file(self.stamp_path(out)), std::fs::remove_dir_all(out.join(&self.folder))]
-        {
+        for gone in [
+            std::fs::remove_file(self.stamp_path(out)),
+            std::fs::remove_file(self.failure_path(out)),
+            std::fs::remove_dir_all(out.join(&self.folder)),
+        ] {
             match gone {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -138,6 +158,24 @@ impl Job {
     fn stamp_path(&self, out: &Path) -> PathBuf {
         out.join(self.folder.with_added_extension("done"))
     }
+
+    fn failure_path(&self, out: &Path) -> PathBuf {
+        out.join(self.folder.with_added_extension("failed"))
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// FNV-1a over the parts: tells recipes apart, no protection against intent.

@@ -73,12 +73,16 @@ impl Pool<'_> {
     }
 
     fn run_one(&self, job: &Job) -> Result<Outcome, String> {
-        job.clear(self.out).map_err(|error| format!("cannot write to the output folder: {error}"))?;
-        self.output(job.arguments(self.out, self.data))?;
-        let outcome = Outcome::read(&self.out.join(&job.folder))?;
-        job.stamp(self.out, &self.fingerprint)
-            .map_err(|error| format!("cannot write to the output folder: {error}"))?;
-        Ok(outcome)
+        let cannot_write = |error| format!("cannot write to the output folder: {error}");
+        job.clear(self.out).map_err(cannot_write)?;
+        let made = self.output(job.arguments(self.out, self.data));
+        let made = made.and_then(|_| Outcome::read(&self.out.join(&job.folder)));
+        match &made {
+            Ok(_) => job.stamp(self.out, &self.fingerprint),
+            Err(reason) => job.note_failure(self.out, reason),
+        }
+        .map_err(cannot_write)?;
+        made
     }
 
     /// Asks the program for one report over all finished runs.

@@ -54,6 +54,12 @@ impl BlockView<'_> {
         text
     }
 
+    /// The tables of a block that has columns of times only.
+    pub(crate) fn print_times(&self) -> String {
+        let text = self.print();
+        text.replacen("## ", "## Times: ", 1)
+    }
+
     fn repetitions(&self) -> String {
         let mut counts: Vec<usize> = self.block.sets.iter().map(|set| self.block.repetitions(set)).collect();
         counts.sort_unstable();

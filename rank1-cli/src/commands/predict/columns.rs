@@ -82,6 +82,18 @@ impl Columns {
         Ok(())
     }
 
+    /// The same columns without a row.
+    #[must_use]
+    pub fn emptied(self) -> Self {
+        let empty = |values| match values {
+            Values::Text(_) => Values::Text(Vec::new()),
+            Values::Number(_) => Values::Number(Vec::new()),
+            Values::Integer(_) => Values::Integer(Vec::new()),
+            Values::Truth(_) => Values::Truth(Vec::new()),
+        };
+        Self(self.0.into_iter().map(|(name, values)| (name, empty(values))).collect())
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn n_rows(&self) -> usize {

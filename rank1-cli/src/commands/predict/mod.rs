@@ -40,6 +40,9 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     writer::check_built(format)?;
     let output = Output::at(&args.output)?;
     let input = input_path(&args.input);
+    if let Some(shard) = args.shard {
+        shard.check_counted(input)?;
+    }
     output.differs_from(input)?;
     output.spares(&args.run)?;
     let mut model = Model::open(&args.run, &Compute::open(args.device.clone())?, args.draws)?;
@@ -48,7 +51,8 @@ pub fn run(args: &PredictArgs) -> Result<()> {
     let mut source = Source::open(&model, args, input, &output)?;
     let shown =
         Shown { interval: args.interval, samples: args.standard_error.is_some(), members: args.members };
-    let bar = progress::rows(source.n_rows(), output.is_terminal());
+    let part = source.n_rows().map(|rows| args.shard.map_or(rows, |shard| shard.rows(rows).len()));
+    let bar = progress::rows(part, output.is_terminal());
     let (mut rows, mut samples) = (0, 0);
     let mut opened = None;
     while let Some(block) = source.next(&model, args.rows_per_block())? {
@@ -57,6 +61,9 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         let mut columns = block.names;
         prediction_columns(&mut columns, &model, &drawn, shown)?;
         further.columns(&mut columns, &model, &drawn.predictive)?;
+        if part == Some(0) {
+            columns = columns.emptied();
+        }
         let (writer, closed) = match &mut opened {
             Some(opened) => opened,
             None => {
@@ -69,7 +76,7 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         };
         writer.write(&columns).with_context(|| output.cannot_write())?;
         rows += columns.n_rows();
-        samples += drawn.samples.iter().sum::<usize>();
+        samples += drawn.samples.iter().take(columns.n_rows()).sum::<usize>();
         bar.set_position(rows as u64);
         if closed.load(Ordering::Relaxed) {
             break;
@@ -85,7 +92,8 @@ pub fn run(args: &PredictArgs) -> Result<()> {
         Some(_) => format!("{:.1} of {most} samples on average", samples as f64 / rows.max(1) as f64),
         None => format!("{most} samples"),
     };
-    tables::note(&format!("{rows} rows, {} members x {used}: {output}", model.n_members()));
+    let of = args.shard.map(|shard| format!(" of part {shard}")).unwrap_or_default();
+    tables::note(&format!("{rows} rows{of}, {} members x {used}: {output}", model.n_members()));
     Ok(())
 }
 

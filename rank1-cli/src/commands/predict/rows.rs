@@ -2,6 +2,7 @@
 //!
 //! Not for what is predicted of them; see [`super::columns`].
 
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -18,6 +19,7 @@ use crate::model::Model;
 use crate::new_images::NewImages;
 use crate::output::Output;
 use crate::own_table;
+use crate::shard::Shard;
 use crate::tables;
 
 /// Where rows come from.
@@ -25,16 +27,13 @@ pub(super) enum Source {
     Table {
         blocks: Box<InputBlocks>,
         kept: Vec<String>,
+        /// Number of rows of the file, where they were counted.
+        counted: Option<usize>,
     },
-    /// Gray images in memory, as bytes.
-    Gray {
-        images: IdxArray,
-        at: usize,
-    },
-    Files {
-        found: Box<NewImages>,
-        at: usize,
-    },
+    /// Gray images in memory, as bytes; those that are left.
+    Gray { images: IdxArray, left: Range<usize> },
+    /// The images that are left.
+    Files { found: Box<NewImages>, left: Range<usize> },
 }
 
 /// Rows that are predicted together.
@@ -75,14 +74,16 @@ impl Source {
 
     fn of(model: &Model, args: &PredictArgs, path: &Path) -> Result<Self> {
         if let Some(found) = NewImages::find(model, path, args.bad_images)? {
-            return Ok(Self::Files { found: Box::new(found), at: 0 });
+            let left = part(args.shard, found.names.len());
+            return Ok(Self::Files { found: Box::new(found), left });
         }
         if path.is_dir() {
             bail!("{}: is a folder; this model predicts rows of a file", path.display());
         }
         if model.document.image.is_some() {
             let images = labelled::gray_bytes(model, path)?;
-            return Ok(Self::Gray { images, at: 0 });
+            let left = part(args.shard, images.shape[0]);
+            return Ok(Self::Gray { images, left });
         }
         if let InputLayout::Image { height, width, channels } = model.document.layout {
             bail!(
@@ -94,14 +95,23 @@ impl Source {
             bail!("the run's model.json has neither columns nor an image size");
         };
         let schema = own_table::later(schema, &args.overrides)?;
-        let blocks = schema.input_blocks(path, &args.keep, args.rows_per_block())?;
-        Ok(Self::Table { blocks: Box::new(blocks), kept: args.keep.clone() })
+        let mut blocks = schema.input_blocks(path, &args.keep, args.rows_per_block())?;
+        let mut counted = None;
+        if let Some(shard) = args.shard {
+            // Opened before it is counted: a file that changes meanwhile is found out behind the last row.
+            let n_rows = schema.count_rows(path)?;
+            let rows = part(Some(shard), n_rows);
+            counted = Some(n_rows);
+            // Without a row, reading says what is missing.
+            blocks = if n_rows > 0 { blocks.between(rows)? } else { blocks };
+        }
+        Ok(Self::Table { blocks: Box::new(blocks), kept: args.keep.clone(), counted })
     }
 
-    /// Number of rows, where it is known before they are read.
+    /// Number of rows of all parts together, where it is known before they are read.
     pub(super) fn n_rows(&self) -> Option<usize> {
         match self {
-            Self::Table { .. } => None,
+            Self::Table { counted, .. } => *counted,
             Self::Gray { images, .. } => Some(images.shape[0]),
             Self::Files { found, .. } => Some(found.names.len()),
         }
@@ -115,7 +125,7 @@ impl Source {
         let normalizer = &model.document.normalizer;
         let mut names = Columns::default();
         match self {
-            Self::Table { blocks, kept } => {
+            Self::Table { blocks, kept, .. } => {
                 let Some(block) = blocks.next().transpose()? else { return Ok(None) };
                 names.push("row", numbers(block.before, block.values.nrows()))?;
                 for (name, cells) in kept.iter().zip(block.kept) {
@@ -124,12 +134,12 @@ impl Source {
                 let rows = Rows::Stored(normalizer.apply_inputs(block.values.view())?);
                 Ok(Some(Block { before: block.before, names, rows }))
             }
-            Self::Gray { images, at } => {
-                let (before, n) = (*at, most.min(images.shape[0] - *at));
+            Self::Gray { images, left } => {
+                let (before, n) = (left.start, most.min(left.len()));
                 if n == 0 {
                     return Ok(None);
                 }
-                *at += n;
+                left.start += n;
                 let width: usize = images.shape[1..].iter().product();
                 let bytes = &images.data[before * width..(before + n) * width];
                 let pixels = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
@@ -138,12 +148,12 @@ impl Source {
                 let rows = Rows::Stored(normalizer.apply_inputs(pixels.view())?);
                 Ok(Some(Block { before, names, rows }))
             }
-            Self::Files { found, at } => {
-                let (before, n) = (*at, most.min(found.names.len() - *at));
+            Self::Files { found, left } => {
+                let (before, n) = (left.start, most.min(left.len()));
                 if n == 0 {
                     return Ok(None);
                 }
-                *at += n;
+                left.start += n;
                 names.push("file", Values::Text(found.names[before..before + n].to_vec()))?;
                 Ok(Some(Block { before, names, rows: Rows::Files((before..before + n).collect()) }))
             }
@@ -168,6 +178,12 @@ impl Source {
             blocks.notes().iter().for_each(|note| tables::note(&format!("note: {note}")));
         }
     }
+}
+
+/// The rows of a part, all of them without one; of a part without rows the first row, whose columns name the output.
+fn part(shard: Option<Shard>, rows: usize) -> Range<usize> {
+    let part = shard.map_or(0..rows, |shard| shard.rows(rows));
+    if part.is_empty() { 0..rows.min(1) } else { part }
 }
 
 fn numbers(before: usize, n: usize) -> Values {

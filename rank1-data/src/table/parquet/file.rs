@@ -163,6 +163,46 @@ impl ParquetRows {
         Ok(())
     }
 
+    /// Number of rows, as the directory tells.
+    pub(in crate::table) fn count(&self) -> Result<usize, Error> {
+        (0..self.file.num_row_groups()).map(|group| self.rows_of(group)).sum()
+    }
+
+    /// Leaves `n` rows out; row groups among them are not opened.
+    pub(in crate::table) fn skip(&mut self, n: usize) -> Result<(), Error> {
+        let mut left = n;
+        while left > 0 {
+            if self.left == 0 {
+                if self.group == self.file.num_row_groups() {
+                    return Ok(());
+                }
+                let rows = self.rows_of(self.group)?;
+                if rows > left {
+                    self.open_group()?;
+                } else {
+                    self.group += 1;
+                    left -= rows;
+                }
+                continue;
+            }
+            let rows = left.min(self.left).min(AT_ONCE);
+            let mut readers = std::mem::take(&mut self.readers);
+            self.cells(&self.columns, &mut readers, rows).map_err(TableError::from)?;
+            self.readers = readers;
+            self.left -= rows;
+            left -= rows;
+        }
+        Ok(())
+    }
+
+    fn rows_of(&self, group: usize) -> Result<usize, Error> {
+        let rows = guarded(&self.path, || {
+            let rows = self.file.metadata().row_group(group).num_rows();
+            usize::try_from(rows).map_err(|_| DecoderError::General("a negative number of rows".into()))
+        });
+        Ok(rows.map_err(TableError::from)?)
+    }
+
     /// The decimal mark that the first rows tell.
     pub(in crate::table) fn found_decimal(&self, reading: &Reading<'_>) -> Result<char, Error> {
         // Numbers of numeric types have points, and text is looked at only where there is some.
