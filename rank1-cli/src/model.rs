@@ -146,14 +146,7 @@ impl Model {
             );
         }
         let network = Network::new(document.shape.clone(), &recipe.get().method)?;
-        let networks = states
-            .iter()
-            .map(|s| TrainedNetwork {
-                network: network.clone(),
-                parameters: s.selected().into(),
-                seed: s.seed,
-            })
-            .collect();
+        let networks = states.iter().map(|state| state.trained(&network)).collect::<Result<_, _>>()?;
         let histories = states.into_iter().map(|s| s.history).collect();
         Ok(Self::new(document, recipe, networks, histories, compute))
     }

@@ -31,6 +31,8 @@ pub struct TrainedNetwork {
     pub parameters: Arc<[f32]>,
     /// Seed of its draws.
     pub seed: u64,
+    /// Which of the trained members it has, rising, where some were dropped; none for all.
+    pub kept: Option<Vec<usize>>,
 }
 
 /// One engine for each network, with draws as the recipe says.
