@@ -157,6 +157,13 @@ impl Model {
         self.networks.iter().map(|n| n.network.n_members).sum()
     }
 
+    /// Of every network the numbers of the members that were kept after training, from 1; none where all were.
+    #[must_use]
+    pub fn kept_members(&self) -> Vec<Option<Vec<usize>>> {
+        let from_one = |kept: &Vec<usize>| kept.iter().map(|member| member + 1).collect();
+        self.networks.iter().map(|network| network.kept.as_ref().map(from_one)).collect()
+    }
+
     /// Of two classes, the one that areas are about: that of `data.event`, or the rarer of the training rows, or the second.
     #[must_use]
     pub fn event(&self) -> Option<usize> {

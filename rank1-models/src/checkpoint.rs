@@ -169,9 +169,10 @@ impl Slot {
         }
         let tensors =
             SafeTensors::deserialize(&bytes).map_err(|e| self.fault(format_fault(file, &e.to_string())))?;
-        let of_kept = manifest.kept_members.as_ref();
-        let of_kept = of_kept.map(|kept| self.of_kept(network, kept, manifest.finished)).transpose()?;
-        let network = of_kept.as_ref().unwrap_or(network);
+        let Some(smaller) = network.keeping(manifest.kept_members.as_deref())? else {
+            return Err(self.fault(CheckpointFault::Manifest("keeps members that there are not".into())));
+        };
+        let network = &smaller;
         let read = |prefix: &str| self.flat(network, &tensors, prefix);
         let selected = read("")?;
         let mut optimizer = Optimizer::new(recipe.train.optimizer.clone(), 0);
@@ -214,15 +215,6 @@ impl Slot {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
             read => read.map(Some),
         }
-    }
-
-    /// The network of the kept members of a finished state.
-    fn of_kept(&self, network: &Network, kept: &[usize], finished: bool) -> Result<Network, Error> {
-        if !finished || !network.has_members(kept) {
-            let what = format!("keeps members {kept:?} of {}", network.n_members);
-            return Err(self.fault(CheckpointFault::Manifest(what)));
-        }
-        network.with_members(kept.len())
     }
 
     fn flat(&self, network: &Network, tensors: &SafeTensors<'_>, prefix: &str) -> Result<Vec<f32>, Error> {

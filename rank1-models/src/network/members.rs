@@ -19,6 +19,15 @@ impl Network {
             && kept.last().is_some_and(|&last| last < self.n_members)
     }
 
+    /// The network of these members, and itself of all; none where they are no members.
+    pub(crate) fn keeping(&self, kept: Option<&[usize]>) -> Result<Option<Self>, Error> {
+        match kept {
+            None => Ok(Some(self.clone())),
+            Some(kept) if self.has_members(kept) => self.with_members(kept.len()).map(Some),
+            Some(_) => Ok(None),
+        }
+    }
+
     /// The same network with fewer members: the `kept`, rising, with their parameters.
     ///
     /// What members share stays, priors and running statistics too.

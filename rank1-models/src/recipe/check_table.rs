@@ -49,6 +49,8 @@ pub(super) fn categories(d: &DataRecipe, m: &ModelRecipe, v: &mut Values<'_>) {
     let Some(rule) = category_embedding else { return };
     let key = "model.category_embedding";
     v.need(d.set == "csv", key, "data.set = \"csv\" beside this key", format!("`{}`", d.set));
+    let rule_of_codes = "data.numbers beside this key: without it codes are standardized and pick no vector";
+    v.need(d.numbers.is_some(), key, rule_of_codes, "none");
     v.need(rule.above > 0, "model.category_embedding.above", "at least 1", 0);
     if let Some(dim) = rule.dim {
         v.need((1..=WIDEST_VECTOR).contains(&dim), "model.category_embedding.dim", "1 to 10000", dim);

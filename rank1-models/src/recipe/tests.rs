@@ -104,7 +104,7 @@ fn known_keys_are_those_of_the_types() {
         written["data"].as_table_mut().unwrap().entry(name).or_insert_with(|| value.clone());
     }
     // Keys that do not go together with those above, or with each other.
-    let table = "data={ set = \"csv\", file = \"t.csv\", target = \"y\", unknown = \"own_level\" }";
+    let table = "data={ set = \"csv\", file = \"t.csv\", target = \"y\", unknown = \"own_level\", numbers = \"standard\" }";
     for (section, key, value) in [
         ("data", "rare_below", "3"),
         ("data", "booleans", "true"),
@@ -192,8 +192,12 @@ fn entropies_averages_and_rows_of_shifts_have_their_ranges() {
             "train.prune_members: expected a rank1 or batch_ensemble method of several members beside this key, got deterministic",
         ),
         (
-            &["seed=1", "model.category_embedding={ dim = 0 }"],
+            &["data.numbers=quantiles", "model.category_embedding={ dim = 0 }"],
             "model.category_embedding.dim: expected 1 to 10000, got 0",
+        ),
+        (
+            &["seed=1", "model.category_embedding={}"],
+            "model.category_embedding: expected data.numbers beside this key: without it codes are standardized and pick no vector, got none",
         ),
         (&["evaluate.shift_rows=0", "seed=1"], "evaluate.shift_rows: expected at least 1, got 0"),
     ] {
