@@ -20,6 +20,9 @@ use crate::source::{self, Source};
 const SCALE_STEPS: u64 = 200;
 const SCALE_SHARE: u64 = 10;
 
+/// Categories of more places than this become trained vectors.
+const EMBEDDED_ABOVE: i64 = 16;
+
 /// Most passes over the training rows.
 const PASSES: u64 = 100;
 
@@ -40,7 +43,13 @@ pub struct Measured {
 
 /// Adds model, method, training and prediction to a recipe that names its data.
 pub fn fill(recipe: &mut Table, likelihood: Option<&str>, measured: Option<&Measured>) {
-    let mut model = table(&[("kind", "tabm".into()), ("width", 256.into()), ("blocks", 3.into())]);
+    let vectors = table(&[("above", EMBEDDED_ABOVE.into())]);
+    let mut model = table(&[
+        ("kind", "tabm".into()),
+        ("width", 256.into()),
+        ("blocks", 3.into()),
+        ("category_embedding", Value::Table(vectors)),
+    ]);
     if let Some(likelihood) = likelihood {
         model.insert("likelihood".into(), likelihood.into());
     }

@@ -146,14 +146,7 @@ impl Model {
             );
         }
         let network = Network::new(document.shape.clone(), &recipe.get().method)?;
-        let networks = states
-            .iter()
-            .map(|s| TrainedNetwork {
-                network: network.clone(),
-                parameters: s.selected().into(),
-                seed: s.seed,
-            })
-            .collect();
+        let networks = states.iter().map(|state| state.trained(&network)).collect::<Result<_, _>>()?;
         let histories = states.into_iter().map(|s| s.history).collect();
         Ok(Self::new(document, recipe, networks, histories, compute))
     }
@@ -162,6 +155,13 @@ impl Model {
     #[must_use]
     pub fn n_members(&self) -> usize {
         self.networks.iter().map(|n| n.network.n_members).sum()
+    }
+
+    /// Of every network the numbers of the members that were kept after training, from 1; none where all were.
+    #[must_use]
+    pub fn kept_members(&self) -> Vec<Option<Vec<usize>>> {
+        let from_one = |kept: &Vec<usize>| kept.iter().map(|member| member + 1).collect();
+        self.networks.iter().map(|network| network.kept.as_ref().map(from_one)).collect()
     }
 
     /// Of two classes, the one that areas are about: that of `data.event`, or the rarer of the training rows, or the second.

@@ -97,6 +97,7 @@ pub fn finish(run: &Path, facts: &RunFacts<'_>) -> Result<()> {
         "peak_memory_bytes": peak_memory(),
         "parameters": facts.model.n_parameters(),
         "n_members": facts.model.n_members(),
+        "kept_members": facts.model.kept_members(),
         "n_networks": facts.model.networks.len(),
         "samples": facts.samples,
         "microseconds_per_prediction": facts.microseconds_per_prediction,

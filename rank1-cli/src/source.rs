@@ -112,6 +112,7 @@ impl Source {
     pub fn columns(&self) -> TableColumns {
         let feature = |group: InputGroup| match group.kind {
             InputKind::Number => vec![TableColumn::Number { edges: Vec::new() }; group.width],
+            InputKind::Cyclic => vec![TableColumn::Circles { width: group.width }],
             _ => vec![TableColumn::Code { width: group.width }],
         };
         match &self.schema {

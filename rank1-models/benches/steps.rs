@@ -249,7 +249,8 @@ kl_annealing = 0.5
         let mut stepper = Stepper::new(&network, &recipe, &Compute::default(), self.n);
         if let Some(samples) = self.samples {
             let parameters = state.parameters.as_slice().into();
-            let trained = [TrainedNetwork { network: network.clone(), parameters, seed: recipe.seed }];
+            let trained =
+                [TrainedNetwork { network: network.clone(), parameters, seed: recipe.seed, kept: None }];
             let mut engines = engines(&recipe, &trained, &Compute::default());
             return repeat(seconds, || {
                 black_box(predict(&trained, &mut engines, inputs.view(), samples, 4096)?);

@@ -51,6 +51,9 @@ struct Manifest {
     finished: bool,
     best_step: Option<u64>,
     best_nll: Option<f64>,
+    /// Members that are kept, where some were dropped; the tensors are theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kept_members: Option<Vec<usize>>,
     /// Steps in the mean of the parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     averaged_steps: Option<u64>,
@@ -96,7 +99,9 @@ impl Slot {
         fs::create_dir_all(&self.folder).map_err(Error::io("create folder", &self.folder))?;
         self.remove_strays(&self.manifest().ok().flatten())?;
         let mut tensors = Vec::new();
-        push(&mut tensors, network, "", state.selected());
+        let smaller = state.network_of_kept(network)?;
+        let kept = smaller.as_ref().unwrap_or(network);
+        push(&mut tensors, kept, "", state.selected());
         if !state.finished {
             push(&mut tensors, network, "current.", &state.parameters);
             if let Some(average) = &state.average {
@@ -122,7 +127,8 @@ impl Slot {
             best_step: state.best.as_ref().map(|b| b.step),
             best_nll: state.best.as_ref().map(|b| b.nll),
             averaged_steps: state.average.as_ref().filter(|_| !state.finished).map(|a| a.steps),
-            parameters: network.layout.len(),
+            kept_members: state.kept.clone(),
+            parameters: kept.layout.len(),
             files: BTreeMap::from([(file, hex(&Sha256::digest(&bytes)))]),
             history: state.history.clone(),
             pending: state.pending,
@@ -163,6 +169,10 @@ impl Slot {
         }
         let tensors =
             SafeTensors::deserialize(&bytes).map_err(|e| self.fault(format_fault(file, &e.to_string())))?;
+        let Some(smaller) = network.keeping(manifest.kept_members.as_deref())? else {
+            return Err(self.fault(CheckpointFault::Manifest("keeps members that there are not".into())));
+        };
+        let network = &smaller;
         let read = |prefix: &str| self.flat(network, &tensors, prefix);
         let selected = read("")?;
         let mut optimizer = Optimizer::new(recipe.train.optimizer.clone(), 0);
@@ -195,6 +205,7 @@ impl Slot {
             history: manifest.history,
             pending: manifest.pending,
             finished: manifest.finished,
+            kept: manifest.kept_members,
         }))
     }
 

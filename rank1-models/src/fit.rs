@@ -174,13 +174,8 @@ pub fn fit_until(
     } else {
         pool(options.threads)?.install(|| indices.into_par_iter().map(one).collect::<Result<_, _>>())?
     };
-    let trained = |state: &TrainState| TrainedNetwork {
-        network: network.clone(),
-        parameters: state.selected().into(),
-        seed: state.seed,
-    };
     Ok(Fitted {
-        networks: states.iter().map(trained).collect(),
+        networks: states.iter().map(|state| state.trained(&network)).collect::<Result<_, _>>()?,
         best_nlls: states.iter().filter_map(|s| s.best.as_ref()).map(|best| best.nll).collect(),
         histories: states.into_iter().map(|s| s.history).collect(),
         trials,
@@ -223,8 +218,8 @@ pub fn save(
     checkpoint: &Path,
 ) -> Result<(), Error> {
     let origin = Origin { recipe: recipe_hash.into(), shape: shape.hash(), data: String::new() };
-    for (index, TrainedNetwork { network, parameters, seed }) in networks.iter().enumerate() {
-        let state = TrainState::finished(parameters.to_vec(), *seed);
+    for (index, TrainedNetwork { network, parameters, seed, kept }) in networks.iter().enumerate() {
+        let state = TrainState::finished(parameters.to_vec(), *seed, kept.clone());
         Slot::new(checkpoint, index, origin.clone()).save(network, &state)?;
     }
     Ok(())

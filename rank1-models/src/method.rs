@@ -192,6 +192,17 @@ impl Method {
         }
     }
 
+    /// The method with another number of members; that of one member stays as it is.
+    #[must_use]
+    pub fn with_members(&self, members: usize) -> Self {
+        match self.clone() {
+            Self::BatchEnsemble(m) => Self::BatchEnsemble(BatchEnsemble { members, ..m }),
+            Self::Rank1(m) => Self::Rank1(Rank1 { members, ..m }),
+            Self::Ensemble(m) => Self::Ensemble(Ensemble { of: Box::new(m.of.with_members(members)), ..m }),
+            single => single,
+        }
+    }
+
     /// Number of independently trained networks.
     #[must_use]
     pub fn n_networks(&self) -> usize {

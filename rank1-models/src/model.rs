@@ -228,12 +228,7 @@ impl Model {
             return Err(Error::Unfinished { step: state.step() });
         }
         let network = Network::new(document.shape.clone(), &recipe.get().method)?;
-        let trained = |state: &crate::train::TrainState| TrainedNetwork {
-            network: network.clone(),
-            parameters: state.selected().into(),
-            seed: state.seed,
-        };
-        let networks = states.iter().map(trained).collect();
+        let networks = states.iter().map(|state| state.trained(&network)).collect::<Result<_, _>>()?;
         Ok(Self::new(document, recipe, networks, compute))
     }
 

@@ -31,6 +31,8 @@ pub struct TrainedNetwork {
     pub parameters: Arc<[f32]>,
     /// Seed of its draws.
     pub seed: u64,
+    /// Which of the trained members it has, rising, where some were dropped; none for all.
+    pub kept: Option<Vec<usize>>,
 }
 
 /// One engine for each network, with draws as the recipe says.
@@ -260,12 +262,8 @@ fn outputs_of_members(
 
 /// Unconstrained observation noise of every member, for the homoscedastic likelihood.
 fn member_noise(networks: &[TrainedNetwork]) -> Option<Vec<f32>> {
-    let mut noise = Vec::new();
-    for trained in networks {
-        let id = trained.network.noise?;
-        noise.extend_from_slice(trained.network.layout.slice(&trained.parameters, id));
-    }
-    Some(noise)
+    let of = |t: &TrainedNetwork| Some(t.network.layout.slice(&t.parameters, t.network.noise?).to_vec());
+    Some(networks.iter().map(of).collect::<Option<Vec<_>>>()?.concat())
 }
 
 /// All members on one chunk of rows.

@@ -15,8 +15,8 @@ use rank1_models::method::{
     BatchEnsemble, Estimator, Granularity, McDropout, MeanField, Method, Rank1, Stochastic,
 };
 use rank1_models::network::{
-    Activation, Body, DropoutPlacement, InputShape, Network, NetworkShape, NormSharing, NumberEmbedding,
-    TableColumn, TableColumns, TabmForm,
+    Activation, Body, CategoryEmbedding, DropoutPlacement, InputShape, Network, NetworkShape, NormSharing,
+    NumberEmbedding, TableColumn, TableColumns, TabmForm,
 };
 use rank1_models::params::ParamGroup;
 use rank1_priors::{PosteriorFamily, PriorSpec};
@@ -112,8 +112,18 @@ fn table(form: TabmForm, embedding: NumberEmbedding, dropout: f64) -> (InputShap
     let rows = Array2::from_shape_fn((23, 7), |(i, j)| ((i * 7 + j) as f32 * 0.37).sin() * 1.1);
     let columns = TableColumns::new(features).learn(rows.view(), 3).unwrap();
     let (width, blocks, embedding_width, bins, frequencies) = (11, 2, 3, 3, 5);
-    let body =
-        Body::Tabm { form, width, blocks, dropout, embedding, embedding_width, bins, frequencies, columns };
+    let body = Body::Tabm {
+        form,
+        width,
+        blocks,
+        dropout,
+        embedding,
+        embedding_width,
+        bins,
+        frequencies,
+        category_embedding: None,
+        columns,
+    };
     (InputShape::Columns { width: 7 }, body)
 }
 
@@ -136,6 +146,53 @@ fn tabular_networks_have_the_gradients_of_central_differences() {
                 let error = worst(input, body.clone(), method, 2);
                 assert!(error < 1e-5, "{error} for {body:?} {method:?}");
             }
+        }
+    }
+}
+
+/// Two numbers between three codes, of which the two wider ones become vectors: of perceptrons and TabM.
+fn categories() -> (InputShape, Vec<Body>) {
+    let (number, code) = (|| TableColumn::Number { edges: Vec::new() }, |width| TableColumn::Code { width });
+    let columns = TableColumns::new(vec![code(4), number(), code(2), number(), code(3)]);
+    let rows = Array2::from_shape_fn((23, 11), |(i, j)| ((i * 11 + j) as f32 * 0.37).sin() * 1.1);
+    let columns = columns.learn(rows.view(), 3).unwrap();
+    let category_embedding = Some(CategoryEmbedding { dim: Some(3), above: 2 });
+    let perceptron = |hidden| Body::Mlp {
+        hidden,
+        activation: Activation::Tanh,
+        category_embedding,
+        columns: columns.clone(),
+    };
+    let tabm = |form, embedding| {
+        let (width, blocks, dropout, embedding_width, bins, frequencies) = (11, 2, 0.2, 3, 3, 5);
+        let columns = columns.clone();
+        Body::Tabm {
+            form,
+            width,
+            blocks,
+            dropout,
+            embedding,
+            embedding_width,
+            bins,
+            frequencies,
+            category_embedding,
+            columns,
+        }
+    };
+    let mut bodies = vec![perceptron(vec![7]), perceptron(Vec::new())];
+    for form in FORMS {
+        bodies.extend([NumberEmbedding::None, NumberEmbedding::PiecewiseLinear].map(|e| tabm(form, e)));
+    }
+    (InputShape::Columns { width: 11 }, bodies)
+}
+
+#[test]
+fn embedded_categories_have_the_gradients_of_central_differences() {
+    let (input, bodies) = categories();
+    for body in bodies {
+        for method in methods() {
+            let error = worst(input, body.clone(), &method, 2);
+            assert!(error < 1e-5, "{error} for {body:?} {method:?}");
         }
     }
 }

@@ -92,8 +92,12 @@ train = {{ epochs = 100, samples = {samples}, batch_size = {batch}, optimizer = 
         let mut step =
             || stepper.step(&mut state, Batch { inputs: inputs.view(), targets: &targets }).unwrap().nll;
         let nll: Vec<f64> = (0..STEPS).map(|_| step()).collect();
-        let trained =
-            TrainedNetwork { network: network.clone(), parameters: state.selected().into(), seed: 5 };
+        let trained = TrainedNetwork {
+            network: network.clone(),
+            parameters: state.selected().into(),
+            seed: 5,
+            kept: None,
+        };
         let mut engines = [compute.engine(recipe.train.engine, &network)];
         match predict(&[trained], &mut engines, inputs.view(), 2, 1024).unwrap() {
             Predictive::Classes(classes) => (nll, classes.probs()),

@@ -160,7 +160,7 @@ fn a_folder_of_other_rows_or_another_shape_is_refused() {
     assert!(matches!(got, Error::Checkpoint { reason: CheckpointFault::Data, .. }), "{got}");
     let got = fit_in(folder.path(), &recipe, &shape, |data| data.validation = vec![3]).unwrap_err();
     assert!(matches!(got, Error::Checkpoint { reason: CheckpointFault::Data, .. }), "{got}");
-    let tanh = Body::Mlp { hidden: vec![5], activation: Activation::Tanh };
+    let tanh = Body::mlp(vec![5], Activation::Tanh);
     let other = NetworkShape { body: tanh, ..shape.clone() };
     let got = load(recipe.get(), &recipe.hash(), &other, folder.path()).unwrap_err();
     assert!(matches!(got, Error::Checkpoint { reason: CheckpointFault::Shape, .. }), "{got}");

@@ -131,6 +131,18 @@ impl TrainingRows {
     }
 }
 
+/// Which members validation rows have chosen, of networks that dropped some.
+fn tell_kept(model: &Model) {
+    let trained = model.recipe.get().method.n_members();
+    for kept in model.kept_members().into_iter().flatten() {
+        let numbers: Vec<String> = kept.iter().map(ToString::to_string).collect();
+        let (n, numbers) = (kept.len(), numbers.join(", "));
+        tables::note(&format!(
+            "kept {n} of {trained} members by validation rows (train.prune_members): {numbers}"
+        ));
+    }
+}
+
 impl Job<'_> {
     fn threads(&self) -> usize {
         // A device computes one network at a time, each with all of it.
@@ -191,6 +203,9 @@ impl Job<'_> {
         };
         let validation = Validation::of(&rows.data, &fitted)?;
         let mut model = Model::new(document, fitted.chosen, fitted.networks, fitted.histories, compute);
+        if !self.args.quiet {
+            tell_kept(&model);
+        }
         let samples = model.n_samples(None);
         let request = Request {
             set: &source.name,

@@ -134,3 +134,51 @@ fn tables_that_give_no_model_are_refused_with_one_line() {
     assert_says(&bench.refused(&["fit", "table.csv", "--target", "price"]), &["`price`"]);
     assert_says(&bench.refused(&["fit", "absent.csv", "--target", "y"]), &["absent.csv"]);
 }
+
+#[test]
+fn wide_categories_become_vectors_and_few_members_stay() {
+    let bench = Bench::new();
+    let mut text = String::from("city,size,y\n");
+    for row in 0..300 {
+        // Forty cities of seven rows, and twenty of one: these share a place.
+        let city = if row < 280 { row % 40 } else { row };
+        text.push_str(&format!("c{city},{},{}\n", (row * 7 % 31) as f32 / 31.0, (row % 40) / 4));
+    }
+    bench.write("table.csv", text);
+    let keys = [
+        "model.category_embedding={ dim = 3, above = 16 }",
+        "data.rare_below=2",
+        "method.members=4",
+        "train.prune_members=2",
+    ];
+    let mut more: Vec<&str> = keys.iter().flat_map(|key| ["--set", *key]).collect();
+    more.extend(["--out", "run"]);
+    assert_eq!(fit(&bench, &more)["members"], 2);
+    let run = json(&bench.read("run/run.json"));
+    assert_eq!(run["n_members"], 2);
+    let kept: Vec<u64> = serde_json::from_value(run["kept_members"][0].clone()).unwrap();
+    assert!(kept.len() == 2 && kept[0] < kept[1] && kept[1] <= 4, "{kept:?}");
+    let model = bench.read("run/checkpoint/model.json");
+    assert!(model.contains("\"category_embedding\""));
+    bench.write("new.csv", "city,size\nc1,0.5\nnowhere,0.5\nelsewhere,0.5\n,0.5\n");
+    bench.succeed(&["predict", "run", "--input", "new.csv", "--output", "out.csv", "--members"]);
+    let lines: Vec<String> = bench.read("out.csv").lines().map(str::to_owned).collect();
+    assert!(lines[0].ends_with("m1_mean,m1_std,m2_mean,m2_std"), "{}", lines[0]);
+    let values = |line: &str| line.split_once(',').unwrap().1.to_owned();
+    assert_eq!(values(&lines[2]), values(&lines[3]), "unseen levels share a vector");
+    assert_ne!(values(&lines[1]), values(&lines[2]));
+    let evaluation = json(&bench.succeed(&["evaluate", "run", "--json"]).stdout);
+    assert_eq!((&evaluation["members"], &evaluation["n"]), (&2.into(), &60.into()));
+    bench.succeed(&["report", "run", "--output", "again.html"]);
+    let line = bench.refused(&[
+        "fit",
+        "table.csv",
+        "--target",
+        "y",
+        "--set",
+        "train.early_stopping.patience=3",
+        "--set",
+        "train.prune_members=8",
+    ]);
+    assert_says(&line, &["train.prune_members", "fewer than method.members", "got 8"]);
+}

@@ -1,4 +1,5 @@
-//! Numbers of a table as vectors: linear, periodic and piecewise-linear embeddings, with their gradients.
+//! Numbers and categories of a table as vectors: linear, periodic and piecewise-linear embeddings, rows picked by codes, with
+//! their gradients.
 //!
 //! A number of a table tells more through a vector of its own than through one product: its effect need not be linear.
 //! One embedding serves all members of a network.
@@ -10,11 +11,13 @@
 //! Gorishniy et al. 2022, "On Embeddings for Numerical Features in Tabular Deep Learning".
 
 mod bins;
+mod category;
 mod linear;
 mod periodic;
 mod piecewise;
 
 pub use bins::{Edges, quantile_edges};
+pub use category::Category;
 pub use linear::Linear;
 pub use periodic::Periodic;
 pub use piecewise::{PiecewiseLinear, encode};

@@ -3,8 +3,10 @@
 //! The plan is shared by every engine, the initializer, the penalty and the checkpoint; it computes nothing.
 //! Architectures are in the module `zoo`.
 
+mod category;
 mod factor;
 mod graph;
+mod members;
 mod shape;
 mod table;
 
@@ -17,8 +19,9 @@ use crate::params::{ParamGroup, ParamId, ParamLayout};
 use crate::zoo;
 
 pub use crate::operation::{
-    EmbeddingPlan, LayerPlan, LstmPlan, NormPlan, Op, Product, WeightPlan, WeightStart,
+    CategoryPlan, EmbeddingPlan, LayerPlan, LstmPlan, NormPlan, Op, Product, WeightPlan, WeightStart,
 };
+pub use category::CategoryEmbedding;
 pub use factor::{FactorPlan, FactorPrior, FactorStart, TrainedFactor};
 pub use graph::{Node, Origin, Volume};
 pub use shape::{Activation, Body, DropoutPlacement, InputShape, NetworkShape, NormSharing};
@@ -29,6 +32,8 @@ pub use table::{NumberEmbedding, TableColumn, TableColumns, TabmForm};
 pub struct Network {
     /// Input, architecture, outputs and likelihood.
     pub shape: NetworkShape,
+    /// The method that it was planned for.
+    pub method: Method,
     /// Members K.
     pub n_members: usize,
     /// How the KL is reduced over members.
@@ -39,7 +44,7 @@ pub struct Network {
     pub layers: Vec<LayerPlan>,
     /// Batch normalizations.
     pub norms: Vec<NormPlan>,
-    /// Embeddings of numbers.
+    /// Embeddings of the numbers and categories of a table.
     pub embeddings: Vec<EmbeddingPlan>,
     /// What is computed, in order; the last value is the output.
     pub nodes: Vec<Node>,
@@ -64,6 +69,7 @@ impl Network {
         plan.push_statistics();
         Ok(Self {
             shape,
+            method: method.clone(),
             n_members: method.n_members(),
             member_kl,
             layout: plan.layout,

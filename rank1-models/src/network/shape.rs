@@ -7,6 +7,7 @@ use rank1_core::likelihood::Likelihood;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::category::CategoryEmbedding;
 use super::table::{NumberEmbedding, TableColumns, TabmForm};
 use crate::error::Error;
 use crate::recipe::{ModelRecipe, hex};
@@ -118,6 +119,12 @@ pub enum Body {
         /// Nonlinearity after each hidden layer.
         #[serde(default = "relu")]
         activation: Activation,
+        /// Which categories of a table become trained vectors; none if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        category_embedding: Option<CategoryEmbedding>,
+        /// What the columns are, where categories are embedded; learned from data, not set in recipes.
+        #[serde(default, skip_serializing_if = "TableColumns::is_empty")]
+        columns: TableColumns,
     },
     /// LeNet-5: two 5x5 convolutions with pooling, three dense layers.
     #[serde(rename = "lenet5")]
@@ -195,6 +202,9 @@ pub enum Body {
         /// Frequencies of a number, for periodic embeddings.
         #[serde(default = "forty_eight")]
         frequencies: usize,
+        /// Which categories become trained vectors; none if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        category_embedding: Option<CategoryEmbedding>,
         /// What the columns are; learned from data, not set in recipes. If empty, all are numbers.
         #[serde(default, skip_serializing_if = "TableColumns::is_empty")]
         columns: TableColumns,
@@ -224,6 +234,12 @@ fn tabm_dropout() -> f64 {
 }
 
 impl Body {
+    /// A perceptron that takes its inputs as they are.
+    #[must_use]
+    pub fn mlp(hidden: Vec<usize>, activation: Activation) -> Self {
+        Self::Mlp { hidden, activation, category_embedding: None, columns: TableColumns::default() }
+    }
+
     /// The value of `kind` in a recipe.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -241,7 +257,7 @@ impl Body {
     /// Without what is learned from data.
     pub(crate) fn as_in_recipes(&self) -> Self {
         let mut body = self.clone();
-        if let Self::Tabm { columns, .. } = &mut body {
+        if let Self::Tabm { columns, .. } | Self::Mlp { columns, .. } = &mut body {
             *columns = TableColumns::default();
         }
         body
@@ -283,7 +299,7 @@ impl NetworkShape {
         likelihood: Likelihood,
     ) -> Self {
         let input = InputShape::Columns { width: inputs };
-        Self { input, body: Body::Mlp { hidden, activation }, outputs, likelihood }
+        Self { input, body: Body::mlp(hidden, activation), outputs, likelihood }
     }
 
     /// The shape that a recipe's model has for rows of this input and, for class targets, so many classes.
@@ -324,11 +340,15 @@ impl NetworkShape {
     /// # Errors
     /// As [`TableColumns::learn`].
     pub fn with_columns(mut self, features: TableColumns, x: ArrayView2<'_, f32>) -> Result<Self, Error> {
-        if let Body::Tabm { columns, bins, embedding, .. } = &mut self.body {
-            *columns = match embedding {
-                NumberEmbedding::PiecewiseLinear => features.learn(x, *bins)?,
-                _ => features,
-            };
+        match &mut self.body {
+            Body::Tabm { columns, bins, embedding, .. } => {
+                *columns = match embedding {
+                    NumberEmbedding::PiecewiseLinear => features.learn(x, *bins)?,
+                    _ => features,
+                };
+            }
+            Body::Mlp { columns, category_embedding: Some(_), .. } => *columns = features,
+            _ => {}
         }
         Ok(self)
     }

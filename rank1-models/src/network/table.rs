@@ -1,9 +1,12 @@
 //! What the columns of a table are to a network: numbers, with bins learned from training rows, and codes.
 
+use std::ops::Range;
+
 use ndarray::ArrayView2;
 use rank1_core::embedding::{Edges, quantile_edges};
 use serde::{Deserialize, Serialize};
 
+use super::category::CategoryEmbedding;
 use crate::error::Error;
 
 /// How the members of a TabM share weights.
@@ -51,6 +54,11 @@ pub enum TableColumn {
         /// Their number.
         width: usize,
     },
+    /// Places on circles, such as the hour of a day: never embedded.
+    Circles {
+        /// Number of columns, two for each circle.
+        width: usize,
+    },
 }
 
 /// The features of a table in the order of its columns.
@@ -94,9 +102,23 @@ impl TableColumns {
         self.places(|feature| matches!(feature, TableColumn::Number { .. }))
     }
 
-    /// Places of all columns of codes.
-    pub(crate) fn code_places(&self) -> Vec<usize> {
-        self.places(|feature| matches!(feature, TableColumn::Code { .. }))
+    /// Places of all columns that are neither numbers nor embedded categories.
+    pub(crate) fn code_places(&self, rule: Option<CategoryEmbedding>) -> Vec<usize> {
+        self.places(|feature| {
+            !matches!(feature, TableColumn::Number { .. }) && feature.embedded_width(rule).is_none()
+        })
+    }
+
+    /// Places of the categories that become vectors, and the width of these.
+    pub(crate) fn categories(&self, rule: Option<CategoryEmbedding>) -> Vec<(Range<usize>, usize)> {
+        let mut first = 0;
+        let mut found = Vec::new();
+        for feature in &self.0 {
+            let places = first..first + feature.width();
+            first = places.end;
+            found.extend(feature.embedded_width(rule).map(|width| (places, width)));
+        }
+        found
     }
 
     fn places(&self, wanted: impl Fn(&TableColumn) -> bool) -> Vec<usize> {
@@ -115,7 +137,7 @@ impl TableColumns {
     pub(crate) fn edges(&self) -> Result<Edges, Error> {
         let of = |feature: &TableColumn| match feature {
             TableColumn::Number { edges } => Some(edges.clone()),
-            TableColumn::Code { .. } => None,
+            TableColumn::Code { .. } | TableColumn::Circles { .. } => None,
         };
         Ok(Edges::new(&self.0.iter().filter_map(of).collect::<Vec<_>>())?)
     }
@@ -171,7 +193,16 @@ impl TableColumn {
     pub fn width(&self) -> usize {
         match self {
             Self::Number { .. } => 1,
-            Self::Code { width } => *width,
+            Self::Code { width } | Self::Circles { width } => *width,
+        }
+    }
+
+    /// Values of the vector that the category becomes; none for what is none, or stays a code.
+    #[must_use]
+    pub fn embedded_width(&self, rule: Option<CategoryEmbedding>) -> Option<usize> {
+        match self {
+            Self::Code { width } => rule?.width(*width),
+            Self::Number { .. } | Self::Circles { .. } => None,
         }
     }
 }
@@ -188,7 +219,7 @@ mod tests {
         let number = || TableColumn::Number { edges: Vec::new() };
         let columns = TableColumns::new(vec![number(), TableColumn::Code { width: 3 }, number(), number()]);
         assert_eq!(
-            (columns.width(), columns.number_places(), columns.code_places()),
+            (columns.width(), columns.number_places(), columns.code_places(None)),
             (6, vec![0, 4, 5], vec![1, 2, 3])
         );
         let x = Array2::from_shape_fn((41, 6), |(i, j)| if j == 5 { 2.0 } else { (i * (j + 1)) as f32 });
@@ -199,6 +230,23 @@ mod tests {
         let text = serde_json::to_string(&learned).unwrap();
         assert_eq!(serde_json::from_str::<TableColumns>(&text).unwrap(), learned);
         assert!(TableColumns::numbers(5).learn(x.view(), 4).is_err());
+    }
+
+    #[test]
+    fn only_wide_codes_become_vectors() {
+        let code = |width| TableColumn::Code { width };
+        let features = vec![
+            code(3),
+            TableColumn::Number { edges: Vec::new() },
+            TableColumn::Circles { width: 6 },
+            code(5),
+        ];
+        let columns = TableColumns::new(features);
+        let rule = Some(CategoryEmbedding { dim: Some(2), above: 3 });
+        assert_eq!(columns.categories(rule), [(10..15, 2)]);
+        assert_eq!(columns.code_places(rule), [0, 1, 2, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(columns.categories(None), []);
+        assert_eq!(columns.code_places(None).len(), 14);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! `engine/autodiff`, follows if the operation shall run on a device.
 
 pub(crate) mod activation;
+pub(crate) mod category;
 mod columns;
 pub(crate) mod dropout;
 pub(crate) mod embedding;
@@ -25,7 +26,9 @@ use crate::error::Error;
 use crate::init::Initializer;
 use crate::network::{Activation, Network, Node, Origin};
 
+pub use category::CategoryPlan;
 pub use embedding::EmbeddingPlan;
+pub(crate) use embedding::Numbers;
 pub(crate) use layer::{Adapters, BiasOptions, ConvOptions, LayerOptions};
 pub use layer::{LayerPlan, Product, WeightPlan, WeightStart};
 pub use lstm::LstmPlan;
@@ -49,7 +52,7 @@ pub enum Op {
         /// Whether it acts in predictions too, else in training only.
         predicts: bool,
     },
-    /// The embedding of this index, of the numbers in the network's input; a row for each example.
+    /// The embedding of this index, of numbers and categories in the network's input; a row for each example.
     Embedding(usize),
     /// Adds another value of the same size.
     Add(Origin),

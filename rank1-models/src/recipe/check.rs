@@ -5,12 +5,12 @@ use toml::Value;
 use rank1_core::objective::NllForm;
 use rank1_priors::{LocationDomain, LocationInit, PosteriorFamily, PriorSpec};
 
-use super::check_sizes;
 use super::sections::Sections;
 use super::{
     Annealing, DataRecipe, Every, ModelRecipe, Override, Problem, Recipe, TrainRecipe, check_images,
     check_table,
 };
+use super::{check_after, check_sizes};
 use crate::method::{Estimator, Method, Rank1};
 use crate::network::Body;
 use crate::optimizer::OptimizerSpec;
@@ -42,6 +42,9 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
     if let Some(m) = &r.model {
         check_sizes::model(m, &mut v);
     }
+    if let (Some(d), Some(m)) = (&r.data, &r.model) {
+        check_table::categories(d, m, &mut v);
+    }
     if let (Some(model), Some(method)) = (&r.model, &r.method) {
         fits(model, method.network(), &mut v);
     }
@@ -66,7 +69,8 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
             t.entropy_weight,
         );
     }
-    scales_after(r, &mut v);
+    check_after::scales(r, &mut v);
+    check_after::pruning(r, &mut v);
     if let (Some(d), Some(t)) = (&r.data, &r.train)
         && t.early_stopping.is_some()
     {
@@ -77,25 +81,6 @@ pub(super) fn values(r: &Sections, problems: &mut Vec<Problem>) {
             d.validation,
         );
     }
-}
-
-/// Scales that are trained last need some, and rows that judge them.
-fn scales_after(r: &Sections, v: &mut Values<'_>) {
-    let (Some(m), Some(t)) = (&r.method, &r.train) else { return };
-    let Some(after) = &t.scales_after else { return };
-    let key = "train.scales_after";
-    let has_scales = matches!(m.network(), Method::Rank1(m) if m.posterior.n_scales(1) == 1);
-    v.need(has_scales, key, "a rank1 method whose posterior has trained scales beside this key", m.label());
-    let searches = r.search.as_ref().is_some_and(|search| !search.is_empty());
-    let rule = "no [search] beside this key: its winner is trained on the validation rows too";
-    v.need(!searches, key, rule, "one");
-    v.need(t.early_stopping.is_some(), key, "train.early_stopping beside this key", "none");
-    v.need(after.steps > 0, "train.scales_after.steps", "at least 1", after.steps);
-    let rate = after.learning_rate;
-    v.need(rate > 0.0 && rate.is_finite(), "train.scales_after.learning_rate", "a number above 0", rate);
-    let all = after.multiples.iter().all(|m| *m > 0.0 && m.is_finite());
-    let got = format!("{:?}", after.multiples);
-    v.need(all, "train.scales_after.multiples", "numbers above 0", got);
 }
 
 /// What an architecture cannot have.

@@ -2,8 +2,9 @@
 //!
 //! Not for keys of other sets; see [`super::check`].
 
-use super::DataRecipe;
 use super::check::Values;
+use super::{DataRecipe, ModelRecipe};
+use crate::network::Body;
 
 /// Refuses impossible values of the keys that say how a table is read.
 pub(super) fn values(d: &DataRecipe, v: &mut Values<'_>) {
@@ -34,6 +35,25 @@ pub(super) fn values(d: &DataRecipe, v: &mut Values<'_>) {
     }
     if let Some(most) = d.max_levels {
         v.need(most >= 2, "data.max_levels", "at least 2", most);
+    }
+}
+
+/// Most values of the vector of a category.
+const WIDEST_VECTOR: usize = 10_000;
+
+/// Embeddings of categories need a table that has some.
+pub(super) fn categories(d: &DataRecipe, m: &ModelRecipe, v: &mut Values<'_>) {
+    let (Body::Mlp { category_embedding, .. } | Body::Tabm { category_embedding, .. }) = &m.body else {
+        return;
+    };
+    let Some(rule) = category_embedding else { return };
+    let key = "model.category_embedding";
+    v.need(d.set == "csv", key, "data.set = \"csv\" beside this key", format!("`{}`", d.set));
+    let rule_of_codes = "data.numbers beside this key: without it codes are standardized and pick no vector";
+    v.need(d.numbers.is_some(), key, rule_of_codes, "none");
+    v.need(rule.above > 0, "model.category_embedding.above", "at least 1", 0);
+    if let Some(dim) = rule.dim {
+        v.need((1..=WIDEST_VECTOR).contains(&dim), "model.category_embedding.dim", "1 to 10000", dim);
     }
 }
 

@@ -70,6 +70,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
             "entropy_weight",
             "average_from",
             "scales_after",
+            "prune_members",
             "l2",
             "l2_norms",
             "clip_norm",
@@ -79,6 +80,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("train.multipliers", &["factors", "scales", "noise"]),
+    ("model.category_embedding", &["dim", "above"]),
     ("train.scales_after", &["steps", "learning_rate", "multiples"]),
     ("train.early_stopping", &["patience", "every"]),
     ("train.early_stopping.every", &["steps"]),
@@ -91,7 +93,7 @@ pub const KNOWN_KEYS: &[(&str, &[&str])] = &[
 /// Tables whose keys depend on their `kind`.
 const BY_KIND: &[(&str, &str, &[&str])] = &[
     ("method", "deterministic", &[]),
-    ("model", "mlp", &["hidden", "activation", "likelihood"]),
+    ("model", "mlp", &["hidden", "activation", "category_embedding", "likelihood"]),
     ("model", "lenet5", &["activation", "likelihood"]),
     ("model", "resnet", &["depth", "width", "norm", "likelihood"]),
     ("model", "wide_resnet", &["depth", "widen", "norm", "likelihood"]),
@@ -109,6 +111,7 @@ const BY_KIND: &[(&str, &str, &[&str])] = &[
             "embedding_width",
             "bins",
             "frequencies",
+            "category_embedding",
             "likelihood",
         ],
     ),

@@ -3,8 +3,10 @@
 //! [`parse`] reads text and overrides, reports every problem at once, and returns a [`CheckedRecipe`]; only
 //! that can be trained.
 
+mod after;
 mod builder;
 mod check;
+mod check_after;
 mod check_images;
 mod check_sizes;
 mod check_table;
@@ -31,6 +33,7 @@ use crate::optimizer::{LearningRateMultipliers, OptimizerSpec};
 use crate::ranks::BatchStatistics;
 use crate::schedule::Schedule;
 
+pub use after::{PruneMembers, ScalesAfter};
 pub use builder::RecipeBuilder;
 pub use data::{AugmentRecipe, BadImages, DataRecipe, DateReading, NumberScale, PictureFormat, UnknownLevel};
 pub use keys::KNOWN_KEYS;
@@ -130,6 +133,9 @@ pub struct TrainRecipe {
     /// Trains factors as points first, and the scales of their posterior afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scales_after: Option<ScalesAfter>,
+    /// Drops members once all else is trained, chosen on validation rows; all are kept if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prune_members: Option<PruneMembers>,
     /// L2 penalty: this times the sum of squares of weights and biases, not divided by N.
     #[serde(default)]
     pub l2: f64,
@@ -196,6 +202,7 @@ impl TrainRecipe {
             entropy_weight: 0.0,
             average_from: None,
             scales_after: None,
+            prune_members: None,
             l2: 0.0,
             l2_norms: true,
             clip_norm: None,
@@ -204,31 +211,6 @@ impl TrainRecipe {
             engine: EngineKind::default(),
         }
     }
-}
-
-/// How the scales of a posterior are trained once everything else is.
-///
-/// Until then factors are points at their locations and have no divergence. Then the scales alone minimize the objective, from
-/// their start, with the KL divergence as [`TrainRecipe::posterior_temperature`] weighs it; of their multiples, and none, the one
-/// with the lowest validation NLL is kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ScalesAfter {
-    /// Steps in which only scales move.
-    pub steps: u64,
-    /// Learning rate of Adam in these steps.
-    #[serde(default = "default_scales_rate")]
-    pub learning_rate: f64,
-    /// Multiples of the trained scales that validation rows choose from, beside none.
-    #[serde(default = "default_multiples")]
-    pub multiples: Vec<f64>,
-}
-
-fn default_scales_rate() -> f64 {
-    0.05
-}
-
-fn default_multiples() -> Vec<f64> {
-    vec![0.5, 1.0, 2.0]
 }
 
 /// When to stop: the parameters of the best validation are kept.

@@ -105,7 +105,7 @@ fn known_keys_are_those_of_the_types() {
         written["data"].as_table_mut().unwrap().entry(name).or_insert_with(|| value.clone());
     }
     // Keys that do not go together with those above, or with each other.
-    let table = "data={ set = \"csv\", file = \"t.csv\", target = \"y\", unknown = \"own_level\" }";
+    let table = "data={ set = \"csv\", file = \"t.csv\", target = \"y\", unknown = \"own_level\", numbers = \"standard\" }";
     for (section, key, value) in [
         ("data", "rare_below", "3"),
         ("data", "booleans", "true"),
@@ -122,6 +122,8 @@ fn known_keys_are_those_of_the_types() {
         ("data", "validation_file", "v.csv"),
         ("data", "test_file", "t.csv"),
         ("train", "scales_after", "{ steps = 7, learning_rate = 0.1, multiples = [0.1, 0.3] }"),
+        ("train", "prune_members", "2"),
+        ("model", "category_embedding", "{ dim = 3, above = 9 }"),
     ] {
         let set =
             [table, "search={}", &format!("{section}.{key}={value}")].map(|o| o.parse::<Override>().unwrap());
@@ -168,6 +170,35 @@ fn entropies_averages_and_rows_of_shifts_have_their_ranges() {
                 "search={}",
             ],
             "train.scales_after: expected a rank1 method whose posterior has trained scales beside this key, got rank-1 point_mass",
+        ),
+        (
+            &["train.prune_members=3", "seed=1"],
+            "train.prune_members: expected no [search] beside this key: its winner is trained on the validation rows too, got one",
+        ),
+        (
+            &["search={}", "train.prune_members=4"],
+            "train.prune_members: expected `\"auto\"`, or at least 1 and fewer than method.members, got 4",
+        ),
+        (
+            &["search={}", "train={ steps = 9, prune_members = \"auto\" }"],
+            "train.prune_members: expected train.early_stopping beside this key: members are chosen on validation rows, got none",
+        ),
+        (
+            &[
+                "search={}",
+                "train.prune_members=\"auto\"",
+                "method={ kind = \"deterministic\" }",
+                "train.entropy_weight=0.0",
+            ],
+            "train.prune_members: expected a rank1 or batch_ensemble method of several members beside this key, got deterministic",
+        ),
+        (
+            &["data.numbers=quantiles", "model.category_embedding={ dim = 0 }"],
+            "model.category_embedding.dim: expected 1 to 10000, got 0",
+        ),
+        (
+            &["seed=1", "model.category_embedding={}"],
+            "model.category_embedding: expected data.numbers beside this key: without it codes are standardized and pick no vector, got none",
         ),
         (&["evaluate.shift_rows=0", "seed=1"], "evaluate.shift_rows: expected at least 1, got 0"),
     ] {

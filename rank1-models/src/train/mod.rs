@@ -6,6 +6,7 @@ mod average;
 mod batches;
 mod feed;
 mod history;
+mod prune;
 mod scales;
 mod spike;
 mod state;
@@ -302,6 +303,9 @@ impl<'a> Run<'a> {
         if state.finished && self.recipe.train.scales_after.is_some() {
             self.add_scales(state, observer)?;
         }
+        if state.finished {
+            self.prune(state, observer)?;
+        }
         Ok(())
     }
 
@@ -330,7 +334,7 @@ impl<'a> Run<'a> {
     fn validation_nll(&mut self, parameters: &[f32], seed: u64, rows: Rows<'_>) -> Result<f64, Error> {
         let samples = if self.points.is_some() { 1 } else { self.judged_samples() };
         let network = self.points.as_ref().unwrap_or(self.network).clone();
-        let trained = TrainedNetwork { network, parameters: parameters.into(), seed };
+        let trained = TrainedNetwork { network, parameters: parameters.into(), seed, kept: None };
         judge(self.recipe, &trained, self.stepper.engine(), rows, samples, self.compute.ranks())
     }
 

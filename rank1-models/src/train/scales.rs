@@ -50,8 +50,12 @@ impl Run<'_> {
         let (Some(rows), Some(mut best)) = (self.sets.validation, state.best.take()) else { return Ok(()) };
         let scaled = self.train_scales(&after, state, &best.parameters, observer)?;
         let (network, recipe) = (self.network, self.recipe);
-        let mut trained =
-            TrainedNetwork { network: network.clone(), parameters: scaled[..].into(), seed: state.seed };
+        let mut trained = TrainedNetwork {
+            network: network.clone(),
+            parameters: scaled[..].into(),
+            seed: state.seed,
+            kept: None,
+        };
         let mut engine = engines(recipe, std::slice::from_ref(&trained), &self.compute).remove(0);
         let mut found = (times(network, &scaled, NONE)?, best.nll);
         for &multiple in &after.multiples {
@@ -99,6 +103,7 @@ impl Run<'_> {
             history: Vec::new(),
             pending: trained.pending,
             finished: false,
+            kept: None,
         };
         let fixed = |spec: &&crate::params::ParamSpec| spec.group != ParamGroup::FactorScale;
         let fixed: Vec<_> =

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::init::initialize;
 use crate::network::Network;
 use crate::optimizer::{Optimizer, OptimizerSpec};
+use crate::predict::TrainedNetwork;
 use crate::recipe::Recipe;
 
 /// Everything that a network's training carries from step to step.
@@ -28,6 +29,8 @@ pub struct TrainState {
     pub pending: Pending,
     /// Whether training has ended.
     pub finished: bool,
+    /// Members that were kept after training, rising; none for all. The selected parameters are theirs.
+    pub kept: Option<Vec<usize>>,
 }
 
 /// The sum of the training NLL since the last record.
@@ -67,11 +70,12 @@ impl TrainState {
             history: Vec::new(),
             pending: Pending::default(),
             finished: false,
+            kept: None,
         })
     }
 
     /// A state of which only the selected parameters are known.
-    pub(crate) fn finished(parameters: Vec<f32>, seed: u64) -> Self {
+    pub(crate) fn finished(parameters: Vec<f32>, seed: u64, kept: Option<Vec<usize>>) -> Self {
         Self {
             seed,
             parameters,
@@ -81,7 +85,27 @@ impl TrainState {
             history: Vec::new(),
             pending: Pending::default(),
             finished: true,
+            kept,
         }
+    }
+
+    /// The network with the selected parameters: that of the kept members, where some were dropped.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn trained(&self, network: &Network) -> Result<TrainedNetwork, Error> {
+        Ok(TrainedNetwork {
+            network: self.network_of_kept(network)?.unwrap_or_else(|| network.clone()),
+            parameters: self.selected().into(),
+            seed: self.seed,
+            kept: self.kept.clone(),
+        })
+    }
+
+    /// The network that the selected parameters are of, if it is smaller than this one.
+    pub(crate) fn network_of_kept(&self, network: &Network) -> Result<Option<Network>, Error> {
+        let smaller = self.kept.as_ref().filter(|kept| kept.len() != network.n_members);
+        smaller.map(|kept| network.with_members(kept.len())).transpose()
     }
 
     /// Steps done.

@@ -13,7 +13,7 @@ mod wide_resnet;
 use crate::error::Error;
 use crate::method::Method;
 use crate::network::{Body, InputShape, NetworkShape};
-use crate::operation::Plan;
+use crate::operation::{Numbers, Plan};
 
 /// Plans the layers and operations of an architecture.
 pub(crate) fn plan(shape: &NetworkShape, method: &Method) -> Result<Plan, Error> {
@@ -26,7 +26,9 @@ pub(crate) fn plan(shape: &NetworkShape, method: &Method) -> Result<Plan, Error>
     }
     let mut plan = Plan::new(method);
     match &shape.body {
-        Body::Mlp { hidden, activation } => mlp::plan(&mut plan, shape, hidden, *activation),
+        Body::Mlp { hidden, activation, category_embedding, columns } => {
+            mlp::plan(&mut plan, shape, (hidden, *activation), (columns, *category_embedding))?;
+        }
         Body::LeNet5 { activation } => lenet::plan(&mut plan, shape, *activation)?,
         Body::ResNet { depth, width, norm } => resnet::plan(&mut plan, shape, *depth, *width, *norm)?,
         Body::WideResnet { depth, widen, norm } => {
@@ -37,12 +39,21 @@ pub(crate) fn plan(shape: &NetworkShape, method: &Method) -> Result<Plan, Error>
             recurrent::plan(&mut plan, shape, *units, *embedding, hidden, *activation)?;
         }
         Body::Tabm {
-            form, width, blocks, dropout, embedding, embedding_width, frequencies, columns, ..
+            form,
+            width,
+            blocks,
+            dropout,
+            embedding,
+            embedding_width,
+            frequencies,
+            category_embedding,
+            columns,
+            ..
         } => {
             let hidden = tabm::Hidden { form: *form, width: *width, blocks: *blocks, dropout: *dropout };
             let numbers =
-                tabm::Numbers { embedding: *embedding, width: *embedding_width, frequencies: *frequencies };
-            tabm::plan(&mut plan, shape, hidden, numbers, columns)?;
+                Numbers { embedding: *embedding, width: *embedding_width, frequencies: *frequencies };
+            tabm::plan(&mut plan, shape, hidden, numbers, (columns, *category_embedding))?;
         }
     }
     Ok(plan)

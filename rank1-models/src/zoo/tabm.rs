@@ -5,10 +5,10 @@
 
 use crate::error::Error;
 use crate::network::{
-    Activation, FactorStart, NetworkShape, NumberEmbedding, Origin, TableColumn, TableColumns, TabmForm,
+    Activation, CategoryEmbedding, FactorStart, NetworkShape, Origin, TableColumn, TableColumns, TabmForm,
     WeightStart,
 };
-use crate::operation::{Adapters, BiasOptions, LayerOptions, Plan};
+use crate::operation::{Adapters, BiasOptions, LayerOptions, Numbers, Plan};
 
 /// Sizes of the hidden part.
 #[derive(Debug, Clone, Copy)]
@@ -19,20 +19,12 @@ pub(super) struct Hidden {
     pub(super) dropout: f64,
 }
 
-/// How numbers enter.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Numbers {
-    pub(super) embedding: NumberEmbedding,
-    pub(super) width: usize,
-    pub(super) frequencies: usize,
-}
-
 pub(super) fn plan(
     plan: &mut Plan,
     shape: &NetworkShape,
     hidden: Hidden,
     numbers: Numbers,
-    columns: &TableColumns,
+    (columns, categories): (&TableColumns, Option<CategoryEmbedding>),
 ) -> Result<(), Error> {
     let all_numbers;
     let columns = if columns.is_empty() {
@@ -45,15 +37,14 @@ pub(super) fn plan(
         return Err(Error::Mismatch { what: "columns", expected: columns.width(), got: shape.inputs() });
     }
     plan.columns_input(shape.inputs());
-    let mut at =
-        plan.number_embedding("numbers", columns, numbers.embedding, (numbers.width, numbers.frequencies))?;
+    let mut at = plan.table_embedding(columns, numbers, categories)?;
     let embedded = at != Origin::Input;
     let ones = || Some(FactorStart::Method(1.0));
     let mut d_in = plan.volume(at).len();
     for block in 0..hidden.blocks {
         let first = block == 0;
-        let chunks =
-            FactorStart::Chunks { widths: chunks(columns, embedded, numbers.width), normal: embedded };
+        let widths = if embedded { chunks(columns, numbers, categories) } else { widths(columns).collect() };
+        let chunks = FactorStart::Chunks { widths, normal: embedded };
         let adapters = match hidden.form {
             TabmForm::Full if first => Adapters::Given { input: Some(chunks), output: ones() },
             TabmForm::Full => Adapters::Given { input: ones(), output: ones() },
@@ -83,13 +74,17 @@ pub(super) fn plan(
     Ok(())
 }
 
-/// Widths of the features as the first layer reads them: embedded numbers first where there are some.
-fn chunks(columns: &TableColumns, embedded: bool, width: usize) -> Vec<usize> {
-    if !embedded {
-        return columns.features().iter().map(TableColumn::width).collect();
-    }
-    let is_number = |feature: &&TableColumn| matches!(feature, TableColumn::Number { .. });
-    let numbers = columns.features().iter().filter(is_number).map(|_| width);
-    let codes = columns.features().iter().filter(|feature| !is_number(feature)).map(TableColumn::width);
-    numbers.chain(codes).collect()
+fn widths(columns: &TableColumns) -> impl Iterator<Item = usize> {
+    columns.features().iter().map(TableColumn::width)
+}
+
+/// Widths of the features as an embedding writes them: numbers first, then codes, then categories that became vectors.
+fn chunks(columns: &TableColumns, numbers: Numbers, categories: Option<CategoryEmbedding>) -> Vec<usize> {
+    let mut widths = vec![numbers.written_width(); columns.number_places().len()];
+    let is_code = |feature: &&TableColumn| {
+        !matches!(feature, TableColumn::Number { .. }) && feature.embedded_width(categories).is_none()
+    };
+    widths.extend(columns.features().iter().filter(is_code).map(TableColumn::width));
+    widths.extend(columns.categories(categories).into_iter().map(|(_, width)| width));
+    widths
 }

@@ -214,7 +214,7 @@ fn batch_ensemble(record: &Record<'_>) -> Outcome<Verdict> {
         let s = Values::from(found.output_factor.clone()).reshaped(&[k, d_out]);
         vec![("weight", weight.values(&found.kernel)), ("r", r), ("s", s)]
     };
-    let network = network(record, &rows, Body::Mlp { hidden: Vec::new(), activation: Activation::Linear })?;
+    let network = network(record, &rows, Body::mlp(Vec::new(), Activation::Linear))?;
     let parts =
         [kernel.iter().copied().collect(), input.iter().copied().collect(), output.iter().copied().collect()];
     check_networks(record, &rows, &network, parts)?;

@@ -52,6 +52,7 @@ impl Architecture {
             embedding_width: table.embedding.as_ref().map_or(1, |embedding| embedding.d),
             bins: 2,
             frequencies,
+            category_embedding: None,
             columns: table.columns.clone(),
         };
         let input = InputShape::Columns { width: table.columns.width() };
@@ -126,6 +127,7 @@ pub(crate) fn heads_only(width: usize) -> Body {
         embedding_width: 1,
         bins: 2,
         frequencies: 1,
+        category_embedding: None,
         columns: TableColumns::numbers(width),
     }
 }

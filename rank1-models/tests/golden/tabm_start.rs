@@ -227,8 +227,18 @@ fn network(
 ) -> Outcome<Network> {
     let input = InputShape::Columns { width: columns.width() };
     let (blocks, dropout, bins, frequencies) = (2, 0.0, 2, 1);
-    let body =
-        Body::Tabm { form, width, blocks, dropout, embedding, embedding_width, bins, frequencies, columns };
+    let body = Body::Tabm {
+        form,
+        width,
+        blocks,
+        dropout,
+        embedding,
+        embedding_width,
+        bins,
+        frequencies,
+        category_embedding: None,
+        columns,
+    };
     let shape = NetworkShape { input, body, outputs: 2, likelihood: Likelihood::Categorical };
     let method = Method::BatchEnsemble(BatchEnsemble { members: sizes.k, sign_init: 1.0 });
     record.ok(Network::new(shape, &method))

@@ -1,4 +1,4 @@
-//! Embeddings of numbers as tensors; codes of bins come from arrays.
+//! Embeddings of numbers and categories as tensors; codes of bins come from arrays.
 
 use burn::tensor::{Tensor, TensorData, activation};
 use rank1_core::embedding::{Edges, encode};
@@ -11,9 +11,30 @@ use crate::params::ParamId;
 /// The value of embedding `index`, `[S*K*B, n d + codes]`.
 pub(super) fn forward(call: &Call<'_>, index: usize, inputs: Tensor<2>) -> Tensor<2> {
     let plan = &call.network.embeddings[index];
+    let mut parts = Vec::new();
+    if !plan.numbers.is_empty() {
+        let embedded = numbers(call, plan, columns(&inputs, &plan.numbers));
+        let [rows, n, width] = embedded.dims();
+        parts.push(embedded.reshape([rows, n * width]));
+    }
+    if !plan.codes.is_empty() {
+        parts.push(columns(&inputs, &plan.codes));
+    }
+    for category in &plan.categories {
+        let code = inputs.clone().narrow(1, category.places.start, category.places.len());
+        parts.push(code.matmul(call.leaves.tensor(category.weight)));
+    }
+    Tensor::cat(parts, 1)
+}
+
+/// Numbers `[R, n]` as vectors `[R, n, d]`.
+fn numbers(call: &Call<'_>, plan: &EmbeddingPlan, x: Tensor<2>) -> Tensor<3> {
     let of = |id: ParamId| call.leaves.tensor(id);
-    let x = columns(&inputs, &plan.numbers);
-    let embedded = match &plan.kind {
+    match &plan.kind {
+        EmbeddingKind::Plain => {
+            let [rows, n] = x.dims();
+            x.reshape([rows, n, 1])
+        }
         EmbeddingKind::Linear { weight, bias } => activation::relu(linear(plan, x, of(*weight), of(*bias))),
         EmbeddingKind::Periodic { frequencies, weight, bias } => {
             let [_, m] = of(*frequencies).dims();
@@ -28,13 +49,6 @@ pub(super) fn forward(call: &Call<'_>, index: usize, inputs: Tensor<2>) -> Tenso
         EmbeddingKind::PiecewiseLinear { edges, weight, linear_weight, linear_bias } => {
             piecewise(plan, &x, edges, of(*weight)) + linear(plan, x, of(*linear_weight), of(*linear_bias))
         }
-    };
-    let [rows, n, width] = embedded.dims();
-    let embedded = embedded.reshape([rows, n * width]);
-    if plan.codes.is_empty() {
-        embedded
-    } else {
-        Tensor::cat(vec![embedded, columns(&inputs, &plan.codes)], 1)
     }
 }
 

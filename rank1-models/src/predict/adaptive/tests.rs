@@ -32,6 +32,7 @@ fn setting(
             network: network.clone(),
             parameters: initialize(&network, seed).unwrap().into(),
             seed,
+            kept: None,
         })
         .collect();
     let mut inputs = Array2::zeros((23, 5));
