@@ -28,10 +28,18 @@ impl Run<'_> {
         let mut engines_of_all = engines(recipe, std::slice::from_ref(&all), &self.compute);
         let chunk = recipe.predict.chunk_rows;
         let networks = std::slice::from_ref(&all);
-        let predictive = predict(networks, &mut engines_of_all, rows.inputs, samples, chunk)?;
-        let nll_of_all = predictive.nll(rows.targets)?;
-        let mut kept = chosen(log_likelihoods(&predictive, rows.targets)?.view(), prune);
-        kept.sort_unstable();
+        let mut choose = || -> Result<(Vec<usize>, u64), Error> {
+            let predictive = predict(networks, &mut engines_of_all, rows.inputs, samples, chunk)?;
+            let mut kept = chosen(log_likelihoods(&predictive, rows.targets)?.view(), prune);
+            kept.sort_unstable();
+            // As bits: JSON has no word for what is not finite.
+            Ok((kept, predictive.nll(rows.targets)?.to_bits()))
+        };
+        let (kept, nll_of_all) = match self.compute.ranks() {
+            Some(ranks) => ranks.of_first(choose)?,
+            None => choose()?,
+        };
+        let nll_of_all = f64::from_bits(nll_of_all);
         if kept.len() == self.network.n_members {
             return Ok(());
         }
@@ -41,7 +49,7 @@ impl Run<'_> {
             TrainedNetwork { network, parameters: parameters[..].into(), seed: state.seed, kept: None };
         let mut engine = engines(recipe, std::slice::from_ref(&smaller), &self.compute).remove(0);
         // Its own draws are others than those that it was chosen by.
-        let nll = judge(recipe, &smaller, &mut engine, rows, samples)?;
+        let nll = judge(recipe, &smaller, &mut engine, rows, samples, self.compute.ranks())?;
         if prune == PruneMembers::Auto && nll >= nll_of_all {
             return Ok(());
         }

@@ -13,6 +13,7 @@ struct Header {
     seed: u64,
     steps: u64,
     finished: bool,
+    kept: Option<Vec<usize>>,
     pending: Pending,
     history: Vec<EpochRecord>,
     /// Step and bits of the NLL.
@@ -31,6 +32,7 @@ impl TrainState {
             seed: self.seed,
             steps: self.step(),
             finished: self.finished,
+            kept: self.kept.clone(),
             pending: self.pending,
             history: self.history.clone(),
             best: self.best.as_ref().map(|best| (best.step, best.nll.to_bits())),
@@ -72,6 +74,7 @@ impl TrainState {
             history: header.history,
             pending: header.pending,
             finished: header.finished,
+            kept: header.kept,
         })
     }
 }
@@ -99,6 +102,7 @@ mod tests {
             history: vec![record],
             pending: Pending { nll: 0.1, rows: 3 },
             finished: false,
+            kept: Some(vec![0, 2]),
         };
         let bytes = state.to_bytes();
         assert_eq!(TrainState::from_bytes(&bytes, recipe.get()).unwrap(), state);
