@@ -133,7 +133,7 @@ fn statistics_of_each_rank_alone_make_another_network() {
     let data = data(inputs(64));
     let run = |value: &str, size| {
         let set = format!("train.batch_statistics=\"{value}\"");
-        parameters(&fitted(&recipe(model, &[&set, "train.steps=4"]), &shape, &data, size)[0])
+        parameters(&fitted(&recipe(model, &[set.as_str(), "train.steps=4"]), &shape, &data, size)[0])
     };
     assert_eq!(run("per_rank", 0), run("all_ranks", 0));
     assert_ne!(run("per_rank", 2), run("all_ranks", 2));

@@ -1,6 +1,6 @@
 //! Trainings under `mpirun`, and by a process alone.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -18,10 +18,6 @@ impl Bench {
     pub(super) fn new(program: PathBuf, folder: PathBuf) -> Result<Self> {
         recipe::write_data(&folder)?;
         Ok(Self { program, folder })
-    }
-
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// A training into `run`, by this many ranks or, without any, by a process alone.

@@ -61,7 +61,7 @@ pub(super) const AGREEING: [Recipe; 4] = [
 const ADAM: &str = "batch_size = 32\noptimizer = { kind = \"adam\", learning_rate = 0.01 }\nclip_norm = 1.0";
 
 /// Saved often; an ensemble whose first networks are dealt and whose last is shared; one that stops early.
-pub(super) const KILLED: [Recipe; 3] = [
+pub(super) static KILLED: [Recipe; 3] = [
     Recipe {
         name: "plain",
         data: "set = \"yacht\"",
@@ -119,7 +119,7 @@ fn bitmap(image: usize) -> Vec<u8> {
     const SIDE: usize = 36;
     let mut bytes = b"BM".to_vec();
     let size = (54 + 3 * SIDE * SIDE) as u32;
-    for word in [size, 0, 54, 40, SIDE as u32, SIDE as u32, 1 | 24 << 16, 0, 0, 0, 0, 0, 0] {
+    for word in [size, 0, 54, 40, SIDE as u32, SIDE as u32, 1 | (24 << 16), 0, 0, 0, 0, 0, 0] {
         bytes.extend(word.to_le_bytes());
     }
     // A pattern of its own, and a class that is hardly brighter than the other.
