@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn members_that_complement_each_other_are_chosen_before_good_ones() {
         // Member 0 is best alone; 1 and 2 know a half of the rows each; 3 knows nothing.
-        let likelihood = array![[0.5, 0.5], [0.9, 0.2], [0.2, 0.9], [0.1, 0.1]].mapv(f64::ln);
+        let likelihood = array![[0.55, 0.55], [0.9, 0.3], [0.3, 0.9], [0.1, 0.1]].mapv(f64::ln);
         assert_eq!(chosen(likelihood.view(), PruneMembers::Auto), [0, 1, 2]);
         assert_eq!(chosen(likelihood.view(), PruneMembers::To(1)), [0]);
         assert_eq!(chosen(likelihood.view(), PruneMembers::To(4)), [0, 1, 2, 3]);

@@ -127,7 +127,10 @@ const LIST_WIDTH: u16 = 140;
 /// The table of `--list`.
 pub(crate) fn list(experiments: &[Experiment], data: Option<&Path>) -> Table {
     let mut table = Table::new();
-    table.load_style(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Dynamic).set_width(LIST_WIDTH);
+    table
+        .load_style(ASCII_MARKDOWN)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(LIST_WIDTH);
     table.set_header(["name", "what", "sets", "runs", "data", "cost"]);
     for experiment in experiments {
         let sets = experiment.blocks.iter().flat_map(|block| &block.sets).map(|set| set.name.as_str());
