@@ -121,16 +121,14 @@ fn holds_uci(folder: &Path) -> bool {
     !entries(&folder.join("uci")).is_empty() || direct.iter().any(|name| name == "standard" || archive(name))
 }
 
-/// Columns of text that the table of `--list` takes.
-const LIST_WIDTH: u16 = 140;
-
 /// The table of `--list`.
 pub(crate) fn list(experiments: &[Experiment], data: Option<&Path>) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(ASCII_MARKDOWN)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(LIST_WIDTH);
+    table.load_style(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Dynamic);
+    // Lines are broken for a terminal only, not for a file.
+    if let Some((width, _)) = terminal_size::terminal_size() {
+        table.set_width(width.0);
+    }
     table.set_header(["name", "what", "sets", "runs", "data", "cost"]);
     for experiment in experiments {
         let sets = experiment.blocks.iter().flat_map(|block| &block.sets).map(|set| set.name.as_str());
